@@ -1,0 +1,60 @@
+"""Who may see which rows; there is no other way to a row of another site than through here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from hub.models import User
+
+Row = TypeVar("Row", bound=models.Model)
+
+PATIENT_ROLES = ("radiologist", "administrator")
+CONTRACT_ROLES = ("procurement_officer", "administrator")
+
+
+class SiteScopedQuerySet(models.QuerySet[Row]):
+    """Rows that hang on a site by ``site_path`` ('' where the row is the site itself)."""
+
+    site_path = "site"
+
+    def visible_to(
+        self, user: User | AnonymousUser, roles: tuple[str, ...] = PATIENT_ROLES
+    ) -> Self:
+        """The rows of the sites at which ``user`` holds one of ``roles``; none for a stranger."""
+        return self.filter(site_clause(user, path=self.site_path, roles=roles))
+
+
+def site_clause(user: Any, *, path: str, roles: tuple[str, ...]) -> Q:
+    """The condition under which a row whose site lies at ``path`` is the user's to see."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return Q(pk__in=[])
+    site_field = f"{path}_id" if path else "pk"
+    organisation_field = f"{path}__organisation_id" if path else "organisation_id"
+    clause = Q(pk__in=[])
+    for membership in user.memberships.filter(role__in=roles):
+        if membership.site_id is not None:
+            clause |= Q(**{site_field: membership.site_id})
+        elif membership.organisation_id is not None:
+            clause |= Q(**{organisation_field: membership.organisation_id})
+        else:
+            return Q()
+    return clause
+
+
+def holds_role(user: Any, *, roles: tuple[str, ...], site: Any = None) -> bool:
+    """Whether the user holds one of ``roles`` (at ``site``, where one is given)."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return False
+    memberships = user.memberships.filter(role__in=roles)
+    if site is not None:
+        memberships = memberships.filter(
+            Q(site=site) | Q(site=None, organisation=site.organisation_id)
+            | Q(site=None, organisation=None)
+        )
+    return bool(memberships.exists())

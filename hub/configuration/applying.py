@@ -1,0 +1,118 @@
+"""Makes the database agree with the files, all or nothing, and leaves an audit event either way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, transaction
+
+from hub import audit
+from hub.configuration import planning
+from hub.configuration.history import hanging_on
+from hub.configuration.planning import Action, Change
+from hub.configuration.problems import Place, Problem, Report, SetUpRefused
+from hub.configuration.reader import Item
+from hub.configuration.reading import read_files
+from hub.configuration.records import Record
+from hub.configuration.registry import Say
+
+MOST_TOLD_IN_AUDIT = 100
+LONGEST_SUBJECT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was changed (or would be), and what somebody should look at."""
+
+    changes: tuple[Change, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The plan for people, one line for each change."""
+        return [line for change in self.changes for line in change.lines()]
+
+
+def apply(
+    names: Iterable[str], *, actor: str, is_dry_run: bool = False, is_pruning: bool = False
+) -> Outcome:
+    """Make the database agree with the files; raises SetUpRefused, and then nothing is changed.
+
+    A dry run does all of the work and takes it back, so that it refuses what apply would refuse.
+    """
+    files = list(names)
+    report = Report()
+    try:
+        with transaction.atomic():
+            changes = _apply(files, report, is_pruning=is_pruning)
+            if is_dry_run:
+                transaction.set_rollback(True)
+            elif changes:
+                lines = [line for change in changes for line in change.lines()]
+                _record("setup_applied", actor, files, changes=lines)
+    except SetUpRefused as refused:
+        if not is_dry_run:
+            _record("setup_refused", actor, files, problems=[str(one) for one in refused.problems])
+        raise
+    return Outcome(tuple(changes), tuple(sorted(set(report.warnings))))
+
+
+def _apply(files: list[str], report: Report, *, is_pruning: bool) -> list[Change]:
+    items = read_files(files, report=report)
+    database = planning.held()
+    world = planning.world_of(items, database, is_pruning=is_pruning)
+    planning.examine(world, report=report)
+    if is_pruning and not any(items.values()):
+        text = "expected at least one entry: --prune would remove everything"
+        report.problems.append(Problem(Place(files[0] if files else "", 1), "", "", "", text))
+    report.refuse_if_any()
+    changes = planning.plan(items, database, is_pruning=is_pruning)
+    planning.judge(changes, database, report=report)
+    for change in changes:
+        _make(change, report)
+    report.refuse_if_any()
+    return changes
+
+
+def _make(change: Change, report: Report) -> None:
+    store, kind, item = _Store(change.item, report), change.kind, change.item
+    row = change.row or (kind.make(item.value) if kind.make else kind.model())
+    try:
+        with transaction.atomic():
+            if change.action is Action.DELETE:
+                store.remove(row, kind.record, path="", instead=kind.instead)
+                return
+            kind.record.save(row, "", item.value)
+            row.save()
+            kind.record.finish(row, item.value, path="", store=store)
+    except IntegrityError as error:
+        Say(item, report).error("", f"expected to fit what is there: {error}")
+    except DatabaseError as error:
+        Say(item, report).error("", f"expected values the database can hold: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """Removes rows of one entry, unless history hangs on them."""
+
+    item: Item
+    report: Report
+
+    def remove(self, row: Any, record: Record, *, path: str, instead: str = "") -> None:
+        """Delete the row and what belongs to it, or report what hangs on it."""
+        if hanging := hanging_on(row, record):
+            text = f"cannot be removed, it still has {hanging}"
+            Say(self.item, self.report).error(path, f"{text}; {instead}" if instead else text)
+            return
+        record.clear(row)
+        row.delete()
+
+
+def _record(action: str, actor: str, files: list[str], **details: list[str]) -> None:
+    told: dict[str, Any] = {
+        name: lines[:MOST_TOLD_IN_AUDIT] for name, lines in details.items()
+    }
+    subject = ", ".join(files)[:LONGEST_SUBJECT]
+    audit.record(action, actor=actor, subject=subject, **told)

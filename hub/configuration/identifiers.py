@@ -1,0 +1,152 @@
+"""Whether an identifier can be right: check digits and patterns, each saying what it expects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+from zoneinfo import available_timezones
+
+from stdnum import ean
+from stdnum.dk import cvr
+from stdnum.exceptions import ValidationError as NumberInvalid
+from stdnum.no import orgnr
+
+from hub.hl7.charsets import UnknownCharacterSet, codec_of
+
+# gives what was expected, or "" where the text is right
+Check: TypeAlias = Callable[[str], str]
+
+_GMN_WEIGHTS = (
+    83, 79, 73, 71, 67, 61, 59, 53, 47, 43, 41, 37, 31, 29, 23, 19, 17, 13, 11, 7, 5, 3, 2,
+)  # fmt: skip
+_GMN_VALUES = {
+    character: value
+    for value, character in enumerate(
+        "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+    )
+}
+_GMN_CHECKS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_GMN_SHORTEST, _GMN_LONGEST = 6, 25
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A check that the whole text matches a regular expression, which a JSON Schema can show."""
+
+    expression: str
+    expected: str
+
+    def __call__(self, text: str) -> str:
+        return "" if re.fullmatch(self.expression, text, re.ASCII) else self.expected
+
+
+slug = Pattern(r"[A-Za-z0-9_-]+", "letters, digits, - and _ only")
+username = Pattern(r"[\w.@+-]+", "letters, digits and . @ + - _ only")
+country = Pattern(r"[A-Z]{2}", "a country of two capital letters (ISO 3166)")
+currency = Pattern(r"[A-Z]{3}", "a currency of three capital letters (ISO 4217)")
+srn = Pattern(
+    r"[A-Z]{2}-(MF|AR|IM|PR)-[0-9]{9}",
+    "a single registration number such as NO-MF-000012345 (MDR Art. 31)",
+)
+notified_body = Pattern(r"[0-9]{4}", "a notified body of four digits (NANDO)")
+percentage = Pattern(
+    r"100(\.0{1,2})?%|[0-9]{1,2}(\.[0-9]{1,2})?%", 'a percentage from "0%" to "100%"'
+)
+
+
+def organisation_number(text: str, *, of: str) -> str:
+    """Norway: nine digits with mod 11. Denmark: the form of a CVR number. Elsewhere: anything."""
+    if of == "NO" and not (re.fullmatch("[0-9]{9}", text) and _is_valid(orgnr, text)):
+        return "a Norwegian organisation number, nine digits with a check digit (mod 11)"
+    if of == "DK" and not re.fullmatch("[0-9]{8}", text):
+        return "a Danish CVR number, eight digits"
+    return ""
+
+
+def organisation_number_doubt(text: str, *, of: str) -> str:
+    """A reason to look twice: a CVR number that fails mod 11 may still have been given out."""
+    if of == "DK" and re.fullmatch("[0-9]{8}", text) and not _is_valid(cvr, text):
+        return "this CVR number fails its check digit (mod 11)"
+    return ""
+
+
+def udi_di(text: str) -> str:
+    """A GTIN-14 with its check digit (GS1), or the form of an HIBCC or ICCBBA identifier."""
+    if re.fullmatch(r"\+[A-Z][A-Z0-9]{3,22}|=[A-Z0-9&]{5,23}", text):
+        return ""
+    if re.fullmatch("[0-9]{14}", text) and _is_valid(ean, text):
+        return ""
+    return "a UDI-DI as a GTIN of 14 digits with a check digit (GS1)"
+
+
+def basic_udi_di_doubt(text: str) -> str:
+    """A GS1 Global Model Number whose two check characters (mod 1021) do not fit."""
+    if not text[:1].isdigit():  # HIBCC and IFA write letters or signs first
+        return ""
+    if not _GMN_SHORTEST <= len(text) <= _GMN_LONGEST or not set(text) <= set(_GMN_VALUES):
+        return "this is no Global Model Number of GS1: 6 to 25 characters"
+    body, given = text[:-2], text[-2:]
+    weights = _GMN_WEIGHTS[-len(body) :]
+    total = sum(
+        _GMN_VALUES[character] * weight for character, weight in zip(body, weights, strict=True)
+    )
+    high, low = divmod(total % 1021, 32)
+    if given != _GMN_CHECKS[high] + _GMN_CHECKS[low]:
+        return "this Global Model Number fails its check characters (GS1, mod 1021)"
+    return ""
+
+
+def ae_title(text: str) -> str:
+    """PS3.5 6.2, AE: 1 to 16 characters of ASCII without backslash and controls, not all blank."""
+    good = re.fullmatch(r"[ -\[\]-~]{1,16}", text) and text == text.strip()
+    return "" if good else (
+        "an AE title of 1 to 16 characters, no backslash, no control, no blank at an end"
+    )
+
+
+def host(text: str) -> str:
+    """A host name or an address: what a socket can be opened to."""
+    good = re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]+", text)
+    return "" if good else "a host name or an IP address"
+
+
+def time_zone(text: str) -> str:
+    """A name of the IANA time zone database."""
+    return "" if text in available_timezones() else "a time zone such as Europe/Oslo (IANA)"
+
+
+def charset(text: str) -> str:
+    """A value of MSH-18 (HL7 table 0211) that the hub can read and write."""
+    try:
+        codec_of(text)
+    except UnknownCharacterSet:
+        return "a character set of HL7 table 0211, such as UNICODE UTF-8 or 8859/1"
+    return ""
+
+
+def hl7_name(text: str) -> str:
+    """The first component of an HD in MSH-3 to MSH-6: it must survive without escapes."""
+    good = text.isprintable() and not set(text) & set("|~\\")
+    return "" if good else "a name without | ~ and \\ (MSH-5, MSH-6)"
+
+
+def paragraphs(text: str) -> str:
+    """Text of several lines: no control characters but those that end lines and indent."""
+    good = all(character.isprintable() or character in "\n\t" for character in text)
+    return "" if good and text.strip() else "text without control characters"
+
+
+def one_line(text: str) -> str:
+    """Text that fits on one line: no control characters, something to read."""
+    return "" if text.isprintable() and text.strip() else "one line of text"
+
+
+def _is_valid(number: object, text: str) -> bool:
+    """Whether a module of python-stdnum accepts the text."""
+    try:
+        number.validate(text)  # type: ignore[attr-defined]
+    except NumberInvalid:
+        return False
+    return True

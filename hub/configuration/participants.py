@@ -1,0 +1,187 @@
+"""The kinds of the frame: organisations, sites, the people who sign in, and the peers of a site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+
+from hub.configuration import identifiers, registry
+from hub.configuration.reader import Value
+from hub.configuration.records import Field, Record, Reference, Rows
+from hub.configuration.registry import Kind, Say, World
+from hub.configuration.shapes import Boolean, Choice, Choices, InJson, Integer, Text
+from hub.models import Membership, Node, Organisation, Site, User
+
+CODE = Text(50, identifiers.slug)
+ORGANISATION_KINDS = (
+    "hospital_trust", "region", "regional_authority", "private_hospital", "purchasing_agent",
+    "service_provider", "supplier",
+)  # fmt: skip
+NODE_ROLES = {
+    Node.Protocol.DICOM.value: ("source", "results", "archive"),
+    Node.Protocol.HL7.value: ("orders", "results", "priority"),
+}
+# with these roles the hub calls the node, so it must know where
+CALLED_ROLES = {"results", "archive", "priority"}
+
+
+def check_organisation_number(value: Value, say: Say) -> None:
+    """An organisation number by the rules of its country."""
+    number, country = value["organisation_number"], value["country"]
+    if number and country:
+        if what := identifiers.organisation_number(number, of=country):
+            say.error("organisation_number", f'expected {what}, found "{number}"')
+        elif doubt := identifiers.organisation_number_doubt(number, of=country):
+            say.warning("organisation_number", doubt)
+
+
+def _examine_organisation(value: Value, say: Say, world: World) -> None:
+    check_organisation_number(value, say)
+
+
+def _examine_member(value: Value, say: Say, world: World) -> None:
+    for index, held in enumerate(value["roles"] or []):
+        path = f"roles[{index}]"
+        if held["site"] and held["organisation"]:
+            say.error(path, "expected a site or an organisation, found both")
+        is_for_all = not held["site"] and not held["organisation"]
+        if is_for_all and held["role"] == Membership.Role.RADIOLOGIST:
+            text = "expected a site or an organisation: no radiologist sees every trust's patients"
+            say.error(path, text)
+
+
+def _examine_node(value: Value, say: Say, world: World) -> None:
+    roles, protocol = set(value["roles"] or []), value["protocol"]
+    if protocol is None:
+        return
+    allowed = NODE_ROLES[protocol]
+    for role in sorted(roles.difference(allowed)):
+        say.error("roles", f"expected for {protocol}: {', '.join(allowed)}, found {role}")
+    for name in ("host", "port"):
+        if roles & CALLED_ROLES and value[name] is None:
+            say.error(name, "expected a value, because the hub sends to this node, found nothing")
+    if protocol == Node.Protocol.DICOM:
+        _examine_dicom(value, say, world)
+    else:
+        _examine_hl7(value, say, world)
+
+
+def _examine_dicom(value: Value, say: Say, world: World) -> None:
+    if value["hl7"] is not None:
+        say.error("hl7", "expected nothing, because the protocol is dicom")
+    if value["ae_title"] is None:
+        say.error("ae_title", "expected an AE title, because the protocol is dicom, found nothing")
+    for code in _others(value, world, "ae_title", "host"):
+        text = f"expected once for each host, found {value['ae_title']} at {code} too"
+        say.error("ae_title", text)
+
+
+def _examine_hl7(value: Value, say: Say, world: World) -> None:
+    if value["ae_title"] is not None:
+        say.error("ae_title", "expected nothing, because the protocol is hl7")
+    hl7: dict[str, Any] | None = value["hl7"]
+    if hl7 is None:
+        say.error("hl7", "expected receiving_application and more, found nothing")
+        return
+    if hl7["version"] == "2.3.1" and hl7["priority_message"] == "OMI^O23":
+        text = "expected ORM^O01, because HL7 2.3.1 has no OMI^O23, found OMI^O23"
+        say.error("hl7.priority_message", text)
+    if "orders" in (value["roles"] or []):
+        for code in _others(value, world, "hl7.receiving_application", "hl7.receiving_facility"):
+            text = f"expected each sender once (MSH-3 and MSH-4), found the same at {code}"
+            say.error("hl7.receiving_facility", text)
+
+
+def _others(value: Value, world: World, *paths: str) -> list[str]:
+    """Codes of other nodes that cannot be told from this one by what lies at the paths."""
+    mine = [_at(value, path) for path in paths]
+    if mine[0] is None:
+        return []
+    return [
+        code
+        for code, other in world.of("node").items()
+        if code != value["code"]
+        and other.value["protocol"] == value["protocol"]
+        and ("orders" in (value["roles"] or [])) == ("orders" in (other.value["roles"] or []))
+        and [_at(other.value, path) for path in paths] == mine
+    ]
+
+
+def _at(value: Value, path: str) -> Any:
+    held: Any = value
+    for part in path.split("."):
+        held = (held or {}).get(part)
+    return held
+
+
+registry.register(Kind(
+    "organisation", "organisations", Organisation,
+    says="Legal parties: hospital trusts, purchasing agents, service providers.",
+    examine=_examine_organisation,
+    record=Record((
+        Field("code", CODE),
+        Field("name", Text()),
+        Field("kind", Choice(ORGANISATION_KINDS), "hospital_trust", "What sort of party it is."),
+        Field("country", Text(2, identifiers.country), "NO", "ISO 3166, two letters."),
+        Field("organisation_number", Text(20), None,
+              "Checked by country: Norway by mod 11, a Danish CVR number with a warning."),
+    )),
+))  # fmt: skip
+registry.register(Kind(
+    "site", "sites", Site,
+    says="Hospitals. Every patient belongs to exactly one site.",
+    record=Record((
+        Field("code", CODE),
+        Field("organisation", Reference("organisation"), says="The trust it belongs to."),
+        Field("name", Text()),
+        Field("timezone", Text(64, identifiers.time_zone), "Europe/Oslo", "IANA name."),
+    )),
+))  # fmt: skip
+registry.register(Kind(
+    "member", "members", User, key=("username",),
+    says="Who may sign in. `manage.py password` and `manage.py token` give the means; neither is "
+    "ever in this file.",
+    make=lambda value: User(password=make_password(None)),
+    examine=_examine_member,
+    instead="set active: false to close the account",
+    record=Record((
+        Field("username", Text(150, identifiers.username)),
+        Field("name", Text(), None),
+        Field("language", Choice(("en", "nb", "da")), None, "Left out: what the browser asks for."),
+        Field("active", Boolean(), True, "false closes the account.", column="is_active"),
+        Field("roles", Rows(Membership, "user", ("role", "site", "organisation"), Record((
+            Field("role", Choice(tuple(Membership.Role.values))),
+            Field("site", Reference("site"), None, "Holds at this site."),
+            Field("organisation", Reference("organisation"), None, "Holds at all of its sites."),
+        ))), [], "Without site and organisation a role holds everywhere."),
+    )),
+))  # fmt: skip
+registry.register(Kind(
+    "node", "nodes", Node,
+    says="DICOM and HL7 peers of a site.",
+    examine=_examine_node,
+    record=Record((
+        Field("code", CODE),
+        Field("site", Reference("site")),
+        Field("protocol", Choice(tuple(Node.Protocol.values))),
+        Field("ae_title", Text(16, identifiers.ae_title), None, "dicom: required."),
+        Field("host", Text(255, identifiers.host), None,
+              "Required where the hub sends to the node."),
+        Field("port", Integer(1, 65535), None, "Required where the hub sends to the node."),
+        Field("roles", Choices(("source", "results", "archive", "orders", "priority")), [],
+              "dicom: source (may send to the hub), results (gets what the hub writes), archive. "
+              "hl7: orders (may send to the hub), results, priority (gets changes of priority)."),
+        Field("hl7", InJson(Record((
+            Field("version", Choice(("2.3.1", "2.5.1")), "2.5.1", "What the hub writes."),
+            Field("receiving_application", Text(180, identifiers.hl7_name), says="What the hub "
+                  "writes in MSH-5 and expects in MSH-3."),
+            Field("receiving_facility", Text(180, identifiers.hl7_name), None, "What the hub "
+                  "writes in MSH-6 and expects in MSH-4."),
+            Field("charset", Text(40, identifiers.charset), "UNICODE UTF-8", "HL7 table 0211: what "
+                  "the hub writes, and takes where MSH-18 says nothing."),
+            Field("priority_message", Choice(("OMI^O23", "ORM^O01")), "OMI^O23"),
+        ))), None, "hl7: required."),
+    )),
+))  # fmt: skip
+registry.dispose("knox.AuthToken")

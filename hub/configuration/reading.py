@@ -1,0 +1,105 @@
+"""Set-up files to entries: several files make one set-up, and whatever is wrong is reported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hub.configuration import registry
+from hub.configuration.document import Entries, Listing, Node, Scalar, described, parse
+from hub.configuration.problems import Place, Problem, Report, nearest, shown
+from hub.configuration.reader import Item, Reader
+from hub.configuration.registry import Kind
+
+VERSION = "1"
+Items = dict[str, dict[str, Item]]
+
+
+def read_files(names: Iterable[str], *, report: Report) -> Items:
+    """Kind name -> code -> entry of all files together; ``-`` is standard input.
+
+    What cannot be read is left out, and ``report`` has why.
+    """
+    items: Items = {kind.name: {} for kind in registry.kinds()}
+    for name in dict.fromkeys(names):
+        if (raw := _bytes(name, report)) is None:
+            continue
+        root = parse(raw, name=name, report=report)
+        if root is not None:
+            folder = Path.cwd() if name == "-" else Path(name).parent
+            _read_document(root, folder, report, items)
+    return items
+
+
+def _bytes(name: str, report: Report) -> bytes | None:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        text = f"expected a file that can be read: {reason}"
+        report.problems.append(Problem(Place(name, 1), "", "", "", text))
+        return None
+
+
+def _read_document(root: Node, folder: Path, report: Report, items: Items) -> None:
+    top = Reader(report, "", "", folder)
+    if not isinstance(root, Entries):
+        top.expected(root, "a mapping of sections")
+        return
+    sections = {kind.section: kind for kind in registry.kinds()}
+    known = ["version", *sections]
+    for name, node in root.values.items():
+        if name in sections:
+            _read_section(sections[name], node, Reader(report, name, "", folder), items)
+        elif name != "version":
+            text = f"expected one of {', '.join(known)}, found {name}{nearest(name, known)}"
+            top.key(name, root.keys[name]).refuse(root.keys[name], text)
+    version = root.values.get("version")
+    if not isinstance(version, Scalar) or version.text != VERSION:
+        place = root.place if version is None else version.place
+        found = "nothing" if version is None else described(version)
+        top.key("version", place).refuse(place, f"expected {VERSION}, found {found}")
+
+
+def _read_section(kind: Kind, node: Node, top: Reader, items: Items) -> None:
+    if isinstance(node, Scalar) and node.is_nothing:
+        return
+    if not isinstance(node, Listing):
+        top.expected(node, "a list of entries")
+        return
+    for index, one in enumerate(node.items):
+        code = _code_at(kind, one) or f"[{index}]"
+        at = Reader(top.report, kind.section, code, top.folder)
+        faults = len(at.report.problems)
+        if (value := kind.record.read(one, at)) is None:
+            if len(at.report.problems) == faults:
+                at.expected(one, "an entry")
+            continue
+        if all(value[name] is not None for name in kind.key):
+            item = Item(kind.section, kind.code_of(value), value, one.place, at.places)
+            _add(item, kind, at, items)
+
+
+def _code_at(kind: Kind, node: Node) -> str:
+    """The code as far as it can be read, so that problems of the entry can name it."""
+    held: Mapping[str, Node] = node.values if isinstance(node, Entries) else {}
+    parts = [held.get(name) for name in kind.key]
+    texts = [part.text if isinstance(part, Scalar) else "" for part in parts]
+    return "/".join(texts) if any(texts) else ""
+
+
+def _add(item: Item, kind: Kind, at: Reader, items: Items) -> None:
+    first = items[kind.name].setdefault(item.code, item)
+    if first is item:
+        return
+    if first.place.file == item.place.file:
+        text = f"expected each {kind.name} once, found {item.code} as on line {first.place.line}"
+        at.key(kind.key[0], item.place_of(kind.key[0])).refuse(item.place, text)
+    for path, here, there in kind.record.differences("", item.value, first.value):
+        if first.place.file != item.place.file:
+            text = f"expected the same as in {first.place_of(path)}"
+            field = Reader(at.report, at.section, at.code, at.folder, path)
+            field.refuse(item.place_of(path), f"{text}, {shown(there)}, found {shown(here)}")

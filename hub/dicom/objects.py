@@ -1,0 +1,35 @@
+"""Reads DICOM objects that another part of the hub hands on without looking inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+
+def read_object(path: Path) -> Dataset:
+    """The data set of a Part 10 file that was validated before; large values stay on disk."""
+    return pydicom.dcmread(path, defer_size=1024 * 1024)
+
+
+def read_header_of(path: Path) -> Dataset:
+    """All of a received instance but its pixels."""
+    return pydicom.dcmread(path, stop_before_pixels=True)
+
+
+def uids_of_objects(paths: Iterable[Path]) -> frozenset[str]:
+    """Series and SOP Instance UIDs that objects call their own; unreadable ones have none."""
+    found: set[str] = set()
+    for path in paths:
+        try:
+            dataset = pydicom.dcmread(
+                path, specific_tags=["SOPInstanceUID", "SeriesInstanceUID"], stop_before_pixels=True
+            )
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue  # whoever reads it in earnest says what is wrong with it
+        own = (dataset.get("SOPInstanceUID"), dataset.get("SeriesInstanceUID"))
+        found.update(str(value) for value in own if value)
+    return frozenset(found)

@@ -1,0 +1,256 @@
+"""In charge of where instances lie: nothing else knows a path, everything else knows a key."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from hub.dicom.durable import DurableFiles, SpoolFull
+from hub.dicom.file_meta import FileMeta, read_file_meta, write_file_meta
+from hub.dicom.headers import Header, read_header
+from hub.dicom.received import ReceivedInstance
+
+__all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "content_sha256"]
+
+_INSTANCES, _OBJECTS, _QUARANTINE, _PARTS = "instances", "objects", "quarantine", "parts"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_KEY_SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
+_INSTANCE_NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{64})\.dcm")
+_STALE_AFTER = timedelta(hours=1)
+
+
+class NotInSpool(LookupError):  # noqa: N818 (named by what failed)
+    """There is nothing under this key, or it is no key of a spool."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is nothing in the spool under {key!r}")
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was put: its key (at most 255 characters of ASCII), content sha256 in hexadecimal, and
+    size of the file in bytes. `is_new` is False where the same content was there already.
+    """
+
+    key: str
+    sha256: str
+    size: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What a file of an instance says about itself, so that a lost row can be written again."""
+
+    key: str
+    site: str
+    sha256: str
+    size: int
+    calling_ae_title: str
+    transfer_syntax_uid: str
+    stored_at: datetime
+
+
+def content_sha256(transfer_syntax_uid: str, dataset: bytes) -> str:
+    """Give the hexadecimal SHA-256 over transfer syntax, one NUL, and data set as sent.
+
+    The file meta information is left out: who sent it, and which of our versions wrote it down,
+    do not make other content.
+    """
+    digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\x00")
+    digest.update(dataset)
+    return digest.hexdigest()
+
+
+class Spool:
+    """Files below one root, on one file system; safe to use from many threads and processes.
+
+    With `sync` (the default) whatever a call returned outlives a loss of power. Every put raises
+    SpoolFull, with nothing left behind, when it would leave less than `minimum_free_bytes`.
+    """
+
+    def __init__(self, root: Path, minimum_free_bytes: int, *, sync: bool = True) -> None:
+        self._root = root.absolute()
+        self._minimum_free_bytes = minimum_free_bytes
+        self._files = DurableFiles(self._root, parts=_PARTS, sync=sync)
+        for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
+            self._files.make_folder(self._root / area)
+
+    def put(self, *, site: str, received: ReceivedInstance, header: Header | None = None) -> Stored:
+        """Write one received instance as a Part 10 file (PS3.10 7), its data set byte for byte.
+
+        The key follows from site, Study, Series and SOP Instance UID, and content: the same again
+        is the same file, other content of the same UID lies beside it. `header` spares reading it
+        once more. Raises SpoolFull, UnreadableDataset, and ValueError for a site that is no slug.
+        """
+        if not _SLUG.fullmatch(site):
+            raise ValueError("the code of a site must be a slug")
+        header = header or read_header(received.dataset, received.transfer_syntax_uid)
+        sha256 = content_sha256(received.transfer_syntax_uid, received.dataset)
+        meta = write_file_meta(
+            sop_class_uid=header.instance.sop_class_uid or received.sop_class_uid,
+            sop_instance_uid=header.instance.sop_instance_uid,
+            transfer_syntax_uid=received.transfer_syntax_uid,
+            calling_ae_title=received.calling_ae_title,
+        )
+        return self._store(_instance_key(site, header, sha256), sha256, meta, received.dataset)
+
+    def put_file(self, data: bytes, *, prefix: str, suffix: str) -> Stored:
+        """Write what the hub itself made, under a key that follows from `prefix` and content.
+
+        `prefix` is made of segments with slashes between them; a segment that is no slug is
+        hashed. `suffix` is as in `set_aside`. Raises SpoolFull.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        folders = [_safe(segment) for segment in prefix.split("/") if segment]
+        key = "/".join((_OBJECTS, *folders, f"{sha256}{_safe_suffix(suffix)}"))
+        return self._store(key, sha256, b"", data)
+
+    def set_aside(
+        self, data: bytes, *, reason: str, suffix: str, details: Mapping[str, str] | None = None
+    ) -> str:
+        """Keep input that cannot be taken in, with a .json beside it that says why and when.
+
+        Each call makes a new pair, whatever was set aside before. `suffix` is like .dcm; what is
+        not is .bin. `details` (peer, transfer syntax ...) goes into the .json. Raises SpoolFull.
+        """
+        now = datetime.now(UTC)
+        base = f"{_QUARANTINE}/{now:%Y%m%d}/{now:%H%M%S}-{uuid4().hex}"
+        # .json is for the note, which must not take the place of what it is about.
+        key = base + (".bin" if suffix == ".json" else _safe_suffix(suffix))
+        sha256 = hashlib.sha256(data).hexdigest()
+        note = {
+            "reason": reason,
+            "set_aside_at": now.isoformat(),
+            "size": len(data),
+            "sha256": sha256,
+            "details": dict(details or {}),
+        }
+        self._store(key, sha256, b"", data)
+        text = json.dumps(note, ensure_ascii=True, indent=2).encode()
+        self._store(f"{base}.json", sha256, b"", text)
+        return key
+
+    def path(self, key: str) -> Path:
+        """Give the path of a key for somebody who needs a file; it need not exist.
+
+        Raises NotInSpool for what is no key: no key leads out of the spool.
+        """
+        segments = key.split("/")
+        is_key = segments[0] in (_INSTANCES, _OBJECTS, _QUARANTINE) and len(segments) > 1
+        if not is_key or not all(_KEY_SEGMENT.fullmatch(segment) for segment in segments):
+            raise NotInSpool(key)
+        return self._root.joinpath(*segments)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a file for reading in binary; the caller closes it. Raises NotInSpool."""
+        try:
+            return self.path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise NotInSpool(key) from error
+
+    def delete(self, key: str) -> None:
+        """Take a file away, and the folders it leaves empty. What is not there is no error."""
+        path = self.path(key)
+        path.unlink(missing_ok=True)
+        self._files.remove_empty_folders(path)
+
+    def walk(self) -> Iterator[str]:
+        """Give the keys of all instances, for the scan at start-up; the order means nothing."""
+        for folder, _, names in os.walk(self._root / _INSTANCES):
+            base = Path(folder).relative_to(self._root).as_posix()
+            yield from (f"{base}/{name}" for name in names if _INSTANCE_NAME.fullmatch(name))
+
+    def describe(self, key: str) -> Spooled:
+        """Tell what key and file of an instance say about site, sender and content.
+
+        Raises NotInSpool, also for what is not the key of an instance.
+        """
+        segments = key.split("/")
+        name = _INSTANCE_NAME.fullmatch(segments[-1])
+        if segments[0] != _INSTANCES or name is None:
+            raise NotInSpool(key)
+        with self.open(key) as file:
+            meta: FileMeta = read_file_meta(file)
+            status = os.fstat(file.fileno())
+        return Spooled(
+            key=key,
+            site=segments[1],
+            sha256=name[1],
+            size=status.st_size,
+            calling_ae_title=meta.source_application_entity_title,
+            transfer_syntax_uid=meta.transfer_syntax_uid,
+            stored_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        )
+
+    def sweep(self) -> int:
+        """Remove what interrupted writes left more than an hour ago; give how many files."""
+        stale_before = (datetime.now(UTC) - _STALE_AFTER).timestamp()
+        removed = 0
+        for part in (self._root / _PARTS).glob("*.part"):
+            try:
+                if part.stat().st_mtime < stale_before:
+                    part.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # finished, or swept by another process
+        return removed
+
+    def free_bytes(self) -> int:
+        """Give the bytes left on the file system above the floor, never less than 0."""
+        status = os.statvfs(self._root)
+        return max(status.f_bavail * status.f_frsize - self._minimum_free_bytes, 0)
+
+    def _store(self, key: str, sha256: str, head: bytes, data: bytes) -> Stored:
+        path, size = self.path(key), len(head) + len(data)
+        is_new = not _holds(path, len(data), has_meta=bool(head))
+        if is_new:
+            if size > self.free_bytes():
+                raise SpoolFull(size)
+            self._files.write(path, head, data)
+        else:
+            self._files.confirm(path)
+            size = path.stat().st_size
+        return Stored(key=key, sha256=sha256, size=size, is_new=is_new)
+
+
+def _holds(path: Path, size: int, *, has_meta: bool) -> bool:
+    """Say whether a file is there with so many bytes of data, after its file meta if it has one.
+
+    The name vouches for the content, but a write without sync may have been cut short by a loss of
+    power; and the file meta may be longer or shorter than ours would be, for another sender.
+    """
+    try:
+        with path.open("rb") as file:
+            start = read_file_meta(file).data_offset if has_meta else 0
+            return os.fstat(file.fileno()).st_size - start == size
+    except FileNotFoundError:
+        return False
+
+
+def _instance_key(site: str, header: Header, sha256: str) -> str:
+    # UIDs are what somebody sent: hashed, they are neither a path nor a way to crowd one folder.
+    study = _hashed(header.study.study_instance_uid)
+    series = _hashed(header.series.series_instance_uid)
+    instance = _hashed(header.instance.sop_instance_uid)
+    return f"{_INSTANCES}/{site}/{study[:2]}/{study}/{series}/{instance}-{sha256}.dcm"
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _safe(segment: str) -> str:
+    return segment if _SLUG.fullmatch(segment) else _hashed(segment)
+
+
+def _safe_suffix(suffix: str) -> str:
+    return suffix if _SUFFIX.fullmatch(suffix) else ".bin"

@@ -1,0 +1,100 @@
+"""Reads what an administrator sets, and refuses by name what cannot be meant.
+
+A variable that is set to nothing counts as not set, as in a `.env` whose line was left open.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_FLAGS = {
+    **dict.fromkeys(("on", "true", "yes", "1"), True),
+    **dict.fromkeys(("off", "false", "no", "0"), False),
+}
+_LONGEST_AE_TITLE = 16
+
+
+def text(name: str, default: str) -> str:
+    """The text of a variable, or the default."""
+    return os.environ.get(name, "").strip() or default
+
+
+def texts(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """Texts with commas between them, or the default."""
+    given = [part.strip() for part in text(name, "").split(",")]
+    return [part for part in given if part] or list(default)
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """on or off; a misspelt one must neither open nor close anything."""
+    given = text(name, "")
+    if not given:
+        return default
+    if given.lower() not in _FLAGS:
+        raise _unfit(name, "on or off", given)
+    return _FLAGS[given.lower()]
+
+
+def whole(name: str, default: int, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number between two bounds, both inclusive."""
+    given = text(name, str(default))
+    number = int(given) if given.isascii() and given.lstrip("-").isdecimal() else None
+    if number is None or number < least or (most is not None and number > most):
+        bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
+        raise _unfit(name, f"a whole number {bounds}", given)
+    return number
+
+
+def port(name: str, default: int) -> int:
+    """A TCP port."""
+    return whole(name, default, most=65535)
+
+
+def seconds(name: str, default: float) -> float:
+    """A length of time above zero."""
+    given = text(name, str(default))
+    try:
+        number = float(given)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise _unfit(name, "a number of seconds above 0", given)
+    return number
+
+
+def ae_title(name: str, default: str) -> str:
+    """An AE title (PS3.5 6.2: 16 characters, no backslash and no control character)."""
+    given = text(name, default)
+    is_plain = given.isascii() and given.isprintable() and "\\" not in given
+    if not is_plain or len(given) > _LONGEST_AE_TITLE:
+        raise _unfit(name, f"an AE title of at most {_LONGEST_AE_TITLE} characters", given)
+    return given
+
+
+def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+    """A URL of one of the schemes; it may hold a password, so a refusal tells its scheme alone."""
+    given = text(name, default)
+    scheme = urlsplit(given).scheme
+    if scheme not in schemes or "://" not in given:
+        known = " or ".join(f"{one}://..." for one in schemes)
+        raise _unfit(name, known, f"{scheme}://..." if scheme else "none")
+    return given
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder, which is made where it is not there."""
+    path = Path(text(name, str(default))).resolve()
+    try:
+        # Patients and secrets lie in it: of nobody but the account of the hub.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be made: {fault.strerror}") from fault
+    return path
+
+
+def _unfit(name: str, expected: str, found: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name}: expected {expected}, found {found}")

@@ -1,0 +1,1 @@
+"""Everything that speaks HL7 version 2; no Django and no business rules in here."""

@@ -1,0 +1,47 @@
+"""`manage.py worker`: does the work of the queues."""
+
+import importlib
+import threading
+import warnings
+from typing import Any
+
+from celery.platforms import SecurityWarning
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from hub.celery import app
+
+QUEUES = "route,run,write_back"
+
+
+class Command(BaseCommand):
+    """Run a Celery worker of threads until SIGTERM."""
+
+    help = "Work through the queues route, run and write_back (all, unless --queues names some)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The queues, and how many threads."""
+        parser.add_argument("--queues", default=QUEUES)
+        parser.add_argument("--threads", type=int, default=settings.HUB_WORKER_THREADS)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Work until told to stop; what is at hand is finished first."""
+        # It warns of root because of pickle; this worker takes JSON alone.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        # Half a second that the first result should not have to wait for.
+        threading.Thread(
+            target=importlib.import_module, args=("hub.dicom.sr_document",), daemon=True
+        ).start()
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                "--pool=threads",
+                f"--concurrency={options['threads']}",
+                f"--queues={options['queues']}",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--loglevel=WARNING",
+            ]
+        )

@@ -1,0 +1,59 @@
+"""A sentence for people, kept as text and arguments, so that each reader gets it in their language.
+
+A reason is written once, in English, where the decision is made; it is stored with the row it
+explains and translated only when somebody reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext
+
+StoredPhrase = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence with named arguments; ``str()`` gives it in the active language."""
+
+    text: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    def stored(self) -> StoredPhrase:
+        """The JSON form that a row keeps."""
+        args = {name: _plain(value) for name, value in self.args.items()}
+        return {"text": self.text, "args": args}
+
+    def __str__(self) -> str:
+        return render(self.stored())
+
+
+def phrase(text: str, /, **args: Any) -> Phrase:
+    """A Phrase of ``text`` with ``%(name)s`` places filled by ``args``."""
+    return Phrase(text, args)
+
+
+def render(stored: StoredPhrase | str | None) -> str:
+    """The stored sentence in the active language; arguments may be phrases themselves."""
+    if not stored:
+        return ""
+    if isinstance(stored, str):
+        return stored
+    args = {
+        name: render(value) if isinstance(value, dict) and "text" in value else value
+        for name, value in stored.get("args", {}).items()
+    }
+    text = gettext(stored["text"])
+    return text % args if args else text
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: phrases as their stored form, all else but numbers as text."""
+    if isinstance(value, Phrase):
+        return value.stored()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

@@ -1,0 +1,83 @@
+"""The embedded broker: a folder of messages, each put there and taken away in one move.
+
+kombu's filesystem transport opens a message's file under its final name before it writes, so that
+a worker that looks at that moment reads nothing and dies of it; here a file appears when whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, filesystem
+
+_WAITING = ".msg"
+_TAKEN = ".taken"
+
+
+class Channel(filesystem.Channel):
+    """Messages named by the moment they were put, so that the oldest sorts first."""
+
+    def _put(  # type: ignore[override]
+        self, queue: str, payload: Any, **_options: Any
+    ) -> None:
+        folder = Path(self.data_folder_out)
+        part = folder / f".{uuid.uuid4().hex}"
+        part.write_text(json.dumps(payload))
+        part.rename(folder / f"{time.time_ns():020}_{uuid.uuid4().hex}.{queue}{_WAITING}")
+
+    def _get(self, queue: str, timeout: Any = None) -> Any:
+        ending = f".{queue}{_WAITING}"
+        folder = Path(self.data_folder_in)
+        names = (entry.name for entry in os.scandir(folder))
+        for name in sorted(name for name in names if name.endswith(ending)):
+            taken = folder / (name + _TAKEN)
+            try:
+                (folder / name).rename(taken)
+                payload = json.loads(taken.read_text())
+                taken.unlink()
+            except FileNotFoundError:
+                continue  # another worker was quicker
+            return payload
+        raise Empty
+
+    def _size(self, queue: str) -> int:
+        ending = f".{queue}{_WAITING}"
+        return sum(entry.name.endswith(ending) for entry in os.scandir(self.data_folder_in))
+
+    def _purge(self, queue: str) -> int:
+        count = 0
+        for path in Path(self.data_folder_in).glob(f"*.{queue}{_WAITING}"):
+            path.unlink(missing_ok=True)
+            count += 1
+        return count
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        file = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            first = file.with_name(f".{uuid.uuid4().hex}")
+            first.write_text("[]")
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                file.hardlink_to(first)
+            first.unlink()
+        super()._queue_bind(  # type: ignore[no-untyped-call]
+            exchange, routing_key, pattern, queue
+        )
+
+
+class Transport(filesystem.Transport):
+    """The transport of ``filesystem://`` URLs in this project."""
+
+    Channel = Channel
+
+
+def register() -> None:
+    """Make ``filesystem://`` mean this transport."""
+    TRANSPORT_ALIASES["filesystem"] = f"{__name__}:{Transport.__name__}"

@@ -1,0 +1,284 @@
+"""Every setting of the hub, read from the environment or a `.env` file beside manage.py."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from hub.environment import (
+    ae_title,
+    flag,
+    folder,
+    port,
+    seconds,
+    text,
+    texts,
+    url,
+    whole,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+BROKER_SCHEMES = (
+    "filesystem", "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory",
+)  # fmt: skip
+
+# -- what an administrator sets ----------------------------------------------------------------
+HUB_STATE_DIR = folder("HUB_STATE_DIR", BASE_DIR / "var")
+HUB_BIND = text("HUB_BIND", "127.0.0.1")
+HUB_HTTP_PORT = port("HUB_HTTP_PORT", 8000)
+HUB_DICOM_PORT = port("HUB_DICOM_PORT", 11112)
+HUB_AE_TITLE = ae_title("HUB_AE_TITLE", "HUB")
+HUB_HL7_PORT = port("HUB_HL7_PORT", 2575)
+HUB_DATABASE_URL = url(
+    "HUB_DATABASE_URL", f"sqlite:///{HUB_STATE_DIR}/hub.sqlite3", schemes=DATABASE_SCHEMES
+)
+HUB_BROKER_URL = url("HUB_BROKER_URL", "filesystem://", schemes=BROKER_SCHEMES)
+HUB_STORAGE_URL = url("HUB_STORAGE_URL", f"file://{HUB_STATE_DIR}/spool", schemes=("file",))
+HUB_QUIET_SECONDS = seconds("HUB_QUIET_SECONDS", 30.0)
+HUB_SHORT_QUIET_SECONDS = seconds("HUB_SHORT_QUIET_SECONDS", HUB_QUIET_SECONDS / 3)
+HUB_CEILING_SECONDS = seconds("HUB_CEILING_SECONDS", HUB_QUIET_SECONDS * 30)
+HUB_ALLOW_PROCESS_PERFORMER = flag("HUB_ALLOW_PROCESS_PERFORMER", default=False)
+HUB_CONTAINER_COMMAND = text("HUB_CONTAINER_COMMAND", "podman")
+HUB_CONTAINER_ARGS = texts("HUB_CONTAINER_ARGS")
+HUB_CONTAINER_RUN_ARGS = texts("HUB_CONTAINER_RUN_ARGS")
+HUB_LEASE_SECONDS = seconds("HUB_LEASE_SECONDS", 15.0)
+HUB_RESTART_SECONDS = seconds("HUB_RESTART_SECONDS", 10.0)
+HUB_SWEEP_SECONDS = seconds("HUB_SWEEP_SECONDS", 2.0)
+HUB_RETRY_SECONDS = seconds("HUB_RETRY_SECONDS", 1.0)
+HUB_SEND_TIMEOUT_SECONDS = seconds("HUB_SEND_TIMEOUT_SECONDS", 30.0)
+HUB_MINIMUM_FREE_BYTES = whole("HUB_MINIMUM_FREE_BYTES", 512 * 1024 * 1024, least=0)
+HUB_WORKER_THREADS = whole("HUB_WORKER_THREADS", 12)
+HUB_DEBUG = flag("HUB_DEBUG", default=False)
+HUB_HTTPS = flag("HUB_HTTPS", default=False)
+HUB_ALLOWED_HOSTS = texts("HUB_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
+HUB_TRUSTED_ORIGINS = texts("HUB_TRUSTED_ORIGINS")
+
+DEBUG = HUB_DEBUG
+_SHORTEST_KEY = 50
+
+
+def _secret_key() -> str:
+    """HUB_SECRET_KEY; on the embedded database one is made once and kept in the state folder."""
+    given = text("HUB_SECRET_KEY", "")
+    if len(given) >= _SHORTEST_KEY:
+        return given
+    if given or not HUB_DATABASE_URL.startswith("sqlite"):
+        found = f"{len(given)} characters" if given else "nothing"
+        raise ImproperlyConfigured(
+            f"HUB_SECRET_KEY: expected a random text of at least {_SHORTEST_KEY} characters, "
+            f"found {found}"
+        )
+    kept = HUB_STATE_DIR / "secret-key"
+    if not kept.exists():
+        made = HUB_STATE_DIR / f"secret-key.{secrets.token_hex(4)}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(64))
+        try:
+            kept.hardlink_to(made)  # two processes that start at once agree on the first key
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return kept.read_text()
+
+
+SECRET_KEY = _secret_key()
+
+# -- Django ------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "hub.apps.HubConfig",
+    "vendors.apps.VendorsConfig",
+    "marketplace.apps.MarketplaceConfig",
+    "contracts.apps.ContractsConfig",
+    "routing.apps.RoutingConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "hub.csp.content_security_policy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "hub.urls"
+ASGI_APPLICATION = "hub.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_USER_MODEL = "hub.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "worklist"
+LOGOUT_REDIRECT_URL = "login"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+
+def _database() -> dict[str, Any]:
+    try:
+        return dict(environ.Env.db_url_config(HUB_DATABASE_URL))
+    except ValueError as fault:
+        raise ImproperlyConfigured(
+            "HUB_DATABASE_URL: expected postgres://USER:PASSWORD@HOST:PORT/NAME"
+        ) from fault
+
+
+DATABASES = {"default": _database()}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers go on while one writes; IMMEDIATE queues writers instead of failing them;
+    # synchronous=FULL because C-STORE answers Success on the strength of the commit.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 30,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("nb", "Norsk bokmål"), ("da", "Dansk")]
+LOCALE_PATHS = [BASE_DIR / "hub" / "locale"]
+TIME_ZONE = "Europe/Oslo"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = HUB_STATE_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+ALLOWED_HOSTS = [*HUB_ALLOWED_HOSTS, HUB_BIND]
+CSRF_TRUSTED_ORIGINS = HUB_TRUSTED_ORIGINS
+SESSION_COOKIE_SECURE = HUB_HTTPS
+CSRF_COOKIE_SECURE = HUB_HTTPS
+SECURE_SSL_REDIRECT = HUB_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HUB_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HUB_HTTPS
+SECURE_HSTS_PRELOAD = HUB_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+
+# -- the API -----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "PAGE_SIZE": 100,
+}
+REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Avrop, a vendor-neutral AI hub for medical imaging",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+# -- work --------------------------------------------------------------------------------------
+# kombu warns at every message of a URL without a host, though a folder has none
+CELERY_BROKER_URL = (
+    "filesystem://localhost" if HUB_BROKER_URL.startswith("filesystem") else HUB_BROKER_URL
+)
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+# A nudge that cannot be sent is made good by the sweep: nobody waits for a broker that is away.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "route"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "routing.tasks.sweep",
+        "schedule": timedelta(seconds=HUB_SWEEP_SECONDS),
+        "options": {"expires": HUB_SWEEP_SECONDS * 5},
+    },
+    "tidy": {
+        "task": "routing.tasks.tidy",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 600},
+    },
+}
+CELERY_TIMEZONE = "UTC"
+if HUB_BROKER_URL.startswith("filesystem"):
+    _queue_folder = HUB_STATE_DIR / "queue"
+    _queue_folder.mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_queue_folder),
+        "data_folder_out": str(_queue_folder),
+        "control_folder": str(HUB_STATE_DIR / "queue-control"),
+        "polling_interval": 0.02,
+    }
+else:
+    # max_retries is for sending; without it kombu tries for six seconds, whatever Celery was told.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "max_retries": 0}
+    if HUB_BROKER_URL.startswith("redis"):
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 2, "socket_timeout": 30}
+
+# -- logs: one line of key=value (or JSON), never patient data -----------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"()": "hub.logs.formatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "pynetdicom": {"level": "WARNING"},
+        "pydicom": {"level": "ERROR"},
+        "celery": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "uvicorn.access": {"level": "WARNING"},
+    },
+}

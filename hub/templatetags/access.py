@@ -1,0 +1,17 @@
+"""What a person's roles open, for templates that show only what may be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from hub.access import holds_role
+
+register = template.Library()
+
+
+@register.simple_tag
+def administers(user: Any) -> bool:
+    """Whether the user is an administrator of anything."""
+    return holds_role(user, roles=("administrator",))

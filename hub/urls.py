@@ -1,0 +1,22 @@
+"""Every door of the web side, in one table."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from hub import health, pages
+from routing import urls as routing
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login/", pages.sign_in, name="login"),
+    path("logout/", pages.sign_out, name="logout"),
+    path("preferences/", pages.preferences, name="preferences"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", health.metrics, name="metrics"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include(routing.v1)),
+    path("", include(routing.pages)),
+]
+
+handler403 = pages.refused
+handler404 = pages.not_found
