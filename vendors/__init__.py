@@ -1,0 +1,1 @@
+"""Who supplies an algorithm, and how it is made to run."""

@@ -1,0 +1,129 @@
+"""What every way of running an algorithm offers: submit, poll, cancel, cleanup."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+import vendors.performers
+from vendors.manifest import PerformerSpec
+
+State = Literal["unknown", "running", "succeeded", "failed"]
+Settings = Mapping[str, Mapping[str, Any]]
+
+# modules of this package that are no way of running
+NOT_A_KIND = frozenset({"base", "shim", "files"})
+# contract with vendors: bad input, unsupported, bad configuration; the same run would end the same
+FINAL_EXIT_CODES = frozenset({64, 65, 66, 78})
+LOG_TAIL_LINES = 50
+RUN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+
+
+class SubmitFailed(Exception):
+    """A run could not be started; ``is_permanent`` when trying again would fail the same way."""
+
+    def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_permanent = is_permanent
+
+
+class PerformerRefused(Exception):
+    """The settings allow no performer of this kind, or no such kind is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may take beyond the resources of its manifest, in bytes and counts."""
+
+    log_bytes: int = 1024 * 1024
+    output_bytes: int = 4 * 1024**3
+    scratch_bytes: int = 1024**3
+    shared_memory_bytes: int = 256 * 1024**2
+    process_count: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of an algorithm, told from all others by ``name``.
+
+    ``input_dir`` and ``output_dir`` hold what goes in and comes out and nothing else; ``work_dir``
+    is the performer's own. All three lie in a folder that others of this host cannot enter.
+    """
+
+    name: str
+    spec: PerformerSpec
+    input_dir: Path
+    output_dir: Path
+    work_dir: Path
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not RUN_NAME.fullmatch(self.name):
+            raise ValueError(f"a run is named by small letters, digits, . and -: {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come; ``why`` is a sentence for people, set when it did not succeed.
+
+    ``log_tail`` is the last lines that the algorithm wrote: show it to administrators only, for an
+    algorithm that was given the study as it came may have written who the patient is.
+    """
+
+    state: State
+    why: str = ""
+    exit_code: int | None = None
+    log_tail: tuple[str, ...] = ()
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    is_retryable: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in ("succeeded", "failed")
+
+
+class Performer(Protocol):
+    """A way of running; every method may be called from any process, and more than once."""
+
+    def submit(self, run: Run) -> None:
+        """Start the run unless one of this name was started; raises SubmitFailed."""
+
+    def poll(self, run: Run) -> Progress:
+        """How the run stands, also after whoever submitted it was killed; enforces its limits."""
+
+    def cancel(self, run: Run) -> None:
+        """Stop the run and leave nothing of it behind."""
+
+    def cleanup(self, run: Run) -> None:
+        """Forget a run that is over, once its output has been collected; stops one that is not."""
+
+
+def performer_for(kind: str, settings: Settings) -> Performer:
+    """The performer of ``kind``, set up from ``settings[kind]``; raises PerformerRefused.
+
+    A kind is a module of this package with a ``make(settings) -> Performer``.
+    """
+    if kind not in known_kinds():
+        raise PerformerRefused(f"no way of running {kind!r}; known: {', '.join(known_kinds())}")
+    module = importlib.import_module(f"{vendors.performers.__name__}.{kind}")
+    return cast(Performer, module.make(settings.get(kind, {})))
+
+
+def known_kinds() -> tuple[str, ...]:
+    """The ways of running that this installation has, in alphabetical order."""
+    names = {module.name for module in pkgutil.iter_modules(vendors.performers.__path__)}
+    return tuple(sorted(names - NOT_A_KIND))
+
+
+def is_final(exit_code: int) -> bool:
+    """Whether this exit code says that trying again is of no use."""
+    return exit_code in FINAL_EXIT_CODES

@@ -1,0 +1,72 @@
+"""The folders of a run: what they hold, who may read them, and the end of a log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vendors.performers.base import LOG_TAIL_LINES
+
+TAIL_BYTES = 64 * 1024
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes on disk in all files below ``folder``; what cannot be read counts nothing."""
+    return sum(_size(entry) for entry in _entries(folder))
+
+
+def open_to_all(input_dir: Path, output_dir: Path) -> None:
+    """Let another user read ``input_dir`` and write ``output_dir``.
+
+    The algorithm runs as a user of its own. The folder above keeps others of this host out; only
+    what is mounted into the container is reachable.
+    """
+    for entry in _entries(input_dir):
+        _add_mode(Path(entry.path), 0o555 if entry.is_dir(follow_symlinks=False) else 0o444)
+    _add_mode(input_dir, 0o555)
+    _add_mode(output_dir, 0o777)
+
+
+def tail_of(text: str) -> tuple[str, ...]:
+    """The last lines of a log, printable."""
+    lines = text[-TAIL_BYTES:].splitlines()[-LOG_TAIL_LINES:]
+    return tuple("".join(c if c.isprintable() else " " for c in line) for line in lines)
+
+
+def tail_of_files(*paths: Path) -> tuple[str, ...]:
+    """The last lines of a log that was written to ``paths`` in this order."""
+    text = b""
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+                text += file.read()
+        except FileNotFoundError:
+            continue
+    return tail_of(text.decode("utf-8", "replace"))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    except FileNotFoundError:  # the algorithm is still at work
+        return 0
+
+
+def _add_mode(path: Path, mode: int) -> None:
+    now = path.stat().st_mode
+    if now & mode != mode:
+        path.chmod(now | mode)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError:  # gone, or the algorithm has shut it: what is in it cannot be counted
+        return
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path))

@@ -1,0 +1,253 @@
+"""Runs an algorithm as a process of this host: for demonstrations and tests.
+
+It has limits but no walls: it runs as the hub's own user and may read what the hub may read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vendors.performers.base import (
+    PerformerRefused,
+    Progress,
+    Run,
+    SubmitFailed,
+    is_final,
+)
+from vendors.performers.files import bytes_below, tail_of_files
+
+SHIM = Path(__file__).with_name("shim.py")
+CANCEL_SECONDS = 5.0
+STEP_SECONDS = 0.01
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPerformer:
+    """``program_dir``: where Python programs are looked for beside the installed ones."""
+
+    program_dir: Path | None = None
+
+    def submit(self, run: Run) -> None:
+        """Start the run under a shim that outlives this process; raises SubmitFailed."""
+        control = _control(run)
+        try:
+            control.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _lock(control) as lock:
+                if lock is not None and not (control / "job.json").exists():
+                    self._start(run, control, lock)
+        except OSError as error:
+            raise SubmitFailed(f"the process could not be started: {error.strerror}") from error
+
+    def poll(self, run: Run) -> Progress:
+        """How the run stands; a shim that is gone and left no word is told as lost."""
+        control = _control(run)
+        if not (control / "job.json").exists():
+            return Progress("unknown", why="no such run was started here")
+        # the lock before the file: a shim that ends between the two has written the file
+        is_alive = _is_alive(control)
+        ended = _read(control / "exit.json")
+        log_tail = tail_of_files(control / "log.1", control / "log")
+        if ended is not None:
+            return _outcome(run, ended, log_tail)
+        if not is_alive:
+            _kill_all_of(run)
+            why = "the process was lost: whatever stood over it was killed"
+            return Progress("failed", why, log_tail=log_tail, is_retryable=True)
+        started_at = datetime.fromtimestamp((control / "job.json").stat().st_mtime, UTC)
+        if bytes_below(run.output_dir) > run.limits.output_bytes:
+            self._stop(run, control)
+            return Progress("failed", _too_much(run), log_tail=log_tail, started_at=started_at)
+        return Progress("running", log_tail=log_tail, started_at=started_at)
+
+    def cancel(self, run: Run) -> None:
+        """Stop the run and remove what it kept; one that is not there is no error."""
+        control = _control(run)
+        if control.exists():
+            self._stop(run, control)
+        for folder in (control, _home(run)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def cleanup(self, run: Run) -> None:
+        """Forget the run."""
+        self.cancel(run)
+
+    def _start(self, run: Run, control: Path, lock: int) -> None:
+        home = _home(run)
+        home.mkdir(mode=0o700, exist_ok=True)
+        (control / "job.json").write_text(json.dumps(self._job(run, home)), "utf-8")
+        command = [sys.executable, "-I", "-S", str(SHIM), str(control), str(lock)]
+        quiet = subprocess.DEVNULL
+        subprocess.run(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, env={}, pass_fds=(lock,), check=True
+        )
+
+    def _job(self, run: Run, home: Path) -> dict[str, Any]:
+        resources = run.spec.resources
+        processors = max(1, math.ceil(resources.cpu_count))
+        return {
+            "command": list(run.spec.command),
+            "env": self._environment(run, home, processors),
+            "cwd": str(home),
+            "timeout_seconds": run.spec.timeout_seconds,
+            "memory_bytes": resources.memory_bytes,
+            "log_bytes": run.limits.log_bytes,
+            "limits": {
+                "RLIMIT_CPU": run.spec.timeout_seconds * processors + 1,
+                "RLIMIT_FSIZE": run.limits.output_bytes,
+                "RLIMIT_NOFILE": 4096,
+                "RLIMIT_CORE": 0,  # a core dump would hold the images
+            },
+        }
+
+    def _environment(self, run: Run, home: Path, processors: int) -> dict[str, str]:
+        """Named one by one, so that none of the hub's secrets comes along."""
+        search = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        environment = {
+            "PATH": os.pathsep.join(search),
+            "LANG": "C.UTF-8",
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "HUB_INPUT_DIR": str(run.input_dir.absolute()),
+            "HUB_OUTPUT_DIR": str(run.output_dir.absolute()),
+            "HUB_RUN": _mark(run),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        if self.program_dir is not None:
+            environment["PYTHONPATH"] = str(self.program_dir.absolute())
+        return environment | dict.fromkeys(THREAD_VARIABLES, str(processors))
+
+    def _stop(self, run: Run, control: Path) -> None:
+        deadline = time.monotonic() + CANCEL_SECONDS
+        pids = _read(control / "pid.json")
+        while _is_alive(control) and time.monotonic() < deadline:
+            if pids is None:  # only just started
+                pids = _read(control / "pid.json")
+            elif not (control / "exit.json").exists():
+                _kill(pids["shim"], signal.SIGTERM)
+            time.sleep(STEP_SECONDS)
+        if pids is not None and _is_alive(control):
+            _kill(pids["shim"], signal.SIGKILL)
+        _kill_all_of(run)
+
+
+def make(settings: Mapping[str, Any]) -> ProcessPerformer:
+    """From ``{"is_allowed": True, "program_dir": Path}``; refused unless allowed outright."""
+    if settings.get("is_allowed") is not True:
+        raise PerformerRefused(
+            "algorithms may not run as plain processes here (HUB_ALLOW_PROCESS_PERFORMER is off)"
+        )
+    program_dir = settings.get("program_dir")
+    return ProcessPerformer(program_dir=Path(program_dir) if program_dir else None)
+
+
+def _control(run: Run) -> Path:
+    return run.work_dir.absolute() / "process"
+
+
+def _home(run: Run) -> Path:
+    return run.work_dir.absolute() / "home"
+
+
+def _mark(run: Run) -> str:
+    """What all processes of a run carry in their environment, wherever they put themselves."""
+    return f"{run.name}@{run.work_dir.absolute()}"
+
+
+@contextlib.contextmanager
+def _lock(control: Path) -> Any:
+    """The run's lock as a file descriptor, or None while a shim or another submit holds it."""
+    lock = os.open(control / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        yield None
+        return
+    try:
+        yield lock
+    finally:
+        os.close(lock)  # not LOCK_UN: the lock lives on in the shim, which shares it
+
+
+def _is_alive(control: Path) -> bool:
+    with _lock(control) as lock:
+        return lock is None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return data
+
+
+def _outcome(run: Run, ended: dict[str, Any], log_tail: tuple[str, ...]) -> Progress:
+    code = ended["exit_code"]
+    why, is_retryable = _reason(run, ended)
+    return Progress(
+        state="failed" if why else "succeeded",
+        why=why,
+        exit_code=code,
+        log_tail=log_tail,
+        started_at=datetime.fromtimestamp(ended["started_at"], UTC),
+        finished_at=datetime.fromtimestamp(ended["finished_at"], UTC),
+        is_retryable=is_retryable,
+    )
+
+
+def _reason(run: Run, ended: dict[str, Any]) -> tuple[str, bool]:
+    """Why the run failed, empty if it did not, and whether trying again may help."""
+    code = ended["exit_code"]
+    said = {
+        "timeout": (f"timed out after {run.spec.timeout_seconds} s", True),
+        "memory": (f"out of memory: the limit is {run.spec.resources.memory}", False),
+        "cancelled": ("cancelled", False),
+    }.get(ended["why"])
+    if said is not None:
+        return said
+    if code == 0:
+        return ("", False)
+    if code == 127:
+        return ("the program could not be started (exit code 127)", False)
+    if code < 0:
+        return (f"killed by {signal.Signals(-code).name}", True)
+    return (f"ended with exit code {code}", not is_final(code))
+
+
+def _too_much(run: Run) -> str:
+    return f"wrote more than the {run.limits.output_bytes} bytes it may"
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _kill_all_of(run: Run) -> None:
+    """Kill every process that carries the run's mark, where the system lists environments."""
+    mark = f"HUB_RUN={_mark(run)}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in entry.read_bytes().split(b"\0"):
+                _kill(int(entry.parent.name), signal.SIGKILL)
