@@ -1,0 +1,1 @@
+"""What is on offer, and whether it is fit for clinical use."""

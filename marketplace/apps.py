@@ -1,0 +1,12 @@
+"""The Django app of marketplace."""
+
+from django.apps import AppConfig
+
+
+class MarketplaceConfig(AppConfig):
+    name = "marketplace"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the kinds of the set-up file."""
+        from marketplace import setup  # noqa: F401

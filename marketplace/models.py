@@ -1,0 +1,98 @@
+"""Algorithms on offer, the clearance behind each version, and where each version is in use."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hub.access import SiteScopedQuerySet
+from hub.models import Site
+from vendors.manifest import Manifest
+from vendors.models import Vendor
+
+
+class Algorithm(models.Model):
+    """What a vendor sells, whatever its version."""
+
+    code = models.SlugField(unique=True)
+    vendor = models.ForeignKey(Vendor, models.PROTECT, related_name="algorithms")
+    name = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AlgorithmVersion(models.Model):
+    """One released version, as its manifest declares it."""
+
+    algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="versions")
+    version = models.CharField(max_length=40)
+    manifest = models.JSONField()
+    # path of the manifest in the set-up file, so that export can write it back
+    manifest_name = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["algorithm", "version"], name="version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm.name} {self.version}"
+
+    @property
+    def declared(self) -> Manifest:
+        """The manifest as a frozen value."""
+        return Manifest.from_json(self.manifest)
+
+
+class Clearance(models.Model):
+    """The CE mark of one version: regime, class, certificate, notified body, UDI-DI."""
+
+    version = models.OneToOneField(
+        AlgorithmVersion, models.CASCADE, related_name="clearance"
+    )
+    regime = models.CharField(max_length=20, default="MDR")
+    risk_class = models.CharField(max_length=10)
+    certificate_number = models.CharField(max_length=80, blank=True)
+    notified_body = models.CharField(max_length=10, blank=True)
+    issued = models.DateField(null=True, blank=True)
+    expires = models.DateField(null=True, blank=True)
+    udi_di = models.CharField(max_length=40, blank=True)
+    basic_udi_di = models.CharField(max_length=40, blank=True)
+    intended_use = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.regime} {self.risk_class} {self.certificate_number}"
+
+
+class Deployment(models.Model):
+    """May this version be used on patients at this site, and how."""
+
+    class State(models.TextChoices):
+        SHADOW = "shadow", _("Shadow")
+        VALIDATION = "validation", _("Validation")
+        CLINICAL = "clinical", _("Clinical")
+        SUSPENDED = "suspended", _("Suspended")
+        RETIRED = "retired", _("Retired")
+
+    class WriteBack(models.TextChoices):
+        AUTOMATIC = "automatic", _("Automatic")
+        AFTER_ACCEPTANCE = "after_acceptance", _("After acceptance")
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="deployments")
+    version = models.ForeignKey(AlgorithmVersion, models.PROTECT, related_name="deployments")
+    state = models.CharField(max_length=20, choices=State.choices, default=State.SHADOW)
+    write_back = models.CharField(
+        max_length=20, choices=WriteBack.choices, default=WriteBack.AUTOMATIC
+    )
+
+    objects: SiteScopedQuerySet[Deployment] = SiteScopedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "version"], name="deployment_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} at {self.site_id}: {self.state}"
