@@ -1,0 +1,1 @@
+"""Who may use what, under which agreement, and what was used."""
