@@ -1,0 +1,1 @@
+"""The way of a study; open pathway.py first."""

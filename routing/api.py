@@ -1,0 +1,194 @@
+"""The REST API: the worklist, one study with all its steps, and what a person may do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, status
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hub.access import holds_role, site_clause
+from routing import acting, reading
+from routing.filters import StudyFilter
+from routing.models import Delivery, Study
+from routing.pathway import MoveRefused, Overtaken
+from routing.serializers import (
+    DeadLetterSerializer,
+    DeliverySerializer,
+    ProblemSerializer,
+    RejectionSerializer,
+    StudyDetailSerializer,
+    StudySerializer,
+    WorkitemSerializer,
+)
+
+SITE = OpenApiParameter(
+    "site",
+    str,
+    description="Code of the site; needed where two of the user's sites have this study.",
+)
+PROBLEMS = {403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer}
+
+
+class Conflict(APIException):
+    """The row is not in a state in which this may be done; the sentence says why."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class Pages(LimitOffsetPagination):
+    """Pages by limit and offset; a limit keeps one question from reading the whole database."""
+
+    max_limit = 500
+
+
+class Acts(APIView):
+    """Common to the views that change something: a refused move is a 409 with its sentence."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Turn what a verb raised into a problem that a person understands."""
+        if isinstance(exc, MoveRefused):
+            exc = Conflict(str(exc))
+        elif isinstance(exc, Overtaken):
+            exc = Conflict(_("Somebody else was faster: look at the study again."))
+        return super().handle_exception(exc)
+
+
+class WorklistView(generics.ListAPIView[Study]):
+    """The studies of the user's sites in the order in which people should read them."""
+
+    serializer_class = StudySerializer
+    filterset_class = StudyFilter
+    pagination_class = Pages
+
+    def get_queryset(self) -> QuerySet[Study]:
+        """The studies that the user may see."""
+        return reading.worklist(self.request.user)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Narrow by the query; a misspelt parameter must not show everything instead."""
+        known = [*StudyFilter.base_filters, "limit", "offset"]
+        unknown = [name for name in self.request.query_params if name not in known]
+        if unknown:
+            expected = _("unknown parameter; expected one of %(known)s") % {
+                "known": ", ".join(known)
+            }
+            raise ValidationError({name: [expected] for name in unknown})
+        return super().filter_queryset(queryset)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """One page; the audit trail keeps whose patients it shows."""
+        page = super().paginate_queryset(queryset)
+        reading.note_worklist_seen(self.request.user, page or [])
+        return page
+
+
+class StudyView(APIView):
+    """One study with its findings, transitions, verdicts, Workitems and Deliveries."""
+
+    @extend_schema(parameters=[SITE], responses={200: StudyDetailSerializer, **PROBLEMS})
+    def get(self, request: Request, study_instance_uid: str) -> Response:
+        study = _study(request, study_instance_uid)
+        reading.note_study_seen(request.user, study)
+        return Response(StudyDetailSerializer(study, context={"request": request}).data)
+
+
+class ReadView(Acts):
+    """Mark a study as read."""
+
+    @extend_schema(
+        parameters=[SITE], request=None, responses={200: StudySerializer, **PROBLEMS}
+    )
+    def post(self, request: Request, study_instance_uid: str) -> Response:
+        acting.mark_read(_user(request), _study(request, study_instance_uid))
+        study = _study(request, study_instance_uid)
+        return Response(StudySerializer(study, context={"request": request}).data)
+
+
+class AcceptView(Acts):
+    """Accept the results of a Workitem, so that they are written back."""
+
+    @extend_schema(request=None, responses={200: WorkitemSerializer, **PROBLEMS})
+    def post(self, request: Request, uid: UUID) -> Response:
+        return Response(WorkitemSerializer(acting.accept(_user(request), uid)).data)
+
+
+class RejectView(Acts):
+    """Reject the results of a Workitem, with the reason."""
+
+    @extend_schema(
+        request=RejectionSerializer,
+        responses={200: WorkitemSerializer, 400: OpenApiTypes.OBJECT, **PROBLEMS},
+    )
+    def post(self, request: Request, uid: UUID) -> Response:
+        asked = RejectionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        workitem = acting.reject(_user(request), uid, reason=asked.validated_data["reason"])
+        return Response(WorkitemSerializer(workitem).data)
+
+
+class ReplayWorkitemView(Acts):
+    """Run a Workitem again."""
+
+    @extend_schema(request=None, responses={200: WorkitemSerializer, **PROBLEMS})
+    def post(self, request: Request, uid: UUID) -> Response:
+        return Response(WorkitemSerializer(acting.replay_workitem(_user(request), uid)).data)
+
+
+class ReplayDeliveryView(Acts):
+    """Try a Delivery again."""
+
+    @extend_schema(request=None, responses={200: DeliverySerializer, **PROBLEMS})
+    def post(self, request: Request, pk: int) -> Response:
+        return Response(DeliverySerializer(acting.replay_delivery(_user(request), pk)).data)
+
+
+class DeadLettersView(generics.ListAPIView[Delivery]):
+    """Deliveries that were given up, at the sites that the user administers; the newest first."""
+
+    serializer_class = DeadLetterSerializer
+    pagination_class = Pages
+    filter_backends = ()
+    queryset = Delivery.objects.filter(state=Delivery.State.DEAD)
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        """The dead letters of the user's sites; refused to all but administrators."""
+        if not holds_role(self.request.user, roles=acting.ADMINISTRATOR):
+            raise PermissionDenied(_("Only an administrator may see dead letters."))
+        clause = site_clause(
+            self.request.user, path="workitem__study__site", roles=acting.ADMINISTRATOR
+        )
+        return (
+            super().get_queryset().filter(clause).select_related("node", "workitem__study__site")
+            .order_by("-pk")
+        )
+
+
+def _user(request: Request) -> Any:
+    return request.user
+
+
+def _study(request: Request, study_instance_uid: str) -> Study:
+    """The study asked for; the same 404 for one that is not there and one that is not theirs."""
+    site = request.query_params.get("site", "")
+    try:
+        study = reading.study_by_instance_uid(request.user, study_instance_uid, site=site)
+    except reading.SeveralSites as several:
+        raise Conflict(
+            _("Several of your sites have this study: ask with ?site= and one of %(codes)s.")
+            % {"codes": several}
+        ) from None
+    if study is None:
+        raise Http404
+    return study

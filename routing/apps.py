@@ -1,0 +1,12 @@
+"""The Django app of routing."""
+
+from django.apps import AppConfig
+
+
+class RoutingConfig(AppConfig):
+    name = "routing"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the kinds of the set-up file."""
+        from routing import setup  # noqa: F401

@@ -1,0 +1,185 @@
+"""The rows of instances that have just arrived: Study, Series with their aggregates, Instance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from hub.dicom.headers import Header, StudyHeader
+from hub.dicom.spool import Stored
+from hub.models import Node
+from routing import nudges, orders, revisions
+from routing.conditions import SERIES_FIELDS
+from routing.models import Instance, Result, Series, Study
+
+# Distinct values kept of one attribute; more than these never decide a rule.
+_MOST_VALUES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One instance that is durable in the spool and waits for its row."""
+
+    node: Node
+    header: Header
+    stored: Stored
+    sender: str
+
+
+def study_of(arrival: Arrival) -> tuple[Study, bool]:
+    """The Study row of an arrival, locked, and whether it was made just now."""
+    header = arrival.header.study
+    now = timezone.now()
+    return Study.objects.select_for_update().get_or_create(
+        site=arrival.node.site,
+        study_instance_uid=header.study_instance_uid,
+        defaults={
+            "source": arrival.node,
+            "accession_number": header.accession_number[:64],
+            "patient_id": header.patient_id,
+            "issuer_of_patient_id": header.issuer_of_patient_id[:64],
+            "patient_name": header.patient_name[:324],
+            "study_description": header.study_description[:64],
+            "header": _plain(header),
+            "expected_instances": _count(header.number_of_study_related_instances),
+            "has_images": False,
+            "first_instance_at": now,
+            "last_instance_at": now,
+            "waiting_since": now,
+            "read_by": now,
+        },
+    )
+
+
+def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
+    """Add instances that the study did not have; a late one opens a new revision."""
+    now = timezone.now()
+    series = _series_of(study, fresh)
+    others = [
+        arrival for arrival in fresh
+        if not series[arrival.header.series.series_instance_uid].is_own
+    ]  # fmt: skip
+    opens_revision = bool(others) and study.state != Study.State.RECEIVING
+    if opens_revision:
+        revisions.open_next(study, instances=len(others), has_images=_are_images(others))
+    Instance.objects.bulk_create([_instance(study, series, arrival, now) for arrival in fresh])
+    if is_new:
+        revisions.begin(study)
+        orders.link_study(study)
+    if others:
+        _count_in(study, others, now)
+        _wake(study, is_first=is_new or opens_revision)
+
+
+def _count_in(study: Study, others: list[Arrival], now: datetime) -> None:
+    modalities = {arrival.header.series.modality for arrival in others}
+    modalities |= set(study.modality.split("\\"))
+    study.modality = "\\".join(sorted(filter(None, modalities)))[:64]
+    study.instance_count += len(others)
+    study.has_images |= _are_images(others)
+    study.last_instance_at = now
+    study.due_at = now + timedelta(seconds=settings.HUB_SHORT_QUIET_SECONDS)
+    study.save(
+        update_fields=[
+            "modality", "instance_count", "has_images", "last_instance_at", "due_at", "changed_at",
+        ]
+    )  # fmt: skip
+
+
+def _are_images(arrivals: list[Arrival]) -> bool:
+    return any(arrival.header.instance.rows for arrival in arrivals)
+
+
+def _wake(study: Study, *, is_first: bool) -> None:
+    """One timer for each revision, which sets itself anew; the sweep finds it should it be lost."""
+    if study.instance_count == study.expected_instances:
+        nudges.complete(study.pk)
+    elif is_first:
+        nudges.complete(study.pk, seconds=settings.HUB_SHORT_QUIET_SECONDS)
+
+
+def _series_of(study: Study, fresh: list[Arrival]) -> dict[str, Series]:
+    """The Series rows of the arrivals, by UID, with their aggregates brought up to date."""
+    by_uid: dict[str, list[Header]] = defaultdict(list)
+    for arrival in fresh:
+        by_uid[arrival.header.series.series_instance_uid].append(arrival.header)
+    rows = {row.series_instance_uid: row for row in
+            study.series.filter(series_instance_uid__in=by_uid)}  # fmt: skip
+    # What the hub wrote never comes round again: its own Series are known by their UID.
+    own = set(
+        Result.objects.filter(series_instance_uid__in=by_uid).values_list(
+            "series_instance_uid", flat=True
+        )
+    )
+    for uid, headers in by_uid.items():
+        row = rows.setdefault(
+            uid, Series(study=study, series_instance_uid=uid, is_own=uid in own, attributes={})
+        )
+        _absorb(row, headers)
+        row.save()
+    return rows
+
+
+def _absorb(row: Series, headers: list[Header]) -> None:
+    first = headers[0].series
+    row.modality = row.modality or first.modality[:16]
+    if row.series_number is None:
+        row.series_number = _number(first.series_number)
+    row.expected_instances = (
+        row.expected_instances
+        or _count(first.number_of_series_related_instances)
+        or _count(first.images_in_acquisition)
+    )
+    row.instance_count += len(headers)
+    for header in headers:
+        for name in SERIES_FIELDS:
+            value = _value(header, name)
+            values = row.attributes.setdefault(name, [])
+            if value not in (None, "", *values) and len(values) < _MOST_VALUES:
+                values.append(value)
+
+
+def _value(header: Header, name: str) -> Any:
+    holder = header.series if hasattr(header.series, name) else header.instance
+    value = getattr(holder, name, None)
+    return "\\".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _instance(
+    study: Study, series: dict[str, Series], arrival: Arrival, now: datetime
+) -> Instance:
+    header = arrival.header.instance
+    return Instance(
+        study=study,
+        series=series[arrival.header.series.series_instance_uid],
+        sop_instance_uid=header.sop_instance_uid,
+        sop_class_uid=header.sop_class_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        instance_number=_number(header.instance_number),
+        number_of_frames=_count(header.number_of_frames) or 1,
+        rows=header.rows,
+        columns=header.columns,
+        key=arrival.stored.key,
+        sha256=arrival.stored.sha256,
+        size=arrival.stored.size,
+        revision=study.revision,
+        received_at=now,
+    )
+
+
+def _number(value: int | None) -> int | None:
+    """An IS value, where a sender kept within the 32 bits that PS3.5 6.2 gives it."""
+    return value if value is not None and -(2**31) <= value < 2**31 else None
+
+
+def _count(value: int | None) -> int | None:
+    return value if value is not None and 0 < value < 2**31 else None
+
+
+def _plain(header: StudyHeader) -> dict[str, Any]:
+    return {name: value for name, value in asdict(header).items() if value not in (None, "")}

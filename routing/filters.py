@@ -1,0 +1,94 @@
+"""The questions that may be put to the worklist, for the API and the page alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import django_filters
+from django.core.validators import RegexValidator
+from django.db.models import Q
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from routing.models import Priority, Study
+from routing.models.studies import StudyQuerySet
+
+PRIORITIES = [(name, name) for name in Priority.names]
+UNREAD, ALL = "unread", "all"
+
+
+class OneOf(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """One of a few words; a refusal names them all."""
+
+    def __init__(self, *, choices: Iterable[tuple[str, Any]], **kwargs: Any) -> None:
+        known = list(choices)
+        words = ", ".join(str(word) for word, _label in known)
+        message = format_lazy(
+            _("expected one of {known}; got {value}"), known=words, value="%(value)s"
+        )
+        kwargs["error_messages"] = {"invalid_choice": message}
+        super().__init__(choices=known, **kwargs)
+
+
+class StudyFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """Narrows the studies that a user may see; it never widens them."""
+
+    site = django_filters.CharFilter("site__code", label=_("Site code"), max_length=50)
+    modality = django_filters.CharFilter(
+        method="with_modality",
+        label=_("Modality, such as CT"),
+        validators=[
+            RegexValidator(
+                r"^[A-Za-z0-9_]{1,16}\Z", _("expected a DICOM modality such as CT, MR or DX")
+            )
+        ],
+    )
+    priority = OneOf(choices=PRIORITIES, method="with_priority", label=_("Priority"))
+    ai_state = OneOf(choices=Study.AiState.choices, label=_("What AI has done"))
+    state = OneOf(
+        choices=[(UNREAD, _("To read")), (ALL, _("All"))],
+        method="with_state",
+        label=_("unread (the default): studies that wait for a reader; all: every study"),
+    )
+    accession_number = django_filters.CharFilter(label=_("Accession number"), max_length=64)
+    patient_id = django_filters.CharFilter(label=_("Patient ID"), max_length=64)
+    q = django_filters.CharFilter(
+        method="with_words",
+        label=_("Words in patient name, patient ID, accession number or description"),
+        max_length=100,
+    )
+
+    class Meta:
+        model = Study
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: StudyQuerySet) -> StudyQuerySet:
+        """The studies asked for; without a ``state`` only those that wait for a reader."""
+        found: StudyQuerySet = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data.get("state") == ALL else found.unread()
+
+    def with_state(self, queryset: StudyQuerySet, _name: str, _value: str) -> StudyQuerySet:
+        """Decided in filter_queryset(), because it has a default."""
+        return queryset
+
+    def with_priority(self, queryset: StudyQuerySet, _name: str, value: str) -> StudyQuerySet:
+        """By the name of the priority (0040,1003)."""
+        return queryset.filter(priority=Priority[value])
+
+    def with_modality(self, queryset: StudyQuerySet, _name: str, value: str) -> StudyQuerySet:
+        """Studies with that modality, alone or among others (Modalities in Study, 0008,0061)."""
+        word = re.escape(value.upper())
+        return queryset.filter(modality__regex=rf"(^|[^A-Z0-9_]){word}($|[^A-Z0-9_])")
+
+    def with_words(self, queryset: StudyQuerySet, _name: str, value: str) -> StudyQuerySet:
+        """Every word must be found somewhere, so that "kari hansen" finds HANSEN^KARI."""
+        for word in value.split():
+            clause = Q(patient_id__icontains=word) | Q(accession_number__icontains=word)
+            # SQLite, and PostgreSQL in the C locale, know upper and lower case of ASCII alone.
+            for spelling in {word, word.lower(), word.upper(), word.title()}:
+                clause |= Q(patient_name__icontains=spelling)
+                clause |= Q(study_description__icontains=spelling)
+            queryset = queryset.filter(clause)
+        return queryset

@@ -1,0 +1,88 @@
+"""Instances that lie in the spool without a row, after a crash between the two: taken in again.
+
+The sender was not answered, so it sends again as well; both ways lead to the same row.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+
+import structlog
+from django.db import connection
+
+from hub.dicom.headers import UnreadableDataset, read_file_header
+from hub.dicom.spool import NotInSpool, Stored
+from hub.models import Node
+from routing.arrivals import Arrival
+from routing.models import Instance, SetAside
+from routing.places import spool
+from routing.steps.receive import Receiver
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 500
+# The scan looks back this far unless it is told to look at everything.
+_RECENT_SECONDS = 2 * 24 * 3600.0
+
+
+def start(receiver: Receiver) -> threading.Thread:
+    """Scan in a thread of its own, so that the listener opens at once."""
+    thread = threading.Thread(target=_run, args=(receiver,), daemon=True, name="healing")
+    thread.start()
+    return thread
+
+
+def _run(receiver: Receiver) -> None:
+    try:
+        started = time.time()
+        # Only what lay there before this process: younger files are being received right now.
+        count = heal(receiver, newest=started)
+        if count:
+            log.warning("healing.taken_in", instances=count)
+    finally:
+        connection.close()
+
+
+def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int:
+    """Take in every instance file written before ``newest`` that has no row; how many."""
+    oldest = 0.0 if look_at_all else newest - _RECENT_SECONDS
+    count = 0
+    keys = (key for key in spool().walk() if oldest <= _age(key) <= newest)
+    while batch := list(islice(keys, _AT_ONCE)):
+        known = set(Instance.objects.filter(key__in=batch).values_list("key", flat=True))
+        known |= set(SetAside.objects.filter(key__in=batch).values_list("key", flat=True))
+        for key in batch:
+            if key not in known and _take_in(receiver, key):
+                count += 1
+    return count
+
+
+def _age(key: str) -> float:
+    try:
+        return spool().path(key).stat().st_mtime
+    except (OSError, NotInSpool):
+        return -1.0
+
+
+def _take_in(receiver: Receiver, key: str) -> bool:
+    try:
+        lying = spool().describe(key)
+        header = read_file_header(spool().path(key))
+    except (NotInSpool, UnreadableDataset, OSError) as fault:
+        log.error("healing.unreadable", key=key, fault=str(fault))
+        return False
+    node = _node(lying.site, lying.calling_ae_title)
+    if node is None:
+        log.error("healing.no_node", key=key)
+        return False
+    stored = Stored(key=key, sha256=lying.sha256, size=lying.size, is_new=False)
+    receiver.record(Arrival(node, header, stored, sender=f"{lying.calling_ae_title} (healed)"))
+    return True
+
+
+def _node(site: str, ae_title: str) -> Node | None:
+    nodes = Node.objects.filter(site__code=site, protocol="dicom").select_related("site")
+    return nodes.filter(ae_title=ae_title).first() or nodes.first()
+

@@ -1,0 +1,96 @@
+"""How a worker holds a row: a lease with a heartbeat, and a fencing number that outlives it.
+
+A worker that dies lets its lease run out, and another takes the row with a higher fencing number;
+should the first come back to life, pathway.advance() finds the number changed and does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from routing.models import Delivery, Workitem
+
+Held = TypeVar("Held", Workitem, Delivery)
+log = structlog.get_logger(__name__)
+
+
+def owner() -> str:
+    """Who holds a lease: host, process and thread."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+
+
+@contextmanager
+def hold(row: Held, *, states: tuple[str, ...], **fields: Any) -> Iterator[Held | None]:
+    """Take ``row`` if it is in one of ``states`` and nobody holds it; None where it cannot be."""
+    held = take(row, states=states, **fields)
+    if held is None:
+        yield None
+        return
+    with keep(held):
+        yield held
+
+
+def take(row: Held, *, states: tuple[str, ...], **fields: Any) -> Held | None:
+    """Take the lease with the next fencing number, or None; the caller must keep() or lose it.
+
+    ``fields`` are written with it: what must stand in the row should this worker die.
+    """
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    moved = (
+        type(row)
+        .objects.filter(free, pk=row.pk, state__in=states)
+        .update(fence=F("fence") + 1, lease_owner=owner(), lease_until=now + _length(), **fields)
+    )
+    if moved != 1:
+        return None
+    return type(row).objects.get(pk=row.pk)
+
+
+@contextmanager
+def keep(held: Held) -> Iterator[None]:
+    """Keep a lease alive until the block ends, then give it back if it is still ours.
+
+    It ends earlier where the row is moved on: pathway.advance() clears it.
+    """
+    # Read now, for advance() changes what the row in memory says.
+    ours = type(held).objects.filter(
+        pk=held.pk, fence=held.fence, lease_owner=held.lease_owner
+    )
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(ours, stop), daemon=True, name="lease")
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+        ours.update(lease_owner="", lease_until=None)
+
+
+def _beat(ours: models.QuerySet[Any], stop: threading.Event) -> None:
+    try:
+        while not stop.wait(_length().total_seconds() / 3):
+            if not ours.update(lease_until=timezone.now() + _length()):
+                return
+    except Exception:
+        # A missed beat only lets the lease run out: the fencing number keeps that harmless.
+        log.warning("lease.heartbeat_failed", exc_info=True)
+    finally:
+        connection.close()
+
+
+def _length() -> timedelta:
+    return timedelta(seconds=settings.HUB_LEASE_SECONDS)

@@ -1,0 +1,29 @@
+"""`manage.py listen_hl7`: the MLLP listener."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from hub.doors import wait_for_stop
+from hub.hl7.mllp import MllpServer, PortTaken
+from routing.intake import Intake
+
+
+class Command(BaseCommand):
+    """Listen for orders until SIGTERM; messages at hand are answered first."""
+
+    help = "Receive orders by HL7 over MLLP (HUB_BIND, HUB_HL7_PORT)."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Serve until told to stop."""
+        intake = Intake()
+        try:
+            server = MllpServer(
+                intake.take, host=settings.HUB_BIND, port=settings.HUB_HL7_PORT
+            )
+        except PortTaken as fault:
+            raise CommandError(f"HUB_HL7_PORT: {fault}", returncode=2) from fault
+        wait_for_stop()
+        server.close(grace=10)
+        intake.close()

@@ -1,0 +1,107 @@
+"""The hub's numbers for Prometheus, read from the database when they are asked for.
+
+Computed on scrape, so that every process tells the same, and a restart loses nothing. Labels are
+codes of sites, algorithms and nodes; nothing tells of a patient.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from routing.models import Breaker, Delivery, SetAside, Study, Workitem
+from routing.pathway import ACTIVE
+
+
+class RoutingCollector(Collector):
+    """How many studies, Workitems and Deliveries stand where, and for how long."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family after the other, each from one question to the database."""
+        yield _counted(
+            "routing_studies", "Studies by site and state.", Study.objects.all(),
+            site="site__code", state="state",
+        )
+        yield _counted(
+            "routing_studies_to_read", "Studies that wait for a reader, by what AI has done.",
+            Study.objects.unread(), site="site__code", ai_state="ai_state",
+        )
+        yield _counted(
+            "routing_workitems", "Workitems by algorithm and state.", Workitem.objects.all(),
+            algorithm="version__algorithm__code", state="state",
+        )
+        yield _counted(
+            "routing_deliveries", "Deliveries by node and state; state=dead are dead letters.",
+            Delivery.objects.all(), node="node__code", state="state",
+        )
+        yield _counted(
+            "routing_set_aside", "Input that could not be taken, by protocol.",
+            SetAside.objects.all(), protocol="protocol",
+        )
+        yield _ages()
+        yield _breakers()
+        yield from _free_bytes()
+
+
+def registry() -> CollectorRegistry:
+    """A fresh registry with the hub's numbers and nothing of this one process."""
+    made = CollectorRegistry(auto_describe=False)
+    made.register(RoutingCollector())
+    return made
+
+
+def _counted(name: str, words: str, rows: QuerySet[Any], **labels: str) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, words, labels=list(labels))
+    for *values, count in rows.order_by().values_list(*labels.values()).annotate(Count("pk")):
+        family.add_metric([str(value) for value in values], count)
+    return family
+
+
+def _ages() -> GaugeMetricFamily:
+    """How long the oldest row of each kind has waited for the hub itself; 0 where none waits."""
+    family = GaugeMetricFamily(
+        "routing_oldest_pending_seconds", "Age of the oldest row that waits.", labels=["kind"]
+    )
+    receiving = Study.objects.exclude(state=Study.State.MATCHED)
+    active = Workitem.objects.filter(state__in=ACTIVE)
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    for kind, rows, column in (
+        ("study", receiving, "last_instance_at"),
+        ("workitem", active, "created_at"),
+        ("delivery", pending, "created_at"),
+    ):
+        family.add_metric([kind], _age(rows.aggregate(oldest=Min(column))["oldest"]))
+    return family
+
+
+def _age(since: datetime | None) -> float:
+    return max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0
+
+
+def _breakers() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "routing_breaker_open", "1 while nothing is sent to a node.", labels=["node"]
+    )
+    for code, until in Breaker.objects.values_list("node__code", "open_until"):
+        family.add_metric([code], float(until is not None and until > timezone.now()))
+    return family
+
+
+def _free_bytes() -> Iterator[GaugeMetricFamily]:
+    where = urlsplit(settings.HUB_STORAGE_URL)
+    folder = Path(where.path)
+    if where.scheme in ("", "file") and folder.exists():
+        family = GaugeMetricFamily("hub_storage_free_bytes", "Room left for instances.")
+        family.add_metric([], shutil.disk_usage(folder).free)
+        yield family

@@ -1,0 +1,25 @@
+"""The rows of the way of a study; state is written by pathway.advance() alone."""
+
+from routing.models.deliveries import Breaker, Delivery, Transition
+from routing.models.orders import Message, Order, Priority
+from routing.models.rules import Rule, Verdict
+from routing.models.studies import Instance, Series, SetAside, Study
+from routing.models.workitems import Finding, Result, Workitem
+
+__all__ = [
+    "Breaker",
+    "Delivery",
+    "Finding",
+    "Instance",
+    "Message",
+    "Order",
+    "Priority",
+    "Result",
+    "Rule",
+    "Series",
+    "SetAside",
+    "Study",
+    "Transition",
+    "Verdict",
+    "Workitem",
+]

@@ -1,0 +1,197 @@
+"""What the modalities and the PACS sent: studies, series, instances, and what was set aside."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hub.access import SiteScopedQuerySet
+from hub.models import Node, Site
+from hub.phrases import render
+from routing.models.orders import Order, Priority
+
+
+class StudyQuerySet(SiteScopedQuerySet["Study"]):
+    """Studies, scoped by site."""
+
+    def quiet_since(self, moment: datetime) -> Self:
+        """Studies still receiving whose last instance came before ``moment``."""
+        return self.filter(state=Study.State.RECEIVING, last_instance_at__lte=moment)
+
+    def in_reading_order(self) -> Self:
+        """Studies as people should read them: the sickest patient first."""
+        return self.order_by("reading_band", "read_by", "pk")
+
+    def unread(self) -> Self:
+        """Studies that still wait for a reader."""
+        return self.filter(is_read=False, has_images=True)
+
+
+class Study(models.Model):
+    """A DICOM Study at one site; the same UID at two sites is two rows that never meet."""
+
+    class State(models.TextChoices):
+        RECEIVING = "receiving", _("Receiving")
+        COMPLETE = "complete", _("Complete")
+        MATCHED = "matched", _("Matched")
+
+    class AiState(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        NONE = "none", _("No AI")
+        RUNNING = "running", _("AI running")
+        HELD = "held", _("AI result waits for acceptance")
+        DONE = "done", _("AI done")
+        FAILED = "failed", _("AI failed")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="studies")
+    study_instance_uid = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.RECEIVING)
+    revision = models.PositiveIntegerField(default=1)
+    source = models.ForeignKey(Node, models.PROTECT, null=True, related_name="+")
+
+    accession_number = models.CharField(max_length=64, blank=True)
+    patient_id = models.CharField(max_length=64, blank=True)
+    issuer_of_patient_id = models.CharField(max_length=64, blank=True)
+    patient_name = models.CharField(max_length=324, blank=True)
+    modality = models.CharField(max_length=64, blank=True)
+    study_description = models.CharField(max_length=64, blank=True)
+    # the rest of StudyHeader, as normalised
+    header = models.JSONField(default=dict)
+
+    instance_count = models.PositiveIntegerField(default=0)
+    expected_instances = models.PositiveIntegerField(null=True, blank=True)
+    has_images = models.BooleanField(default=True)
+    first_instance_at = models.DateTimeField()
+    last_instance_at = models.DateTimeField()
+    completed_by = models.CharField(max_length=40, blank=True)
+    # when the study should next be looked at by the sweep
+    due_at = models.DateTimeField(null=True, blank=True)
+
+    order = models.ForeignKey(
+        Order, models.SET_NULL, null=True, blank=True, related_name="studies"
+    )
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority.choices, default=Priority.ROUTINE
+    )
+    reading_band = models.PositiveSmallIntegerField(default=2)
+    read_by = models.DateTimeField()
+    waiting_since = models.DateTimeField()
+    reason = models.JSONField(default=dict)
+    ai_state = models.CharField(
+        max_length=16, choices=AiState.choices, default=AiState.PENDING
+    )
+    is_read = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    objects: ClassVar[StudyQuerySet] = StudyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "studies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "study_instance_uid"], name="study_once_per_site"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["site", "reading_band", "read_by", "id"],
+                condition=Q(is_read=False, has_images=True),
+                name="study_reading_order",
+            ),
+            models.Index(
+                fields=["reading_band", "read_by", "id"],
+                condition=Q(is_read=False, has_images=True),
+                name="study_reading_order_all",
+            ),
+            models.Index(
+                fields=["due_at"], condition=Q(due_at__isnull=False), name="study_due"
+            ),
+            models.Index(fields=["site", "accession_number"], name="study_accession"),
+        ]
+
+    def __str__(self) -> str:
+        return f"study {self.pk}"
+
+
+class Series(models.Model):
+    """A DICOM Series; ``attributes`` holds the distinct values over all of its instances."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="series")
+    series_instance_uid = models.CharField(max_length=64)
+    series_number = models.IntegerField(null=True, blank=True)
+    modality = models.CharField(max_length=16, blank=True)
+    # {keyword in snake case: [distinct values]}
+    attributes = models.JSONField(default=dict)
+    instance_count = models.PositiveIntegerField(default=0)
+    expected_instances = models.PositiveIntegerField(null=True, blank=True)
+    is_own = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name_plural = "series"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "series_instance_uid"], name="series_once_per_study"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"series {self.pk}"
+
+
+class Instance(models.Model):
+    """One received SOP Instance and where its bytes lie."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="instances")
+    series = models.ForeignKey(Series, models.CASCADE, related_name="instances")
+    sop_instance_uid = models.CharField(max_length=64)
+    sop_class_uid = models.CharField(max_length=64)
+    transfer_syntax_uid = models.CharField(max_length=64)
+    instance_number = models.IntegerField(null=True, blank=True)
+    number_of_frames = models.PositiveIntegerField(default=1)
+    rows = models.PositiveIntegerField(null=True, blank=True)
+    columns = models.PositiveIntegerField(null=True, blank=True)
+    key = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    revision = models.PositiveIntegerField(default=1)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "sop_instance_uid"], name="instance_once_per_study"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"instance {self.pk}"
+
+
+class SetAside(models.Model):
+    """Input that could not be taken, with the reason; the bytes are kept under ``key``."""
+
+    at = models.DateTimeField(db_index=True)
+    site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True)
+    node = models.ForeignKey(Node, models.PROTECT, null=True, blank=True)
+    study = models.ForeignKey(
+        Study, models.SET_NULL, null=True, blank=True, related_name="set_aside"
+    )
+    protocol = models.CharField(max_length=10)
+    sender = models.CharField(max_length=200)
+    reason = models.JSONField(default=dict)
+    field = models.CharField(max_length=100, blank=True)
+    key = models.CharField(max_length=300)
+
+    objects: ClassVar[SiteScopedQuerySet[SetAside]] = SiteScopedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "set aside"
+
+    def __str__(self) -> str:
+        return f"{self.protocol} from {self.sender}: {render(self.reason)}"

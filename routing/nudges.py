@@ -1,0 +1,84 @@
+"""How a row's next step is woken: a Celery message sent once the transaction has committed.
+
+A nudge says only which row to look at. One that is lost is made good by the sweep, one that comes
+twice does nothing the second time.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+# A broker that did not take one nudge is given none for so long: whoever commits must not wait for
+# it again and again, and the sweep makes all of them good at once.
+_REST_SECONDS = 2.0
+
+
+class _Broker:
+    """Until when (monotonic seconds) the broker is left in peace."""
+
+    rests_until = 0.0
+
+
+def complete(study_id: int, *, seconds: float = 0) -> None:
+    """Look whether all of a study has come."""
+    _send("complete", study_id, seconds=seconds, queue="route")
+
+
+def match(study_id: int) -> None:
+    """Give every algorithm its verdict on a complete study."""
+    _send("match", study_id, queue="route")
+
+
+def entitle(workitem_id: int) -> None:
+    """Ask the contracts about a Workitem."""
+    _send("entitle", workitem_id, queue="route")
+
+
+def dispatch(version_id: int, *, seconds: float = 0) -> None:
+    """Start the next Workitems of an algorithm version, as many as may run at once."""
+    _send("dispatch", version_id, seconds=seconds, queue="run")
+
+
+def abandon(workitem_id: int) -> None:
+    """Stop the run of a Workitem that nobody waits for any more."""
+    _send("abandon", workitem_id, queue="run")
+
+
+def collect(workitem_id: int, *, seconds: float = 0) -> None:
+    """Look how far a running Workitem is."""
+    _send("collect", workitem_id, seconds=seconds, queue="run")
+
+
+def write_back(workitem_id: int) -> None:
+    """Tell the world what a collected Workitem found."""
+    _send("write_back", workitem_id, queue="write_back")
+
+
+def deliver(node_id: int, *, seconds: float = 0) -> None:
+    """Empty the queue of one destination."""
+    _send("deliver", node_id, seconds=seconds, queue="write_back")
+
+
+def _send(task: str, row_id: int, *, queue: str, seconds: float = 0) -> None:
+    transaction.on_commit(partial(_publish, task, row_id, queue=queue, seconds=seconds))
+
+
+def _publish(task: str, row_id: int, *, queue: str, seconds: float) -> None:
+    from hub.celery import app
+
+    if time.monotonic() < _Broker.rests_until:
+        return
+    options: dict[str, Any] = {"countdown": seconds} if seconds else {}
+    try:
+        app.send_task(f"routing.tasks.{task}", args=[row_id], queue=queue, **options)
+    except Exception:
+        # The row is committed and says what is to be done: the sweep will nudge again.
+        _Broker.rests_until = time.monotonic() + _REST_SECONDS
+        log.warning("nudge.not_sent", task=task, row=row_id, exc_info=True)

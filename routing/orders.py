@@ -1,0 +1,259 @@
+"""Orders and studies find each other, by Study Instance UID or accession number, whichever first.
+
+A link is made only within one site and for one patient: where the Patient ID of the study is none
+of the order's, the two stay apart and the study says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub.hl7.content import OrderContent
+from hub.hl7.er7 import MessageError
+from hub.models import Node
+from hub.phrases import phrase
+from routing import nudges, pathway, priority_changes, worklist
+from routing.models import Order, Priority, Study
+
+log = structlog.get_logger(__name__)
+
+_STATUS = {
+    "CA": Order.Status.CANCELLED,
+    "DC": Order.Status.DISCONTINUED,
+}
+# ORC-5, HL7 table 0038
+_COMPLETED = {"CM"}
+_IDENTIFIERS = {
+    "placer_order_number": "ORC-2",
+    "filler_order_number": "ORC-3",
+    "order_status": "ORC-5",
+    "accession_number": "OBR-18",
+    "requested_procedure_id": "OBR-19",
+    "modality": "OBR-24",
+}
+
+
+def apply(content: OrderContent, *, node: Node) -> list[Order]:
+    """Create or change what a message speaks of; called inside a transaction.
+
+    More than one order where the message gives nothing but an order number that several requested
+    procedures share. Raises MessageError where an identifier is too long to be kept whole.
+    """
+    _refuse_what_does_not_fit(content)
+    found = _known(content, node) or [Order(site=node.site, key=_key(content))]
+    for order in found:
+        _absorb(order, content, node)
+        order.save()
+        _link_order(order)
+        for study in order.studies.all():
+            _follow(study, order)
+    return found
+
+
+def _follow(study: Study, order: Order) -> None:
+    """Bring a linked study up to date with its order, unless that is now for somebody else."""
+    if not _is_same_patient(order, study):
+        study.order = None
+        study.save(update_fields=["order", "changed_at"])
+        link_study(study)
+        return
+    worklist.place(study)
+    _expect(study, order)
+    priority_changes.tell(study)
+
+
+def link_study(study: Study) -> None:
+    """Find the order of a study that has just begun, and place the study."""
+    for order in _orders_for(study):
+        if _is_same_patient(order, study):
+            _link(study, order)
+            break
+        _keep_apart(study, order)
+    worklist.place(study)
+
+
+def _link_order(order: Order) -> None:
+    # As in _orders_for: an order that names its study is for that one alone.
+    clause = Q(pk__in=[])
+    if order.study_instance_uid:
+        clause = Q(study_instance_uid=order.study_instance_uid)
+    elif order.accession_number:
+        clause = Q(accession_number=order.accession_number)
+    for study in Study.objects.filter(clause, site=order.site, order=None):
+        if _is_same_patient(order, study):
+            _link(study, order)
+        else:
+            _keep_apart(study, order)
+
+
+def _orders_for(study: Study) -> list[Order]:
+    """By Study Instance UID first: an accession number may name several studies."""
+    found = list(
+        Order.objects.filter(
+            site=study.site, study_instance_uid=study.study_instance_uid
+        ).order_by("-pk")
+    )
+    if study.accession_number:
+        found += list(
+            Order.objects.filter(
+                site=study.site, accession_number=study.accession_number
+            )
+            .exclude(pk__in=[order.pk for order in found])
+            .filter(Q(study_instance_uid="") | Q(study_instance_uid=study.study_instance_uid))
+            .order_by("-pk")
+        )
+    return found
+
+
+def _is_same_patient(order: Order, study: Study) -> bool:
+    """Whether the study's Patient ID is one of the order's; either may be silent about it."""
+    known = {one.get("value") for one in order.patient.get("identifiers", [])}
+    known.discard("")
+    return not known or not study.patient_id or study.patient_id in known
+
+
+def _link(study: Study, order: Order) -> None:
+    study.order = order
+    study.save(update_fields=["order", "changed_at"])
+    pathway.note(
+        study,
+        from_state=study.state,
+        to_state=study.state,
+        why=phrase(
+            _("Linked to order %(order)s"),
+            order=order.placer_order_number or order.filler_order_number or order.key,
+        ),
+    )
+    _expect(study, order)
+
+
+def _expect(study: Study, order: Order) -> None:
+    if order.expected_instances and study.expected_instances is None:
+        study.expected_instances = order.expected_instances
+        study.save(update_fields=["expected_instances", "changed_at"])
+        if study.state == Study.State.RECEIVING:
+            nudges.complete(study.pk)
+
+
+def _keep_apart(study: Study, order: Order) -> None:
+    log.warning("orders.other_patient", study=str(study.uid), order=order.pk)
+    why = phrase(
+        _("Not linked to order %(order)s: it is for another Patient ID"),
+        order=order.placer_order_number or order.filler_order_number or order.key,
+    )
+    if not study.transitions.filter(why=why.stored()).exists():
+        pathway.note(study, from_state=study.state, to_state=study.state, why=why)
+
+
+def _key(content: OrderContent) -> str:
+    """What an order is kept under from its first message on."""
+    number = content.filler_order_number or content.placer_order_number
+    part = content.requested_procedure_id or content.study_instance_uid
+    return f"{number}/{part or content.accession_number}"
+
+
+def _known(content: OrderContent, node: Node) -> list[Order]:
+    """The orders a message speaks of; a cancellation may give no more than an order number."""
+    key = _key(content)
+    number = Q(key=key)
+    if content.filler_order_number:
+        number |= Q(filler_order_number=content.filler_order_number)
+    if content.placer_order_number:
+        number |= Q(placer_order_number=content.placer_order_number)
+    rows = Order.objects.select_for_update().filter(number, site=node.site).order_by("pk")
+    return [order for order in rows if order.key == key or _agree(order, content)]
+
+
+def _agree(order: Order, content: OrderContent) -> bool:
+    """Whether the numbers that both give are the same, and the first name of the study too."""
+    for name in ("filler_order_number", "placer_order_number"):
+        kept, said = getattr(order, name), getattr(content, name)
+        if kept and said and kept != said:
+            return False
+    for name in ("requested_procedure_id", "study_instance_uid", "accession_number"):
+        kept, said = getattr(order, name), getattr(content, name)
+        if kept and said:
+            return bool(kept == said)
+    return True
+
+
+def _refuse_what_does_not_fit(content: OrderContent) -> None:
+    """An identifier cut short could be another patient's: refuse the message instead."""
+    for name, location in _IDENTIFIERS.items():
+        most = getattr(Order._meta.get_field(name), "max_length", None) or 0
+        if len(getattr(content, name)) > most:
+            raise MessageError(location, 102, f"at most {most} characters were expected")
+
+
+def _absorb(order: Order, content: OrderContent, node: Node) -> None:
+    """Take over what the message says; what it leaves out stays as it was."""
+    order.node = node
+    for name in (
+        "placer_order_number", "filler_order_number", "accession_number",
+        "requested_procedure_id", "study_instance_uid", "modality", "order_status",
+        "expected_instances",
+    ):  # fmt: skip
+        if value := getattr(content, name):
+            setattr(order, name, value)
+    if content.priority:
+        order.priority = Priority[content.priority]
+    if content.procedure:
+        code = content.procedure
+        order.procedure = {
+            "value": code.value, "scheme": code.scheme, "meaning": code.meaning,
+        }  # fmt: skip
+    if content.patient.identifiers or content.patient.name:
+        order.patient = _patient(content)
+    order.details = {**order.details, **_details(content)}
+    order.status = _status(content, order.status)
+    order.updated_at = timezone.now()
+
+
+def _status(content: OrderContent, current: str) -> str:
+    if content.order_control in _STATUS:
+        return _STATUS[content.order_control]
+    if content.order_status in _COMPLETED:
+        return Order.Status.COMPLETED
+    return Order.Status.ORDERED if content.order_control == "NW" else current
+
+
+def _patient(content: OrderContent) -> dict[str, Any]:
+    patient = content.patient
+    return {
+        "identifiers": [
+            {
+                "value": one.value,
+                "assigning_authority": one.assigning_authority,
+                "type": one.type,
+                "universal_id": one.universal_id,
+                "universal_id_type": one.universal_id_type,
+            }
+            for one in patient.identifiers
+        ],
+        "name": patient.name,
+        "birth_date": patient.birth_date.isoformat() if patient.birth_date else "",
+        "sex": patient.sex,
+    }
+
+
+def _details(content: OrderContent) -> dict[str, Any]:
+    """What a message about this order must repeat, and what rules and readers may want."""
+    kept = {
+        "placer_issuer": content.placer_issuer,
+        "filler_issuer": content.filler_issuer,
+        "scheduled_procedure_step_id": content.scheduled_procedure_step_id,
+        "universal_service": list(content.universal_service),
+        "priority_raw": content.priority_raw,
+        "scheduled_at": content.scheduled_at.isoformat() if content.scheduled_at else "",
+        "reason": content.reason,
+        "clinical_information": content.clinical_information,
+        "ordering_provider": content.ordering_provider,
+        "referring_physician": content.referring_physician,
+        "visit_number": content.visit_number,
+    }
+    return {name: value for name, value in kept.items() if value}

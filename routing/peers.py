@@ -1,0 +1,55 @@
+"""Which node a DICOM association comes from; an AE title nobody set up is refused."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from django.db import connection
+
+from hub import audit
+from hub.dicom.scp import Refusal
+from hub.models import Node
+from routing.intake import may_come_from
+
+log = structlog.get_logger(__name__)
+
+_FRESH_SECONDS = 1.0
+
+
+class Peers:
+    """The DICOM nodes that may send, read anew every second: new set-up needs no restart."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._read_at = 0.0
+
+    def node_for(self, calling_ae_title: str, address: str) -> Node | None:
+        """The node with this AE title, at this address where the set-up names one."""
+        for node in self._sources():
+            if node.ae_title == calling_ae_title and may_come_from(node.host, address):
+                return node
+        return None
+
+    def policy(self, calling_ae_title: str, address: str) -> Refusal | None:
+        """Refuse whom the set-up does not name, and say so in log and audit trail."""
+        if self.node_for(calling_ae_title, address) is not None:
+            return None
+        log.warning("association.refused", ae_title=calling_ae_title, address=address)
+        try:
+            audit.record(
+                "association.refused", actor=f"{calling_ae_title}@{address}",
+                ae_title=calling_ae_title, address=address,
+            )  # fmt: skip
+        finally:
+            connection.close()
+        return Refusal(f"no node has AE title {calling_ae_title} at {address}")
+
+    def _sources(self) -> list[Node]:
+        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            rows = Node.objects.filter(protocol=Node.Protocol.DICOM).select_related("site")
+            self._nodes = [node for node in rows if node.has_role("source")]
+            self._read_at = time.monotonic()
+            # Association threads come and go: none of them keeps a connection of its own.
+            connection.close()
+        return self._nodes

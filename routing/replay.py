@@ -1,0 +1,68 @@
+"""What a person starts again: a failed Workitem, or a dead letter."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub import audit
+from hub.phrases import phrase
+from routing import letters, nudges, pathway, worklist
+from routing.models import Breaker, Delivery, Workitem
+from routing.pathway import MoveRefused
+
+
+@transaction.atomic
+def replay_workitem(workitem: Workitem, *, by: object) -> None:
+    """Send a failed or refused Workitem through the contracts and the algorithm again."""
+    name = str(getattr(by, "username", by))
+    pathway.advance(
+        workitem,
+        Workitem.State.MATCHED,
+        why=phrase(_("replayed by %(name)s"), name=name),
+        by=name,
+        attempts=0,
+        runs=workitem.runs + 1,
+        log_tail="",
+        due_at=timezone.now(),
+    )
+    workitem.findings.all().delete()
+    workitem.results.all().delete()
+    worklist.place(workitem.study)
+    nudges.entitle(workitem.pk)
+    study = workitem.study
+    audit.record(
+        "workitem.replayed", actor=by, site=study.site, subject=str(study.uid),
+        workitem=str(workitem.uid),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def replay_delivery(delivery: Delivery, *, by: object) -> None:
+    """Send a dead letter again, and let the destination's breaker try at once.
+
+    Raises MoveRefused where there is no letter, because it still cannot be written.
+    """
+    name = str(getattr(by, "username", by))
+    if delivery.kind == Delivery.Kind.RESULT and not delivery.message:
+        try:
+            letters.write(delivery)
+        except letters.UNWRITABLE as fault:
+            why = phrase(_("it cannot be written: %(why)s"), why=str(fault))
+            raise MoveRefused(str(why)) from fault
+    pathway.advance(
+        delivery,
+        Delivery.State.PENDING,
+        why=phrase(_("replayed by %(name)s"), name=name),
+        by=name,
+        attempts=0,
+        due_at=timezone.now(),
+    )
+    Breaker.objects.filter(node=delivery.node).update(failures=0, open_until=None)
+    nudges.deliver(delivery.node_id)
+    study = delivery.workitem.study
+    audit.record(
+        "delivery.replayed", actor=by, site=study.site, subject=str(study.uid),
+        delivery=delivery.pk, node=delivery.node.code,
+    )  # fmt: skip

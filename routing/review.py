@@ -1,0 +1,77 @@
+"""What a radiologist decides: accept or reject a result, mark a study as read."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub import audit
+from hub.models import User
+from hub.phrases import phrase
+from routing import nudges, pathway, priority_changes, retracting, worklist
+from routing.models import Study, Workitem
+
+
+@transaction.atomic
+def accept(workitem: Workitem, *, by: User) -> None:
+    """Let a held result go out; for one that went out already, note that it was agreed with."""
+    review = {"review": "accepted", "reviewed_by": by, "reviewed_at": timezone.now()}
+    if workitem.state in (Workitem.State.WRITING_BACK, Workitem.State.WRITTEN_BACK):
+        Workitem.objects.filter(pk=workitem.pk).update(**review)
+    else:
+        pathway.advance(
+            workitem,
+            Workitem.State.COLLECTED,
+            why=phrase(_("accepted by %(name)s"), name=str(by)),
+            by=by.username,
+            due_at=timezone.now(),
+            **review,
+        )
+        nudges.write_back(workitem.pk)
+    _audit("result.accepted", workitem, by)
+
+
+@transaction.atomic
+def reject(workitem: Workitem, *, by: User, reason: str = "") -> None:
+    """Take a result out of use; what the RIS was told is cancelled (ORU status X)."""
+    may_be_known = retracting.may_be_known(workitem)
+    words = _("rejected by %(name)s: %(reason)s") if reason else _("rejected by %(name)s")
+    why = phrase(words, name=str(by), reason=reason)
+    pathway.advance(
+        workitem,
+        Workitem.State.REJECTED,
+        why=why,
+        by=by.username,
+        due_at=None,
+        review="rejected",
+        reviewed_by=by,
+        reviewed_at=timezone.now(),
+    )
+    retracting.cancel_deliveries(workitem, why=why, by=by.username)
+    if may_be_known:
+        retracting.retract(workitem)
+    worklist.place(workitem.study)
+    # Another algorithm's critical finding may have relied on the change that was cancelled.
+    priority_changes.tell(workitem.study)
+    _audit("result.rejected", workitem, by)
+
+
+@transaction.atomic
+def mark_read(study: Study, *, by: User) -> None:
+    """Take a study off the list of those that wait for a reader."""
+    Study.objects.filter(pk=study.pk).update(is_read=True, changed_at=timezone.now())
+    study.is_read = True
+    pathway.note(
+        study, from_state=study.state, to_state=study.state,
+        why=phrase(_("read by %(name)s"), name=str(by)), by=by.username,
+    )  # fmt: skip
+    audit.record("study.read", actor=by, site=study.site, subject=str(study.uid))
+
+
+def _audit(action: str, workitem: Workitem, by: User) -> None:
+    study = workitem.study
+    audit.record(
+        action, actor=by, site=study.site, subject=str(study.uid),
+        workitem=str(workitem.uid), algorithm=str(workitem.version),
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""How one delivery is sent: by C-STORE or by MLLP, and what the destination's answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from django.conf import settings
+from django.utils.translation import gettext_noop as _
+
+from hub.dicom import scu
+from hub.hl7.ack import NotAnAcknowledgement, read_ack
+from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
+from hub.models import Node
+from hub.phrases import Phrase, phrase
+from routing.models import Delivery
+from routing.places import spool
+
+
+class Undelivered(Exception):
+    """The destination could not be reached, or did not answer: then it may have it all the same."""
+
+    def __init__(self, why: Phrase, *, may_have_arrived: bool = True) -> None:
+        super().__init__(why.text)
+        self.why = why
+        self.may_have_arrived = may_have_arrived
+
+
+class Refused(Exception):
+    """The destination answered, and does not take it; ``is_final`` when it never will."""
+
+    def __init__(self, why: Phrase, *, is_final: bool, answer: str = "") -> None:
+        super().__init__(why.text)
+        self.why = why
+        self.is_final = is_final
+        self.answer = answer
+
+
+class Sender(Protocol):
+    """Sends deliveries to one node."""
+
+    def send(self, delivery: Delivery) -> str:
+        """The destination's answer, for the record; raises Undelivered or Refused."""
+
+
+@contextmanager
+def sender_for(node: Node) -> Iterator[Sender]:
+    """The sender for a node's protocol; its connection is closed at the end."""
+    if node.protocol == Node.Protocol.DICOM:
+        yield DicomSender(node)
+        return
+    connection = MllpConnection(
+        node.host, node.port or 0, timeout_seconds=settings.HUB_SEND_TIMEOUT_SECONDS
+    )
+    try:
+        yield Hl7Sender(connection)
+    finally:
+        connection.close()
+
+
+class DicomSender:
+    """C-STORE (PS3.4 B): delivered when every instance was answered with Success or a warning."""
+
+    def __init__(self, node: Node) -> None:
+        self._peer = scu.Peer(ae_title=node.ae_title, host=node.host, port=node.port or 104)
+
+    def send(self, delivery: Delivery) -> str:
+        """Send every object of the Workitem; they keep their UIDs, so twice is as good as once."""
+        rows = list(delivery.workitem.results.order_by("pk"))
+        files = [spool().path(row.key) for row in rows]
+        try:
+            outcomes = scu.store(
+                self._peer,
+                calling_ae_title=settings.HUB_AE_TITLE,
+                files=files,
+                timeout_seconds=settings.HUB_SEND_TIMEOUT_SECONDS,
+            )
+        except (scu.Unreachable, scu.AssociationRefused, scu.StoreInterrupted) as fault:
+            why = phrase(_("not delivered: %(why)s"), why=str(fault))
+            is_begun = isinstance(fault, scu.StoreInterrupted)
+            raise Undelivered(why, may_have_arrived=is_begun) from fault
+        refused = [outcome for outcome in outcomes if not outcome.is_success]
+        if refused or len(outcomes) != len(files):
+            words = _("%(count)s of %(all)s objects refused: %(status)s %(text)s")
+            first = refused[0] if refused else outcomes[0]
+            status = f"0x{first.status:04X}"
+            why = phrase(
+                words, count=len(refused), all=len(files), status=status, text=first.text
+            )
+            # PS3.4 B.2.3: A7xx is "out of resources", which passes, if only after a weekend.
+            if all(outcome.status >> 8 == 0xA7 for outcome in refused):
+                raise Undelivered(why, may_have_arrived=False)
+            raise Refused(why, is_final=False, answer=status)
+        return ", ".join(sorted({f"0x{outcome.status:04X}" for outcome in outcomes}))
+
+
+class Hl7Sender:
+    """MLLP: delivered when the acknowledgement names our MSH-10 and accepts (HL7 2.9.2)."""
+
+    def __init__(self, connection: MllpConnection) -> None:
+        self._connection = connection
+
+    def send(self, delivery: Delivery) -> str:
+        """Send the stored bytes and wait for the ACK; AE and AR stand until a person replays."""
+        try:
+            ack = read_ack(self._connection.send(bytes(delivery.message)))
+        except (Unreachable, NoAnswer, NotAnAcknowledgement) as fault:
+            self._connection.close()
+            why = phrase(_("not delivered: %(why)s"), why=str(fault))
+            is_sent = not isinstance(fault, Unreachable)
+            raise Undelivered(why, may_have_arrived=is_sent) from fault
+        if ack.control_id != delivery.control_id:
+            self._connection.close()
+            words = _("the answer is to another message: %(given)s instead of %(expected)s")
+            raise Undelivered(
+                phrase(words, given=ack.control_id, expected=delivery.control_id)
+            )
+        said = " ".join(filter(None, (ack.code, ack.order_control, ack.text, ack.error)))
+        if not ack.is_accepted:
+            raise Refused(phrase(_("refused: %(said)s"), said=said), is_final=True, answer=said)
+        return said

@@ -1,0 +1,231 @@
+"""The shapes in which the API tells about studies, Workitems and Deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from hub.access import holds_role
+from hub.phrases import render
+from routing.models import Delivery, Finding, Priority, SetAside, Study, Transition, Verdict
+from routing.models import Workitem as WorkitemRow
+from routing.reading import deliveries_of, findings_on_page, findings_to_read
+
+
+class PhraseField(serializers.Field):  # type: ignore[type-arg]
+    """A stored sentence, in the language of the request."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def to_representation(self, value: Any) -> str:
+        return worded(value)
+
+
+extend_schema_field(str)(PhraseField)
+
+
+class StateField(serializers.CharField):
+    """A state by its name; the schema tells all of them."""
+
+    def __init__(self, states: type[models.TextChoices], **kwargs: Any) -> None:
+        super().__init__(help_text="One of " + ", ".join(states.values), **kwargs)
+
+
+class PriorityField(serializers.Field):  # type: ignore[type-arg]
+    """The name of a priority (0040,1003): STAT, HIGH, MEDIUM, ROUTINE or LOW."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def to_representation(self, value: int) -> str:
+        return Priority(value).name
+
+
+extend_schema_field(serializers.ChoiceField(choices=Priority.names))(PriorityField)
+
+
+def worded(value: Any) -> str:
+    """A stored sentence for people; nothing where the row has none."""
+    if isinstance(value, dict) and "text" not in value:
+        return ""
+    return render(value)
+
+
+class CodeSerializer(serializers.Serializer[Any]):
+    """A coded concept: Code Value, Coding Scheme Designator, Code Meaning."""
+
+    value = serializers.CharField()
+    scheme = serializers.CharField()
+    meaning = serializers.CharField()
+
+
+class FindingSerializer(serializers.Serializer[Finding]):
+    """A coded statement of one algorithm version about a study."""
+
+    code = CodeSerializer()
+    status = serializers.ChoiceField(choices=["present", "absent", "indeterminate"])
+    probability = serializers.FloatField(allow_null=True)
+    algorithm = serializers.CharField(source="workitem.version.algorithm.code")
+    version = serializers.CharField(source="workitem.version.version")
+    is_critical = serializers.BooleanField()
+
+
+class StudySerializer(serializers.Serializer[Study]):
+    """One row of the worklist."""
+
+    study_instance_uid = serializers.CharField()
+    site = serializers.CharField(source="site.code")
+    accession_number = serializers.CharField()
+    patient_id = serializers.CharField()
+    patient_name = serializers.CharField()
+    modality = serializers.CharField()
+    study_description = serializers.CharField()
+    priority = PriorityField()
+    findings = serializers.SerializerMethodField()
+    ai_state = serializers.ChoiceField(choices=Study.AiState.choices)
+    reason = PhraseField()
+    waiting_since = serializers.DateTimeField()
+    state = StateField(Study.State)
+    revision = serializers.IntegerField()
+    is_read = serializers.BooleanField()
+    url = serializers.SerializerMethodField()
+
+    @extend_schema_field(FindingSerializer(many=True))
+    def get_findings(self, study: Study) -> Any:
+        return [FindingSerializer(one).data for one in findings_to_read(study)]
+
+    def get_url(self, study: Study) -> str:
+        path = reverse("study", args=[study.uid])
+        return str(self.context["request"].build_absolute_uri(path))
+
+
+class TransitionSerializer(serializers.Serializer[Transition]):
+    """One move of the study, of one of its Workitems or of one of its Deliveries."""
+
+    at = serializers.DateTimeField()
+    revision = serializers.IntegerField()
+    workitem = serializers.UUIDField(source="workitem.uid", default=None, allow_null=True)
+    delivery = serializers.IntegerField(source="delivery_id", allow_null=True)
+    from_state = serializers.CharField()
+    to_state = serializers.CharField()
+    why = PhraseField()
+    by = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer[Verdict]):
+    """What was decided about one algorithm, and the clause that decided."""
+
+    revision = serializers.IntegerField()
+    algorithm = serializers.CharField(source="algorithm.code")
+    version = serializers.CharField(source="version.version", default=None, allow_null=True)
+    rule = serializers.CharField(source="rule_code")
+    is_match = serializers.BooleanField()
+    clause = PhraseField()
+    at = serializers.DateTimeField()
+
+
+class WorkitemSerializer(serializers.Serializer[WorkitemRow]):
+    """One algorithm on one study; ``log_tail`` is for administrators of the site alone."""
+
+    uid = serializers.UUIDField()
+    revision = serializers.IntegerField()
+    algorithm = serializers.CharField(source="version.algorithm.code")
+    version = serializers.CharField(source="version.version")
+    state = StateField(WorkitemRow.State)
+    purpose = serializers.CharField()
+    why = PhraseField()
+    findings = serializers.SerializerMethodField()
+    review = serializers.CharField()
+    reviewed_by = serializers.CharField(
+        source="reviewed_by.username", default=None, allow_null=True
+    )
+    reviewed_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    dispatched_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    log_tail = serializers.CharField(required=False)
+
+    @extend_schema_field(FindingSerializer(many=True))
+    def get_findings(self, workitem: WorkitemRow) -> Any:
+        return [FindingSerializer(one).data for one in findings_on_page(workitem)]
+
+    def to_representation(self, instance: WorkitemRow) -> Any:
+        shown = super().to_representation(instance)
+        if not self.context.get("is_administrator"):
+            shown.pop("log_tail", None)
+        return shown
+
+
+class DeliverySerializer(serializers.Serializer[Delivery]):
+    """One thing to tell one destination, and how far that got."""
+
+    id = serializers.IntegerField()
+    workitem = serializers.UUIDField(source="workitem.uid")
+    node = serializers.CharField(source="node.code")
+    kind = serializers.ChoiceField(choices=Delivery.Kind.choices)
+    state = StateField(Delivery.State)
+    attempts = serializers.IntegerField()
+    last_error = PhraseField()
+    answer = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    delivered_at = serializers.DateTimeField(allow_null=True)
+
+
+class DeadLetterSerializer(DeliverySerializer):
+    """A Delivery that was given up; a person can replay it."""
+
+    site = serializers.CharField(source="workitem.study.site.code")
+    study_instance_uid = serializers.CharField(source="workitem.study.study_instance_uid")
+
+
+class SetAsideSerializer(serializers.Serializer[SetAside]):
+    """Input for this study that could not be taken, and why."""
+
+    at = serializers.DateTimeField()
+    sender = serializers.CharField()
+    reason = PhraseField()
+    field = serializers.CharField()
+
+
+class StudyDetailSerializer(StudySerializer):
+    """A study with every step it went, in the order of time."""
+
+    transitions = TransitionSerializer(many=True)
+    verdicts = VerdictSerializer(many=True)
+    workitems = serializers.SerializerMethodField()
+    deliveries = serializers.SerializerMethodField()
+    set_aside = SetAsideSerializer(many=True)
+
+    @extend_schema_field(WorkitemSerializer(many=True))
+    def get_workitems(self, study: Study) -> Any:
+        user = self.context["request"].user
+        context = {"is_administrator": holds_role(user, roles=("administrator",), site=study.site)}
+        return [WorkitemSerializer(one, context=context).data for one in study.workitems.all()]
+
+    @extend_schema_field(DeliverySerializer(many=True))
+    def get_deliveries(self, study: Study) -> Any:
+        return [DeliverySerializer(one).data for one in deliveries_of(study)]
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    """Why a radiologist rejects a result."""
+
+    reason = serializers.CharField(
+        max_length=500,
+        error_messages={
+            "required": "expected why the result is rejected, in up to 500 characters",
+            "blank": "expected why the result is rejected, in up to 500 characters",
+            "null": "expected why the result is rejected, in up to 500 characters",
+        },
+    )
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Why a request was refused, in a sentence."""
+
+    detail = serializers.CharField()

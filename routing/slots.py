@@ -1,0 +1,57 @@
+"""Which Workitem of an algorithm starts next, and whether one more may run at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from marketplace.models import AlgorithmVersion
+from routing import lease
+from routing.models import Priority, Workitem
+
+# A Workitem stands as if it had come this much earlier: STAT goes first, but a routine one that has
+# waited longer than the difference goes before it, so that nothing starves.
+HEAD_START: dict[int, timedelta] = {
+    Priority.STAT: timedelta(minutes=30),
+    Priority.HIGH: timedelta(minutes=15),
+    Priority.MEDIUM: timedelta(minutes=5),
+    Priority.ROUTINE: timedelta(0),
+    Priority.LOW: timedelta(minutes=-15),
+}
+
+
+@contextmanager
+def next_up(version_id: int) -> Iterator[Workitem | None]:
+    """Hold the Workitem that should start now; None where none waits or no slot is free."""
+    with transaction.atomic():
+        # Locking the version makes counting and taking one step among all workers.
+        version = AlgorithmVersion.objects.select_for_update().get(pk=version_id)
+        chosen = _choose(version)
+        held = lease.take(chosen, states=("entitled",)) if chosen else None
+    if held is None:
+        yield None
+        return
+    with lease.keep(held):
+        yield held
+
+
+def _choose(version: AlgorithmVersion) -> Workitem | None:
+    now = timezone.now()
+    items = Workitem.objects.filter(version=version)
+    starting = Q(state="entitled", lease_until__gte=now)
+    busy = items.filter(Q(state="dispatched") | starting).count()
+    if busy >= version.declared.performer.concurrency:
+        return None
+    waiting = items.filter(state="entitled").exclude(starting)
+    ready = waiting.filter(Q(due_at=None) | Q(due_at__lte=now))
+    return min(ready, key=stands_as, default=None)
+
+
+def stands_as(workitem: Workitem) -> tuple[datetime, int]:
+    """The moment a waiting Workitem counts as having come; the earliest starts first."""
+    return workitem.created_at - HEAD_START[workitem.priority], workitem.pk

@@ -1,0 +1,191 @@
+"""What an algorithm is given: its input in /input, de-identified unless it was granted more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from hub.dicom.deidentify import ALLOW_BURNED_IN, Pseudonymiser, deidentify_file
+from routing.facts import patient_age_years
+from routing.models import Instance, Series, Workitem
+from routing.places import spool, work_folder
+from vendors.manifest import Manifest
+from vendors.performers.base import Performer, Run, performer_for
+
+# Reading and writing release the interpreter: two threads keep the disk busy while one computes.
+_THREADS = 2
+
+
+def performer_of(manifest: Manifest) -> Performer:
+    """The Performer that the manifest asks for; raises PerformerRefused where it is not allowed."""
+    return performer_for(
+        manifest.performer.kind,
+        {
+            "process": {
+                "is_allowed": settings.HUB_ALLOW_PROCESS_PERFORMER,
+                "program_dir": settings.BASE_DIR,
+            },
+            "container": {
+                "command": settings.HUB_CONTAINER_COMMAND,
+                "args": settings.HUB_CONTAINER_ARGS,
+                "run_args": settings.HUB_CONTAINER_RUN_ARGS,
+            },
+        },
+    )
+
+
+def run_of(workitem: Workitem, manifest: Manifest) -> Run:
+    """The run of a Workitem, named from its uid and number: starting it twice starts one."""
+    folder = work_folder(workitem)
+    return Run(
+        name=f"{workitem.uid.hex}-{workitem.runs}",
+        spec=manifest.performer,
+        input_dir=folder / "input",
+        output_dir=folder / "output",
+        work_dir=folder / "work",
+    )
+
+
+def pseudonymiser_of(workitem: Workitem) -> Pseudonymiser:
+    """The hub's own pseudonyms for one study of one site; nobody else can turn them back."""
+    key = salted_hmac("routing.staging.pseudonym", "key", algorithm="sha256").digest()
+    study = workitem.study
+    # Free text in a header may name the patient as the order does.
+    ordered = study.order.patient if study.order else {}
+    names = [ordered.get("name", ""), *(one["value"] for one in ordered.get("identifiers", []))]
+    return Pseudonymiser(
+        key,
+        scope=f"{study.site.code}/{study.study_instance_uid}",
+        also_identifying=[name for name in names if name],
+    )
+
+
+def stage(workitem: Workitem, manifest: Manifest) -> Run:
+    """Lay the input out anew and return the Run; raises DeidentificationFailed, OSError."""
+    run = run_of(workitem, manifest)
+    folder = work_folder(workitem)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    for place in (run.input_dir, run.output_dir, run.work_dir):
+        place.mkdir()
+    instances = list(workitem.input_instances())
+    if manifest.needs.identity == "as_is":
+        staged = [_link(run, place, one) for place, one in enumerate(instances)]
+        study_instance_uid = workitem.study.study_instance_uid
+    else:
+        staged = _pseudonymise(run, workitem, instances, manifest)
+        study_instance_uid = pseudonymiser_of(workitem).uid(workitem.study.study_instance_uid)
+    description = _describe(workitem, study_instance_uid, staged)
+    (run.input_dir / "study.json").write_text(json.dumps(description, ensure_ascii=False))
+    return run
+
+
+def abandon(workitem: Workitem) -> None:
+    """Stop a run that nobody waits for, and leave nothing of it behind."""
+    manifest = workitem.version.declared
+    performer_of(manifest).cancel(run_of(workitem, manifest))
+    discard(workitem)
+
+
+def discard(workitem: Workitem) -> None:
+    """Remove the working folder of a Workitem that is over."""
+    shutil.rmtree(work_folder(workitem), ignore_errors=True)
+
+
+Staged = tuple[Instance, str, str, str]  # row, Series Instance UID, SOP Instance UID, path
+# UIDs beside those of study, series and instance that were replaced, such as frames of reference
+_OTHER_UIDS = "other-uids.json"
+
+
+def other_uids(workitem: Workitem) -> list[str]:
+    """The further original UIDs of the input, as staged."""
+    kept = work_folder(workitem) / _OTHER_UIDS
+    return list(json.loads(kept.read_text())) if kept.exists() else []
+
+
+def _link(run: Run, place: int, instance: Instance) -> Staged:
+    path = _path(instance, place)
+    target = run.input_dir / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A copy, not a link: an algorithm must not be able to reach the one kept in the spool.
+    shutil.copyfile(spool().path(instance.key), target)
+    return instance, instance.series.series_instance_uid, instance.sop_instance_uid, path
+
+
+def _pseudonymise(
+    run: Run, workitem: Workitem, instances: list[Instance], manifest: Manifest
+) -> list[Staged]:
+    pseudonymiser = pseudonymiser_of(workitem)
+    options = frozenset({ALLOW_BURNED_IN} if manifest.needs.allow_burned_in else ())
+
+    others: set[str] = set()
+
+    def one(numbered: tuple[int, Instance]) -> Staged:
+        place, instance = numbered
+        path = _path(instance, place)
+        target = run.input_dir / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = deidentify_file(
+            spool().path(instance.key), target, pseudonymiser=pseudonymiser, options=options
+        )
+        others.update(made.other_uids)
+        return instance, made.series_instance_uid, made.sop_instance_uid, path
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        staged = list(pool.map(one, enumerate(instances)))
+    (work_folder(workitem) / _OTHER_UIDS).write_text(json.dumps(sorted(others)))
+    return staged
+
+
+def _path(instance: Instance, place: int) -> str:
+    return f"dicom/{instance.series_id}/{place + 1:06}.dcm"
+
+
+def _describe(workitem: Workitem, study_instance_uid: str, staged: list[Staged]) -> dict[str, Any]:
+    header = workitem.study.header
+    by_series: dict[str, dict[str, Any]] = {}
+    for instance, series_uid, sop_uid, path in staged:
+        series = by_series.setdefault(series_uid, _describe_series(instance.series, series_uid))
+        series["instances"].append(
+            {
+                "sop_instance_uid": sop_uid,
+                "instance_number": instance.instance_number,
+                "path": path,
+            }
+        )
+    return {
+        "schema": "hub.study/1",
+        "study_instance_uid": study_instance_uid,
+        "patient": {
+            "age_years": patient_age_years(header),
+            "sex": header.get("patient_sex") or None,
+        },
+        "series": list(by_series.values()),
+    }
+
+
+def _describe_series(series: Series, series_uid: str) -> dict[str, Any]:
+    def first(name: str) -> Any:
+        return next(iter(series.attributes.get(name, [])), None)
+
+    return {
+        "series_instance_uid": series_uid,
+        "modality": series.modality,
+        "body_part_examined": first("body_part_examined"),
+        "laterality": first("laterality"),
+        "view_position": first("view_position"),
+        "instances": [],
+    }
+
+
+def output_files(output_dir: Path) -> list[Path]:
+    """The DICOM objects that an algorithm left, links and anything but plain files passed over."""
+    return sorted(
+        path for path in output_dir.rglob("*.dcm") if path.is_file() and not path.is_symlink()
+    )

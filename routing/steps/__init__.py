@@ -1,0 +1,1 @@
+"""The steps of the way of a study, one module for each verb."""

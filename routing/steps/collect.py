@@ -1,0 +1,131 @@
+"""Step 6: take back what an algorithm left, and refuse what is not fit to be shown to anyone."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub.phrases import Phrase, phrase
+from routing import lease, nudges, outputs, pathway, staging, worklist
+from routing.models import Finding, Result, Workitem
+from routing.outputs import OutputRefused, Outputs
+from routing.steps.dispatch import MOST_ATTEMPTS
+from vendors.manifest import Manifest
+from vendors.performers.base import Performer, PerformerRefused, Progress
+
+log = structlog.get_logger(__name__)
+
+_SHORTEST_LOOK = 0.1
+_LONGEST_LOOK = 2.0
+
+
+def collect(workitem: Workitem) -> None:
+    """Look how a running Workitem stands, and collect it once it has ended."""
+    with lease.hold(workitem, states=("dispatched",)) as held:
+        if held is None:
+            return
+        manifest = held.version.declared
+        try:
+            performer = staging.performer_of(manifest)
+        except PerformerRefused as fault:
+            why = phrase(_("not waited for: %(why)s"), why=str(fault))
+            _fail(held, why, Progress("failed"))
+            staging.discard(held)
+            return
+        progress = performer.poll(staging.run_of(held, manifest))
+        if progress.state == "running":
+            _look_again(held)
+        elif progress.state == "succeeded":
+            _take(held, manifest, performer, progress)
+        else:
+            _give_up(held, manifest, performer, progress)
+
+
+def _look_again(workitem: Workitem) -> None:
+    """Soon after the start, later less often: a twentieth of the time it has run so far."""
+    now = timezone.now()
+    ran = (now - (workitem.dispatched_at or now)).total_seconds()
+    seconds = min(max(ran / 20, _SHORTEST_LOOK), _LONGEST_LOOK)
+    Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
+        due_at=now + timedelta(seconds=seconds)
+    )
+    nudges.collect(workitem.pk, seconds=seconds)
+
+
+def _take(
+    workitem: Workitem, manifest: Manifest, performer: Performer, progress: Progress
+) -> None:
+    try:
+        found = outputs.read(workitem, manifest)
+    except OutputRefused as fault:
+        _fail(workitem, fault.why, progress)
+    else:
+        _keep(workitem, found, progress)
+    performer.cleanup(staging.run_of(workitem, manifest))
+    staging.discard(workitem)
+    nudges.dispatch(workitem.version_id)
+
+
+@transaction.atomic
+def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
+    Finding.objects.bulk_create(found.findings)
+    Result.objects.bulk_create(found.results)
+    seconds = _seconds(progress)
+    pathway.advance(
+        workitem,
+        Workitem.State.COLLECTED,
+        why=phrase(
+            _("%(findings)s findings and %(objects)s objects after %(seconds)s s"),
+            findings=len(found.findings),
+            objects=len(found.results),
+            seconds=seconds,
+        ),
+        log_tail="\n".join(progress.log_tail),
+        finished_at=timezone.now(),
+        due_at=timezone.now(),
+    )
+    nudges.write_back(workitem.pk)
+
+
+def _give_up(
+    workitem: Workitem, manifest: Manifest, performer: Performer, progress: Progress
+) -> None:
+    """A run that ended badly: tried again where that can help, otherwise failed with the reason."""
+    performer.cleanup(staging.run_of(workitem, manifest))
+    attempts = workitem.attempts + 1
+    why = phrase(_("the algorithm failed: %(why)s"), why=progress.why or "no trace of the run")
+    can_help = progress.is_retryable or progress.state == "unknown"
+    if can_help and attempts < MOST_ATTEMPTS:
+        with transaction.atomic():
+            pathway.advance(
+                workitem, Workitem.State.ENTITLED,
+                why=phrase(_("tried again: %(why)s"), why=why),
+                attempts=attempts, runs=workitem.runs + 1,
+                log_tail="\n".join(progress.log_tail),
+                due_at=timezone.now() + timedelta(seconds=2**attempts),
+            )  # fmt: skip
+    else:
+        _fail(workitem, why, progress)
+        staging.discard(workitem)
+    nudges.dispatch(workitem.version_id)
+
+
+def _fail(workitem: Workitem, why: Phrase, progress: Progress) -> None:
+    with transaction.atomic():
+        pathway.advance(
+            workitem, Workitem.State.FAILED, why=why,
+            log_tail="\n".join(progress.log_tail), finished_at=timezone.now(), due_at=None,
+        )  # fmt: skip
+        worklist.place(workitem.study)
+    log.warning("collect.failed", workitem=str(workitem.uid), why=json.dumps(why.text))
+
+
+def _seconds(progress: Progress) -> float:
+    if progress.started_at is None or progress.finished_at is None:
+        return 0.0
+    return round((progress.finished_at - progress.started_at).total_seconds(), 1)

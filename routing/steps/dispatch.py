@@ -1,0 +1,91 @@
+"""Step 5: stage the input of the Workitem whose turn it is, and hand it to its Performer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub.dicom.deidentify import DeidentificationFailed
+from hub.phrases import Phrase, phrase
+from routing import mishaps, nudges, pathway, staging, worklist
+from routing.models import Workitem
+from routing.pathway import Overtaken
+from routing.slots import next_up
+from vendors.manifest import Manifest
+from vendors.performers.base import PerformerRefused, SubmitFailed
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 3
+FIRST_LOOK = timedelta(milliseconds=100)
+_BACK_OFF = timedelta(seconds=5)
+
+
+def dispatch(version_id: int) -> None:
+    """Start Workitems of one algorithm version, most urgent first, until its slots are taken."""
+    while True:
+        with next_up(version_id) as workitem:
+            if workitem is None:
+                return
+            try:
+                _start(workitem)
+            except Overtaken:
+                # Superseded while it was staged: what was started is stopped by abandon().
+                nudges.abandon(workitem.pk)
+            except Exception as fault:
+                # One Workitem that breaks must not keep the others from starting.
+                log.error("dispatch.failed", workitem=str(workitem.uid), exc_info=True)
+                mishaps.of_workitem(workitem.pk, step="dispatch", fault=fault)
+
+
+def _start(workitem: Workitem) -> None:
+    manifest = workitem.version.declared
+    try:
+        performer = staging.performer_of(manifest)
+        # A worker that died after submitting left a run behind: it is taken over, not doubled.
+        if performer.poll(staging.run_of(workitem, manifest)).state == "unknown":
+            performer.submit(staging.stage(workitem, manifest))
+    except SubmitFailed as fault:
+        again_at = None if fault.is_permanent else timezone.now() + _BACK_OFF
+        _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)
+    except PerformerRefused as fault:
+        _not_started(workitem, phrase(_("not started: %(why)s"), why=str(fault)), None)
+    except DeidentificationFailed as fault:
+        words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")
+        _not_started(workitem, phrase(words, why=str(fault)), None)
+    except OSError as fault:
+        why = phrase(_("the input could not be staged: %(why)s"), why=fault.strerror or "error")
+        _not_started(workitem, why, timezone.now() + _BACK_OFF)
+    else:
+        _started(workitem, manifest)
+
+
+def _started(workitem: Workitem, manifest: Manifest) -> None:
+    now = timezone.now()
+    pathway.advance(
+        workitem,
+        Workitem.State.DISPATCHED,
+        why=phrase(_("handed to the %(kind)s performer"), kind=manifest.performer.kind),
+        dispatched_at=now,
+        due_at=now + FIRST_LOOK,
+    )
+    nudges.collect(workitem.pk, seconds=FIRST_LOOK.total_seconds())
+
+
+def _not_started(workitem: Workitem, why: Phrase, again_at: object) -> None:
+    attempts = workitem.attempts + 1
+    log.warning("dispatch.not_started", workitem=str(workitem.uid), attempts=attempts)
+    if again_at is not None and attempts < MOST_ATTEMPTS:
+        Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
+            attempts=attempts, due_at=again_at, why=why.stored()
+        )
+        return
+    pathway.advance(
+        workitem, Workitem.State.FAILED, why=why, attempts=attempts, due_at=None,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    worklist.place(workitem.study)
+    staging.discard(workitem)

@@ -1,0 +1,146 @@
+"""Step 1: take instances in, and answer Success only when each is durable and its row committed.
+
+Same SOP Instance UID and same bytes: Success, and nothing changes. Same UID and other bytes, or
+another patient inside one study: the first is kept, the second is set aside and reported.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from hub.dicom.headers import UnreadableDataset, read_header
+from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, ReceivedInstance
+from hub.dicom.spool import SpoolFull
+from hub.group_commit import GroupCommit
+from hub.models import Node
+from hub.phrases import Phrase, phrase
+from routing.arrivals import Arrival, add, study_of
+from routing.models import Study
+from routing.places import spool
+from routing.setting_aside import set_aside
+
+log = structlog.get_logger(__name__)
+
+# PS3.4 table B.2-1 knows no status for "kept, but not as part of the study": the general
+# warning tells the sender that somebody should look, without making it send for ever.
+SET_ASIDE = 0xB000
+# PS3.5 6.2: the most characters of a value of VR LO
+_LONGEST_LO = 64
+
+
+class Receiver:
+    """Takes what the Storage SCP hands over; one for each listener process."""
+
+    def __init__(self) -> None:
+        self._rows = GroupCommit(record)
+
+    def take(self, node: Node, received: ReceivedInstance) -> int:
+        """Store one instance for ``node``'s site; the DICOM status to answer (PS3.4 B.2.3)."""
+        sender = f"{received.calling_ae_title}@{received.address}"
+        try:
+            header = read_header(received.dataset, received.transfer_syntax_uid)
+            if header.instance.sop_instance_uid != received.sop_instance_uid:
+                raise UnreadableDataset("differs from what C-STORE announced", "SOPInstanceUID")
+            # Cut short it could be taken for another patient's.
+            if len(header.study.patient_id) > _LONGEST_LO:
+                raise UnreadableDataset("is longer than 64 characters", "PatientID")
+        except UnreadableDataset as fault:
+            return _unreadable(node, received, sender, fault)
+        try:
+            stored = spool().put(site=node.site.code, received=received, header=header)
+        except SpoolFull:
+            log.error("receive.no_space", sender=sender)
+            return OUT_OF_RESOURCES
+        return self.record(Arrival(node, header, stored, sender))
+
+    def record(self, arrival: Arrival) -> int:
+        """Commit the row of an instance that is durable already; the status to answer."""
+        try:
+            return self._rows.submit(arrival)
+        except Exception:
+            # The bytes are durable and the start-up scan would heal them, but no row stands yet:
+            # the sender keeps its copy and sends again.
+            log.error("receive.not_committed", sender=arrival.sender, exc_info=True)
+            return OUT_OF_RESOURCES
+
+    def close(self) -> None:
+        """Commit what is waiting."""
+        self._rows.close()
+
+
+def _unreadable(
+    node: Node, received: ReceivedInstance, sender: str, fault: UnreadableDataset
+) -> int:
+    try:
+        key = spool().set_aside(bytes(received.dataset), reason=fault.reason, suffix=".dataset")
+    except SpoolFull:
+        return OUT_OF_RESOURCES
+    why = phrase(
+        _("The data set cannot be read: %(field)s %(reason)s"),
+        field=fault.field,
+        reason=fault.reason,
+    )
+    set_aside(node=node, sender=sender, key=key, why=why, field=fault.field)
+    return CANNOT_UNDERSTAND
+
+
+@transaction.atomic
+def record(batch: Sequence[Arrival]) -> list[int]:
+    """Write the rows of a batch in one transaction; the DICOM status of each, in order."""
+    by_study: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, arrival in enumerate(batch):
+        uid = arrival.header.study.study_instance_uid
+        by_study[arrival.node.site_id, uid].append(place)
+    statuses = [SUCCESS] * len(batch)
+    # A fixed order, so that two listeners never wait for each other's locks.
+    for _key, places in sorted(by_study.items()):
+        answers = _record_study([batch[place] for place in places])
+        for place, status in zip(places, answers, strict=True):
+            statuses[place] = status
+    return statuses
+
+
+def _record_study(arrivals: list[Arrival]) -> list[int]:
+    study, is_new = study_of(arrivals[0])
+    uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
+    known = dict(
+        study.instances.filter(sop_instance_uid__in=uids).values_list("sop_instance_uid", "sha256")
+    )
+    fresh: list[Arrival] = []
+    statuses = []
+    for uid, arrival in zip(uids, arrivals, strict=True):
+        refusal = _refusal(study, arrival, known.get(uid))
+        statuses.append(SUCCESS if refusal is None else SET_ASIDE)
+        if refusal is not None:
+            _divert(study, arrival, *refusal)
+        elif uid not in known:
+            known[uid] = arrival.stored.sha256
+            fresh.append(arrival)
+    if fresh:
+        add(study, fresh, is_new=is_new)
+    return statuses
+
+
+def _refusal(
+    study: Study, arrival: Arrival, known_sha256: str | None
+) -> tuple[str, Phrase] | None:
+    """The attribute for which this instance may not become part of the study, and why; or None."""
+    if arrival.header.study.patient_id != study.patient_id:
+        return "PatientID", phrase(_("Patient ID differs from that of the study"))
+    if known_sha256 not in (None, arrival.stored.sha256):
+        words = _("SOP Instance UID is already used by an instance with other content")
+        return "SOPInstanceUID", phrase(words)
+    return None
+
+
+def _divert(study: Study, arrival: Arrival, field: str, why: Phrase) -> None:
+    set_aside(
+        node=arrival.node, sender=arrival.sender, key=arrival.stored.key,
+        why=why, field=field, study=study,
+    )  # fmt: skip
+    log.warning("receive.set_aside", study=str(study.uid), sender=arrival.sender, field=field)

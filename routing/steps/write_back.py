@@ -1,0 +1,117 @@
+"""Step 7: tell PACS, RIS and worklist, through one Delivery for each destination.
+
+A shadow or validation deployment writes nothing outside, ever; one that waits for acceptance
+writes nothing until a radiologist has accepted.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub.dicom.sr import ContentNotExpressible, Report
+from hub.models import Node
+from hub.phrases import Phrase, phrase
+from marketplace.models import Deployment
+from routing import (
+    lease,
+    letters,
+    nudges,
+    pathway,
+    priority_changes,
+    reports,
+    retracting,
+    settling,
+    worklist,
+)
+from routing.models import Delivery, Result, Study, Workitem
+from routing.places import spool
+
+log = structlog.get_logger(__name__)
+
+
+def write_back(workitem: Workitem) -> None:
+    """Release what a collected Workitem found, hold it for acceptance, or keep it inside."""
+    with lease.hold(workitem, states=("collected",)) as held:
+        if held is None:
+            return
+        if held.purpose != Deployment.State.CLINICAL:
+            why = phrase(_("%(purpose)s use: nothing leaves the hub"), purpose=held.purpose)
+            _keep(held, Workitem.State.WITHHELD, why)
+        elif held.write_back_mode == "after_acceptance" and held.review != "accepted":
+            _keep(held, Workitem.State.HELD, phrase(_("waits for a radiologist to accept")))
+        else:
+            _release(held)
+
+
+@transaction.atomic
+def _keep(workitem: Workitem, to: str, why: Phrase) -> None:
+    pathway.advance(workitem, to, why=why, due_at=None)
+    worklist.place(workitem.study)
+
+
+def _release(workitem: Workitem) -> None:
+    try:
+        made = reports.build(workitem)
+        rows = [_result(workitem, report) for report in made]
+        _commit(workitem, rows)
+    except ContentNotExpressible as fault:
+        log.warning("write_back.not_expressible", workitem=str(workitem.uid))
+        why = phrase(_("the result cannot be written: %(why)s"), why=str(fault))
+        _keep(workitem, Workitem.State.FAILED, why)
+
+
+@transaction.atomic
+def _commit(workitem: Workitem, rows: list[Result]) -> None:
+    # Locked and read anew: an order may have been linked while the report was written.
+    studies = Study.objects.select_for_update(of=("self",)).select_related("site", "order")
+    workitem.study = studies.get(pk=workitem.study_id)
+    Result.objects.bulk_create(rows, ignore_conflicts=True)
+    deliveries = [
+        _delivery(workitem, node)
+        for node in Node.objects.filter(site=workitem.study.site).order_by("pk")
+        if node.has_role("results")
+    ]
+    pathway.advance(
+        workitem,
+        Workitem.State.WRITING_BACK,
+        why=phrase(_("to be told to %(count)s destinations"), count=len(deliveries)),
+        due_at=timezone.now(),
+    )
+    worklist.place(workitem.study)
+    priority_changes.tell(workitem.study)
+    settling.settle(workitem)
+    for delivery in deliveries:
+        nudges.deliver(delivery.node_id)
+
+
+def _result(workitem: Workitem, report: Report) -> Result:
+    prefix = f"{workitem.study.site.code}/{workitem.uid.hex}"
+    stored = spool().put_file(report.dataset_bytes, prefix=prefix, suffix=".dcm")
+    return Result(
+        workitem=workitem,
+        kind="sr",
+        sop_class_uid=report.sop_class_uid,
+        sop_instance_uid=report.sop_instance_uid,
+        series_instance_uid=report.series_instance_uid,
+        title=report.title,
+        key=stored.key,
+    )
+
+
+def _delivery(workitem: Workitem, node: Node) -> Delivery:
+    if node.protocol == Node.Protocol.DICOM:
+        return letters.make(workitem, node, kind=Delivery.Kind.DICOM)
+    status = "C" if _was_told(workitem.replaces) else "P"
+    return letters.make(workitem, node, kind=Delivery.Kind.RESULT, status=status)
+
+
+def _was_told(earlier: Workitem | None) -> bool:
+    """Whether the RIS may know an earlier revision of this result, and so needs a correction."""
+    while earlier is not None:
+        if retracting.may_be_known(earlier):
+            return True
+        earlier = earlier.replaces
+    return False

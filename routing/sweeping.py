@@ -1,0 +1,53 @@
+"""Rows that have stood too long are nudged again: a broker that loses all loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from routing import nudges
+from routing.models import Delivery, Study, Workitem
+
+log = structlog.get_logger(__name__)
+
+_MOST_AT_ONCE = 500
+
+
+def sweep() -> int:
+    """Nudge every row that is due and that nobody holds; how many there were."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Q(due_at__lte=now)
+    studies = Study.objects.filter(due)
+    items = Workitem.objects.filter(free & due)
+    by_step: list[tuple[Callable[[int], None], set[int]]] = [
+        (nudges.complete, _ids(studies.filter(state="receiving"))),
+        (nudges.match, _ids(studies.filter(state="complete"))),
+        (nudges.entitle, _ids(items.filter(state="matched"))),
+        (nudges.dispatch, _ids(items.filter(state="entitled"), "version_id")),
+        (nudges.collect, _ids(items.filter(state="dispatched"))),
+        (nudges.write_back, _ids(items.filter(state="collected"))),
+        (nudges.deliver, _ids(_deliveries(now).filter(free), "node_id")),
+    ]
+    with transaction.atomic():
+        for nudge, ids in by_step:
+            for row_id in ids:
+                nudge(row_id)
+    count = sum(len(ids) for _nudge, ids in by_step)
+    if count:
+        log.debug("sweep.nudged", rows=count)
+    return count
+
+
+def _deliveries(now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state="pending")
+
+
+def _ids(rows: QuerySet[Any], field: str = "pk") -> set[int]:
+    return set(rows.values_list(field, flat=True)[:_MOST_AT_ONCE])

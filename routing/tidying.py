@@ -1,0 +1,50 @@
+"""What a killed process left lying about: runs nobody waits for, and half-written files."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from routing import staging
+from routing.models import Workitem
+from routing.places import spool, work_root
+
+log = structlog.get_logger(__name__)
+
+# Older than any step that may still be busy with the folder
+_SETTLED_SECONDS = 600.0
+_AT_WORK = (Workitem.State.ENTITLED, Workitem.State.DISPATCHED)
+
+
+def tidy() -> int:
+    """Stop and remove the working folders of Workitems that are over; how many there were."""
+    spool().sweep()
+    root = work_root()
+    count = 0
+    for folder in root.iterdir() if root.exists() else ():
+        if time.time() - folder.stat().st_mtime > _settled() and _tidy(folder):
+            count += 1
+    if count:
+        log.info("tidy.removed", folders=count)
+    return count
+
+
+def _tidy(folder: Path) -> bool:
+    try:
+        workitem = Workitem.objects.select_related("study__site", "version").get(
+            uid=uuid.UUID(folder.name)
+        )
+    except (ValueError, Workitem.DoesNotExist):
+        return False
+    if workitem.state in _AT_WORK:
+        return False
+    staging.abandon(workitem)
+    return True
+
+
+def _settled() -> float:
+    return max(_SETTLED_SECONDS, float(settings.HUB_LEASE_SECONDS))
