@@ -1,0 +1,1 @@
+"""Examples that ship with the hub; nothing in the hub imports them."""

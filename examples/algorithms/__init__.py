@@ -1,0 +1,1 @@
+"""Example algorithms: small, honest about what they do, not for clinical use."""
