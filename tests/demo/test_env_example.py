@@ -1,0 +1,17 @@
+""".env.example tells of every setting there is, and of no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_setting_stands_in_the_example_as_a_comment() -> None:
+    settings = (ROOT / "hub" / "settings.py").read_text()
+    example = (ROOT / ".env.example").read_text()
+    known = set(re.findall(r"\b[a-z_]+\(\s*\"(HUB_\w+)\"\s*[,)]", settings))
+    assert len(known) > 20
+    assert set(re.findall(r"^#(HUB_\w+)=", example, re.MULTILINE)) == known
+    assert not [line for line in example.splitlines() if line and not line.startswith("#")]

@@ -1,0 +1,126 @@
+"""An algorithm that does what few do and one day one will: the first argument says which."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+INPUT = Path(os.environ["HUB_INPUT_DIR"])
+OUTPUT = Path(os.environ["HUB_OUTPUT_DIR"])
+ICH = {"value": "1386000", "scheme": "SCT", "meaning": "Intracranial hemorrhage"}
+
+
+def say(**changes: Any) -> None:
+    """Leave findings.json with one present finding; ``changes`` to the document or the finding."""
+    finding = {"code": ICH, "status": "present", "probability": 0.9}
+    finding |= changes.pop("finding", {})
+    document = {"schema": "hub.findings/1", "outcome": "complete", "findings": [finding]}
+    (OUTPUT / "findings.json").write_text(json.dumps(document | changes))
+
+
+def not_analysed() -> int:
+    say(outcome="not_analysed", reason="motion artefacts", findings=[])
+    return 0
+
+
+def garbage() -> int:
+    (OUTPUT / "findings.json").write_bytes(b"{not json")
+    return 0
+
+
+def huge() -> int:
+    say(**{"x-padding": "x" * 5_000_000})
+    return 0
+
+
+def link() -> int:
+    (OUTPUT / "findings.json").symlink_to("/etc/hostname")
+    return 0
+
+
+def more_urgent() -> int:
+    say(finding={"urgency": "stat"})
+    return 0
+
+
+def flaky(counter: str) -> int:
+    """Fail the first time in a way that trying again may help (exit code 75, EX_TEMPFAIL)."""
+    seen = Path(counter)
+    if not seen.exists():
+        seen.touch()
+        return 75
+    say()
+    return 0
+
+
+def temporary() -> int:
+    return 75
+
+
+def final() -> int:
+    print("line one\nbad input")
+    return 65
+
+
+def copy_input(target: str) -> int:
+    """Keep everything it was given, and the environment, where a test can look at it."""
+    shutil.copytree(INPUT, Path(target) / "input")
+    (Path(target) / "environment").write_text(json.dumps(dict(os.environ)))
+    say()
+    return 0
+
+
+def capture(**changes: Any) -> int:
+    """Return one Secondary Capture; ``changes`` to its attributes."""
+    _capture("one.dcm", **changes)
+    say()
+    return 0
+
+
+def _capture(name: str, **changes: Any) -> None:
+    from pydicom import dcmread
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+    source = dcmread(next((INPUT / "dicom").rglob("*.dcm")), stop_before_pixels=True)
+    made = Dataset()
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex",
+                    "StudyInstanceUID", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
+                    "ReferringPhysicianName"):  # fmt: skip
+        setattr(made, keyword, source.get(keyword, ""))
+    made.SOPClassUID = SecondaryCaptureImageStorage
+    made.SOPInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
+    made.Modality, made.ConversionType, made.SeriesNumber, made.InstanceNumber = "OT", "WSD", 9, 1
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.Rows = made.Columns = 4
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit, made.PixelRepresentation, made.PixelData = 7, 0, b"\0" * 16
+    for keyword, value in changes.items():
+        setattr(made, keyword, value)
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.save_as(OUTPUT / name, enforce_file_format=True)
+
+
+def same_uid_twice() -> int:
+    from pydicom.uid import generate_uid
+
+    uid = generate_uid()
+    _capture("one.dcm", SOPInstanceUID=uid)
+    _capture("two.dcm", SOPInstanceUID=uid)
+    say()
+    return 0
+
+
+def other_patient() -> int:
+    return capture(PatientID="01010112345")
+
+
+def other_study() -> int:
+    return capture(StudyInstanceUID="1.2.3.4")
+
+
+if __name__ == "__main__":
+    sys.exit(globals()[sys.argv[1]](*sys.argv[2:]))

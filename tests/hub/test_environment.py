@@ -1,0 +1,125 @@
+"""A setting that cannot be meant is refused by its name, before anything is done with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from hub import environment
+
+ROOT = Path(__file__).parents[2]
+DATABASES = ("sqlite", "postgres")
+
+
+def a_flag(name: str) -> bool:
+    return environment.flag(name, default=True)
+
+
+def a_port(name: str) -> int:
+    return environment.port(name, 8000)
+
+
+def a_time(name: str) -> float:
+    return environment.seconds(name, 30.0)
+
+
+def a_title(name: str) -> str:
+    return environment.ae_title(name, "HUB")
+
+
+def a_database(name: str) -> str:
+    return environment.url(name, "sqlite:///hub.sqlite3", schemes=DATABASES)
+
+
+@pytest.mark.parametrize(
+    ("read", "given", "value"),
+    [
+        (a_flag, "off", False),
+        (a_flag, "On", True),
+        (a_flag, "", True),
+        (a_port, "11112", 11112),
+        (a_port, " ", 8000),
+        (a_time, "0.5", 0.5),
+        (a_title, "DRAMMEN HUB", "DRAMMEN HUB"),
+        (a_database, "postgres://u:p@h/n", "postgres://u:p@h/n"),
+        (a_database, "", "sqlite:///hub.sqlite3"),
+    ],
+)
+def test_what_is_meant_is_taken_and_nothing_is_the_default(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[str], Any], given: str, value: Any
+) -> None:
+    monkeypatch.setenv("HUB_TRIED", given)
+    assert read("HUB_TRIED") == value
+
+
+@pytest.mark.parametrize(
+    ("read", "given", "expected"),
+    [
+        (a_flag, "ture", "on or off"),
+        (a_port, "abc", "a whole number from 1 to 65535"),
+        (a_port, "0", "a whole number from 1 to 65535"),
+        (a_port, "70000", "a whole number from 1 to 65535"),
+        (a_time, "-4", "a number of seconds above 0"),
+        (a_time, "soon", "a number of seconds above 0"),
+        (a_time, "inf", "a number of seconds above 0"),
+        (a_time, "nan", "a number of seconds above 0"),
+        (a_title, "SEVENTEEN-LETTERS", "an AE title of at most 16 characters"),
+        (a_title, "A\\B", "an AE title of at most 16 characters"),
+        (a_database, "hub.sqlite3", "sqlite://... or postgres://..."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[str], Any], given: str, expected: str
+) -> None:
+    monkeypatch.setenv("HUB_TRIED", given)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read("HUB_TRIED")
+    assert str(refused.value).startswith(f"HUB_TRIED: expected {expected}, found ")
+
+
+def test_a_refused_address_never_tells_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TRIED", "mysql://hub:secret@db/hub")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        a_database("HUB_TRIED")
+    assert "mysql://..." in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_folder_is_made_or_named_where_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HUB_TRIED", str(tmp_path / "state" / "var"))
+    made = environment.folder("HUB_TRIED", tmp_path)
+    assert made.is_dir()
+    assert made.stat().st_mode & 0o077 == 0, "others on this host could read patients"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HUB_TRIED", str(tmp_path / "file" / "var"))
+    with pytest.raises(ImproperlyConfigured, match="HUB_TRIED: .*cannot be made"):
+        environment.folder("HUB_TRIED", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"HUB_HTTP_PORT": "web"}, "HUB_HTTP_PORT: expected a whole number"),
+        ({"HUB_DATABASE_URL": "postgres://hub@db/hub"}, "HUB_SECRET_KEY: expected a random text"),
+        ({"HUB_SECRET_KEY": "short"}, "HUB_SECRET_KEY: expected a random text"),
+    ],
+)
+def test_the_command_line_tells_it_in_one_line(
+    tmp_path: Path, setting: dict[str, str], words: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check"],
+        env={"HUB_STATE_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"} | setting,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(words)

@@ -1,0 +1,96 @@
+"""Which tests run here, and that none is left out unseen: the hooks of tests/conftest.py.
+
+A test that cannot run (a peer is missing, the corpus is not beside the project) is skipped, listed
+at the end with its reason, and with HUB_REQUIRE_ALL=1 it has failed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+USES_DATABASE = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+# These start processes of the hub with a database of their own, unless a marker says otherwise.
+OWN_DATABASE = ("tests/journeys/", "tests/browser/", "tests/demo/")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=["sqlite", "postgresql"],
+        help="sqlite: leave out what needs PostgreSQL; postgresql: only what uses the database",
+    )  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    database = config.getoption("--database")
+    if database is None:
+        return
+    wanted = needs_no_postgresql if database == "sqlite" else gains_from_postgresql
+    left_out = [item for item in items if not wanted(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if wanted(item)]
+
+
+def needs_no_postgresql(item: pytest.Item) -> bool:
+    return item.get_closest_marker("postgresql") is None
+
+
+def gains_from_postgresql(item: pytest.Item) -> bool:
+    if item.get_closest_marker("postgresql"):
+        return True
+    if item.nodeid.startswith(OWN_DATABASE):
+        return False
+    fixtures = USES_DATABASE.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    return must_not_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    return must_not_skip((yield))
+
+
+def must_not_skip(report: Any) -> Any:
+    """Turn a skip into a failure where everything is required; an expected failure stays one."""
+    if report.skipped and not hasattr(report, "wasxfail") and is_all_required():
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but HUB_REQUIRE_ALL=1: {reason_of(report)}"
+    return report
+
+
+def is_all_required() -> bool:
+    return os.environ.get("HUB_REQUIRE_ALL", "") not in ("", "0")
+
+
+def reason_of(report: Any) -> str:
+    where = report.longrepr
+    text = str(where[2]) if isinstance(where, tuple) else str(where)
+    return text.removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """List what was skipped, by reason; also into the file HUB_TEST_SKIPS, for tools/test."""
+    by_reason = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", []):
+        by_reason[reason_of(report)].append(report.nodeid)
+    if not by_reason:
+        return
+    lines = [
+        f"  {reason}: {len(nodes)} test{'s' if len(nodes) > 1 else ''}, such as {nodes[0]}"
+        for reason, nodes in sorted(by_reason.items())
+    ]
+    if path := os.environ.get("HUB_TEST_SKIPS"):
+        with Path(path).open("a") as file:
+            file.write("\n".join(lines) + "\n")
+    else:
+        terminalreporter.section("not tested here")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,170 @@
+"""What an algorithm left is taken back, and what is not fit to be shown is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.phrases import render
+from routing.models import Finding, Priority, Result, Workitem
+from routing.places import work_folder
+from routing.steps import collect as step
+from tests.builders.orders import order_message
+from tests.builders.studies import PATIENT, head_ct
+from tests.routing.conftest import Place
+
+ODD = "tests.fakes.odd_algorithm"
+
+
+def run(place: Place, *behaviour: str, module: str = ODD) -> Workitem:
+    """The Workitem after the algorithm did what ``behaviour`` says."""
+    place.algorithm_does(*behaviour, module=module)
+    place.order(order_message())
+    place.send(head_ct())
+    place.work()
+    return place.workitem
+
+
+def promises(place: Place, **returns: Any) -> None:
+    place.rows.version.manifest["returns"] |= returns
+    place.rows.version.save()
+
+
+def assert_failed(place: Place, why: str) -> None:
+    """Failed with this reason; nothing is kept, shown or told, and reading goes on as ordered."""
+    item = place.workitem
+    assert item.state == "failed"
+    assert why in render(item.why)
+    assert (Finding.objects.count(), Result.objects.count()) == (0, 0)
+    assert place.study.ai_state == "failed"
+    assert render(place.study.reason).startswith("AI failed: read as ordered")
+    assert not work_folder(item).exists()
+    assert place.nothing_was_sent()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        ("crash", "ended with exit code 3"),
+        ("silent", "the algorithm left no findings.json"),
+        ("outside", "a region does not lie inside the image it names"),
+        ("stranger", "a region names an image that is not in the input"),
+        ("other", "findings.json says nothing about Intracranial hemorrhage"),
+    ],
+)
+def test_what_is_not_fit_to_be_shown_fails_with_the_reason(
+    place: Place, behaviour: str, why: str
+) -> None:
+    run(place, behaviour, module="tests.fakes.algorithm")
+    place.time_passes()
+    place.time_passes()
+    assert_failed(place, why)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        ("not_analysed", "not analysed: motion artefacts"),
+        ("garbage", "findings.json is not as agreed"),
+        ("huge", "expected at most 4194304 bytes"),
+        ("link", "the algorithm left no findings.json"),
+        ("same_uid_twice", "SOP Instance UID"),
+        ("other_patient", "the returned object one.dcm is refused"),
+        ("other_study", "the returned object one.dcm is refused"),
+        ("final", "ended with exit code 65"),
+    ],
+)
+def test_what_is_not_as_agreed_fails_with_the_reason(
+    place: Place, behaviour: str, why: str
+) -> None:
+    run(place, behaviour)
+    assert_failed(place, why)
+
+
+def test_an_object_that_the_manifest_promises_must_be_there(place: Place) -> None:
+    place.algorithm_does("more_urgent", module=ODD)
+    promises(place, dicom=["SEG"])
+    place.send(head_ct())
+    place.work()
+    assert_failed(place, "no SEG object was returned, which the manifest promises")
+
+
+def test_a_returned_object_reaches_the_pacs_as_the_patients_own(place: Place) -> None:
+    run(place, "capture")
+    assert sorted(one.Modality for one in place.objects()) == ["OT", "SR"]
+    (capture,) = (one for one in place.objects() if one.Modality == "OT")
+    assert capture.PatientID == PATIENT.patient_id
+    assert str(capture.PatientName) == PATIENT.name
+    assert capture.StudyInstanceUID == place.study.study_instance_uid
+
+
+def test_no_finding_is_more_urgent_than_what_the_algorithm_was_cleared_for(place: Place) -> None:
+    place.algorithm_does("more_urgent", module=ODD)
+    (promised,) = place.rows.version.manifest["returns"]["findings"]
+    promised["urgency_when_present"] = "medium"
+    place.rows.version.save()
+    place.order(order_message())
+    place.send(head_ct())
+    place.work()
+    finding = Finding.objects.get()
+    assert (finding.urgency, finding.is_critical) == ("medium", False)
+    assert place.study.priority == Priority.ROUTINE
+    assert place.ris.of_type("OMI^O23") == []
+
+
+def test_a_run_that_failed_for_the_moment_is_tried_again(place: Place, tmp_path: Path) -> None:
+    item = run(place, "flaky", str(tmp_path / "seen"))
+    assert (item.state, item.attempts) == ("entitled", 1)
+    assert place.nothing_was_sent()
+    place.time_passes()
+    assert place.workitem.state == "written_back"
+    assert len(place.objects()) == 1
+
+
+def test_a_run_that_fails_every_time_is_given_up(place: Place) -> None:
+    run(place, "temporary")
+    for _ in range(3):
+        place.time_passes()
+    assert_failed(place, "ended with exit code 75")
+
+
+def test_the_last_lines_of_the_log_are_kept_for_the_administrator(place: Place) -> None:
+    assert run(place, "final").log_tail.splitlines()[-1] == "bad input"
+
+
+def test_a_finding_keeps_what_was_said_about_it(place: Place) -> None:
+    run(place, "present", module="tests.fakes.algorithm")
+    finding = Finding.objects.get()
+    assert (finding.status, finding.probability, finding.urgency) == ("present", 0.97, "stat")
+    assert (finding.is_critical, finding.tracking_id) == (True, "ICH-1")
+    (region,) = finding.regions
+    # turned back: the algorithm saw a pseudonym
+    assert place.study.instances.filter(sop_instance_uid=region["sop_instance_uid"]).exists()
+
+
+def test_a_performer_that_is_no_longer_allowed_fails_what_it_runs(
+    place: Place, settings: Any
+) -> None:
+    place.algorithm_does("slow", "30")
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    settings.HUB_ALLOW_PROCESS_PERFORMER = False
+    step.collect(place.workitem)
+    item = place.workitem
+    assert item.state == "failed"
+    assert "HUB_ALLOW_PROCESS_PERFORMER is off" in render(item.why)
+    assert place.nothing_was_sent()
+
+
+def test_collecting_what_somebody_else_holds_does_nothing(place: Place) -> None:
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    from routing import lease
+
+    held = lease.take(place.workitem, states=("dispatched",))
+    assert held is not None
+    step.collect(place.workitem)
+    assert place.workitem.state == "dispatched"
+    assert place.nothing_was_sent()

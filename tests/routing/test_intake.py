@@ -1,0 +1,219 @@
+"""HL7 messages in: stored before they are answered, once, and answered the same way twice."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from hub.hl7.ack import Ack, read_ack
+from hub.hl7.er7 import Message as Er7
+from hub.models import AuditEvent
+from hub.phrases import render
+from routing import intake
+from routing.intake import Intake
+from routing.models import Message, Order, Priority, SetAside
+from routing.places import spool
+from tests.builders.orders import order_message
+from tests.builders.studies import head_ct
+from tests.routing.conftest import Place
+
+
+def answered(place: Place, raw: bytes) -> Ack:
+    return read_ack(place.order(raw))
+
+
+def assert_set_aside(raw: bytes, location: str) -> None:
+    (row,) = SetAside.objects.all()
+    assert (row.protocol, row.field) == ("hl7", location)
+    assert render(row.reason)
+    assert spool().path(row.key).read_bytes() == raw
+    assert AuditEvent.objects.filter(action="input.set_aside").count() == 1
+
+
+def test_an_order_is_stored_with_its_message_before_it_is_accepted(place: Place) -> None:
+    raw = order_message(control_id="A17")
+    ack = answered(place, raw)
+    assert (ack.code, ack.control_id) == ("AA", "A17")
+    message = Message.objects.get()
+    assert (bytes(message.raw), message.control_id, message.is_accepted) == (raw, "A17", True)
+    order = Order.objects.get()
+    assert (order.site, order.placer_order_number) == (place.rows.site, "P1")
+    assert order.patient["name"] == "Åsnes^Kjærsti"
+
+
+def test_the_same_message_twice_is_answered_with_the_same_bytes_and_acted_on_once(
+    place: Place,
+) -> None:
+    raw = order_message(control_id="A17", priority="S")
+    first = place.order(raw)
+    order = Order.objects.get()
+    assert place.order(raw) == first
+    assert Order.objects.get().updated_at == order.updated_at
+    assert Message.objects.count() == 1
+    assert SetAside.objects.count() == 0
+
+
+def test_the_same_control_id_of_another_sender_is_another_message(place: Place) -> None:
+    place.order(order_message(control_id="A17"))
+    place.order(order_message(control_id="A17", facility="NORDBYHAGEN"))
+    assert set(Order.objects.values_list("site__code", flat=True)) == {"drammen", "nordbyhagen"}
+
+
+def test_a_control_id_used_for_another_message_is_refused_and_kept(place: Place) -> None:
+    place.order(order_message(control_id="A17"))
+    other = order_message(control_id="A17", placer="P2", filler="F2")
+    ack = answered(place, other)
+    assert (ack.code, ack.control_id) == ("AE", "A17")
+    assert_set_aside(other, "MSH-10")
+    assert Order.objects.count() == 1
+
+
+def test_a_message_that_was_refused_may_come_again_corrected(place: Place) -> None:
+    assert answered(place, order_message(control_id="A17", control="ZZ")).code == "AE"
+    assert answered(place, order_message(control_id="A17")).code == "AA"
+    assert Order.objects.count() == 1
+    assert Message.objects.get().is_accepted
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "location"),
+    [
+        ({"control": "ZZ"}, "AE", "ORC-1"),
+        ({"control": ""}, "AE", "ORC-1"),
+        ({"placer": "", "filler": ""}, "AE", "ORC-2"),
+        ({"accession": "", "study": ""}, "AE", "OBR-18"),
+        ({"study": "not a uid"}, "AE", "ZDS-1"),
+        ({"patient": ""}, "AE", "PID-3"),
+        ({"count": "many"}, "AE", "OBX-5"),
+        ({"accession": "9" * 65}, "AE", "OBR-18"),
+        ({"application": "UNKNOWN"}, "AR", "MSH-3"),
+        ({"facility": "ELSEWHERE"}, "AR", "MSH-3"),
+    ],
+)
+def test_what_is_wrong_is_named_set_aside_and_changes_nothing(
+    place: Place, fields: dict[str, Any], code: str, location: str
+) -> None:
+    raw = order_message(**fields)
+    ack = answered(place, raw)
+    assert ack.code == code
+    assert location.split("-")[0] in ack.error
+    assert_set_aside(raw, location)
+    assert Order.objects.count() == 0
+
+
+def test_a_node_that_may_not_send_orders_is_an_unknown_sender(place: Place) -> None:
+    place.rows.ris.roles = ["results"]
+    place.rows.ris.save()
+    assert answered(place, order_message()).code == "AR"
+    assert Order.objects.count() == 0
+
+
+def test_a_known_name_from_another_address_is_an_unknown_sender(place: Place) -> None:
+    receiver = Intake()
+    answer = receiver.take(order_message(), "192.0.2.7")
+    receiver.close()
+    assert read_ack(answer).code == "AR"
+    assert Order.objects.count() == 0
+
+
+def test_a_host_name_that_could_not_be_looked_up_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name server was away when the hub started: the RIS is not shut out for good."""
+    known: dict[str, list[Any]] = {}
+
+    def look_up(host: str, _port: object) -> list[Any]:
+        if host not in known:
+            raise socket.gaierror
+        return known[host]
+
+    now = 1000.0
+    monkeypatch.setattr(intake.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(intake.time, "monotonic", lambda: now)
+    assert not intake.may_come_from("ris.example.org", "192.0.2.7")
+    known["ris.example.org"] = [(2, 1, 6, "", ("192.0.2.7", 0))]
+    now += 61
+    assert intake.may_come_from("ris.example.org", "192.0.2.7")
+    assert not intake.may_come_from("ris.example.org", "192.0.2.8")
+
+
+@pytest.mark.parametrize("raw", [b"", b"hello", b"MSH", b"PID|1\r", b"BHS|^~\\&|R\r", b"\xff\xfe"])
+def test_what_cannot_be_read_is_set_aside_and_answered(place: Place, raw: bytes) -> None:
+    assert answered(place, raw).code == "AR"
+    (row,) = SetAside.objects.all()
+    assert "The message cannot be read" in render(row.reason)
+    assert spool().path(row.key).read_bytes() == raw
+    # and the next one is taken
+    assert answered(place, order_message()).code == "AA"
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [("8859/1", "latin-1"), ("UNICODE UTF-8", "utf-8"), ("", "utf-8"), ("", "latin-1")],
+)
+def test_a_name_is_kept_as_it_is_written_whatever_the_message_declares(
+    place: Place, declared: str, encoding: str
+) -> None:
+    place.rows.ris.hl7["charset"] = "8859/1"
+    place.rows.ris.save()
+    raw = order_message(charset=declared, encoding=encoding)
+    answer = place.order(raw)
+    assert read_ack(answer).code == "AA"
+    assert Order.objects.get().patient["name"] == "Åsnes^Kjærsti"
+    assert Er7.from_bytes(answer).segment("MSA").value(1) == "AA"
+
+
+def test_many_at_once_are_each_answered_for_themselves(place: Place) -> None:
+    receiver = Intake()
+    answers: dict[str, bytes] = {}
+
+    def send(number: int) -> None:
+        control = "ZZ" if number % 5 == 0 else "NW"
+        raw = order_message(
+            control_id=f"M{number}", placer=f"P{number}", filler=f"F{number}", control=control
+        )
+        answers[f"M{number}"] = receiver.take(raw, "127.0.0.1")
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    receiver.close()
+    for name, answer in answers.items():
+        ack = read_ack(answer)
+        assert ack.control_id == name
+        assert ack.code == ("AE" if int(name[1:]) % 5 == 0 else "AA")
+    assert Order.objects.count() == 16
+
+
+@contextmanager
+def without_table(name: str) -> Iterator[None]:
+    """A database that refuses whatever needs this table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {name} RENAME TO {name}_away")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {name}_away RENAME TO {name}")
+
+
+def test_what_could_not_be_stored_is_not_accepted(place: Place) -> None:
+    with without_table("routing_message"):
+        assert answered(place, order_message(control_id="A17")).code == "AE"
+    assert (Order.objects.count(), Message.objects.count()) == (0, 0)
+    assert answered(place, order_message(control_id="A17")).code == "AA"
+
+
+def test_an_order_whose_study_has_come_already_moves_it_at_once(place: Place) -> None:
+    place.send(head_ct())
+    place.order(order_message(priority="S"))
+    assert place.study.priority == Priority.STAT
+    assert place.nothing_was_sent()

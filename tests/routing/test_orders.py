@@ -1,0 +1,203 @@
+"""Orders and studies find each other, whichever comes first, and never across patients."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from hub.hl7.er7 import Message as Er7
+from hub.hl7.er7 import MessageError
+from hub.hl7.parse import read_orders
+from hub.models import Node
+from routing import orders
+from routing.models import Delivery, Order, Priority, Study
+from routing.orders import link_study
+from tests.builders import parties, worklists
+from tests.builders.orders import bare_message, order_message
+from tests.builders.parties import FirstSite
+
+pytestmark = pytest.mark.django_db
+PATIENT = "13097248022"
+
+
+@pytest.fixture
+def places() -> FirstSite:
+    return parties.first_site()
+
+
+def tell(node: Node, raw: bytes) -> list[Order]:
+    """Apply what a message says, as intake does."""
+    message = Er7.from_bytes(raw)
+    return [
+        order
+        for content in read_orders(message, zone=UTC)
+        for order in orders.apply(content, node=node)
+    ]
+
+
+def study_of(places: FirstSite, **fields: Any) -> Study:
+    fields = {"patient_id": PATIENT, "accession_number": "A1"} | fields
+    return worklists.study_at(places.site, **fields)
+
+
+def again(study: Study) -> Study:
+    return Study.objects.get(pk=study.pk)
+
+
+def sentences(study: Study) -> list[str]:
+    return [str(move) for move in study.transitions.order_by("pk")]
+
+
+@pytest.mark.parametrize("by", [{"study": "1.2.3"}, {"accession": "A1"}])
+@pytest.mark.parametrize("is_order_first", [True, False])
+def test_an_order_and_its_study_find_each_other_whichever_comes_first(
+    places: FirstSite, by: dict[str, str], is_order_first: bool
+) -> None:
+    said = {"study": "", "accession": "", "priority": "A"} | by
+    named = {"study_instance_uid": "1.2.3", "accession_number": "A1"}
+    if is_order_first:
+        (order,) = tell(places.ris, order_message(**said))
+        study = study_of(places, **named)
+        link_study(study)
+    else:
+        study = study_of(places, **named)
+        (order,) = tell(places.ris, order_message(**said))
+    assert again(study).order == order
+    assert again(study).priority == Priority.HIGH
+    assert any("Linked to order P1" in line for line in sentences(study))
+
+
+@pytest.mark.parametrize("is_order_first", [True, False])
+def test_an_order_that_names_its_study_is_not_linked_to_another_of_the_same_accession(
+    places: FirstSite, is_order_first: bool
+) -> None:
+    message = order_message(study="1.2.3", accession="A1")
+    if is_order_first:
+        tell(places.ris, message)
+    other = study_of(places, study_instance_uid="1.2.4")
+    link_study(other)
+    if not is_order_first:
+        tell(places.ris, message)
+    assert again(other).order is None
+
+
+@pytest.mark.parametrize("is_order_first", [True, False])
+def test_an_order_for_another_patient_is_not_linked_and_the_study_says_so(
+    places: FirstSite, is_order_first: bool
+) -> None:
+    if is_order_first:
+        tell(places.ris, order_message(patient="01010112345", priority="S"))
+    study = study_of(places)
+    link_study(study)
+    if not is_order_first:
+        tell(places.ris, order_message(patient="01010112345", priority="S"))
+    assert again(study).order is None
+    assert again(study).priority == Priority.ROUTINE
+    assert any("another Patient ID" in line for line in sentences(study))
+    assert not any("01010112345" in line for line in sentences(study))
+
+
+def test_an_order_that_turns_out_to_be_for_another_patient_lets_its_study_go(
+    places: FirstSite,
+) -> None:
+    tell(places.ris, order_message(priority="S"))
+    study = study_of(places)
+    link_study(study)
+    assert again(study).priority == Priority.STAT
+    tell(places.ris, order_message(control="XO", patient="01010112345", priority="S"))
+    assert again(study).order is None
+    assert again(study).priority == Priority.ROUTINE
+    assert any("another Patient ID" in line for line in sentences(study))
+
+
+def test_an_order_of_another_trust_is_never_linked(places: FirstSite) -> None:
+    tell(places.other_ris, order_message(facility="NORDBYHAGEN", priority="S"))
+    study = study_of(places)
+    link_study(study)
+    assert again(study).order is None
+
+
+def test_a_change_keeps_what_it_leaves_out(places: FirstSite) -> None:
+    tell(places.ris, order_message(priority="A", reason="H1^fall^L", study="1.2.3"))
+    (order,) = tell(places.ris, order_message(control="XO", priority="S", accession="A2"))
+    assert Order.objects.count() == 1
+    assert (order.priority, order.accession_number) == (Priority.STAT, "A2")
+    assert order.study_instance_uid == "1.2.3"
+    assert order.details["reason"] == "fall"
+
+
+@pytest.mark.parametrize(
+    ("control", "status"), [("CA", "cancelled"), ("DC", "discontinued"), ("SC", "completed")]
+)
+def test_an_order_ends_also_where_the_message_gives_nothing_but_its_number(
+    places: FirstSite, control: str, status: str
+) -> None:
+    tell(places.ris, order_message(priority="S"))
+    study = study_of(places)
+    link_study(study)
+    raw = bare_message(control, status="CM" if control == "SC" else "")
+    tell(places.ris, raw)
+    (order,) = Order.objects.all()
+    assert order.status == status
+    assert again(study).priority == Priority.ROUTINE
+    assert again(study).is_read is (control == "SC")
+
+
+def test_a_cancellation_by_number_reaches_every_procedure_of_that_number(
+    places: FirstSite,
+) -> None:
+    for procedure in ("RP1", "RP2"):
+        tell(places.ris, order_message(procedure=procedure, accession=f"A-{procedure}"))
+    tell(places.ris, order_message(procedure="RP9", placer="P9", filler="F9"))
+    tell(places.ris, bare_message("CA"))
+    assert sorted(Order.objects.filter(status="cancelled").values_list(
+        "requested_procedure_id", flat=True)) == ["RP1", "RP2"]  # fmt: skip
+
+
+def test_a_filler_number_given_later_belongs_to_the_same_order(places: FirstSite) -> None:
+    tell(places.ris, order_message(filler="", procedure=""))
+    (order,) = tell(places.ris, order_message(control="XO", filler="F7", procedure="RP7"))
+    assert Order.objects.count() == 1
+    assert (order.filler_order_number, order.requested_procedure_id) == ("F7", "RP7")
+
+
+def test_a_cancelled_order_that_is_placed_anew_counts_again(places: FirstSite) -> None:
+    for control in ("NW", "CA", "NW"):
+        tell(places.ris, order_message(control=control))
+    assert Order.objects.get().status == Order.Status.ORDERED
+
+
+@pytest.mark.parametrize(
+    ("field", "location"), [("accession", "OBR-18"), ("placer", "ORC-2"), ("procedure", "OBR-19")]
+)
+def test_an_identifier_too_long_to_be_kept_whole_is_refused_and_named(
+    places: FirstSite, field: str, location: str
+) -> None:
+    with pytest.raises(MessageError) as refused:
+        tell(places.ris, order_message(**{field: "9" * 300}))
+    assert refused.value.location == location
+    assert Order.objects.count() == 0
+
+
+def test_a_count_told_by_the_order_is_what_the_study_waits_for(places: FirstSite) -> None:
+    study = study_of(places, state=Study.State.RECEIVING)
+    tell(places.ris, order_message(count=30))
+    assert again(study).expected_instances == 30
+    # what was told first stands
+    tell(places.ris, order_message(control="XO", count=40))
+    assert again(study).expected_instances == 30
+
+
+def test_an_order_that_comes_after_a_critical_finding_is_raised_at_once(
+    places: FirstSite,
+) -> None:
+    study = study_of(places)
+    item = worklists.workitem_on(study, places.version)
+    worklists.finding_of(item, urgency="stat", probability=0.9)
+    (order,) = tell(places.ris, order_message())
+    (change,) = Delivery.objects.filter(kind="priority")
+    assert (change.new_priority, change.node) == (Priority.STAT, places.ris)
+    order.refresh_from_db()
+    assert order.raised_to == Priority.STAT

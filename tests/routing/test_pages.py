@@ -1,0 +1,266 @@
+"""The pages: who sees what, what the buttons do, and that nothing foreign may run in them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from hub.csp import POLICY
+from hub.models import AuditEvent, User
+from hub.phrases import phrase
+from routing.models import Priority, Study
+from tests.builders import mornings, parties, worklists
+from tests.builders.parties import FirstSite
+
+pytestmark = pytest.mark.django_db
+
+OURS, THEIRS = "BERG^INGRID", "LUND^SARA"
+
+
+@pytest.fixture
+def places() -> FirstSite:
+    return parties.first_site()
+
+
+def as_(user: User, **headers: str) -> Client:
+    client = Client(headers=headers)
+    client.force_login(user)
+    return client
+
+
+def page(client: Client, path: str = "/") -> str:
+    response = client.get(path)
+    assert response.status_code == 200, path
+    return str(response.content, "utf-8")
+
+
+def address(study: Study) -> str:
+    return f"/studies/{study.uid}/"
+
+
+# -- who sees what -----------------------------------------------------------------------------
+@pytest.mark.parametrize("path", ["/", "/operations/", f"/studies/{UUID(int=1)}/"])
+def test_a_stranger_is_sent_to_sign_in(path: str) -> None:
+    response = Client().get(path)
+    assert response.status_code == 302
+    assert response["Location"] == f"/login/?next={path}"
+
+
+def test_two_trusts_never_meet_on_a_page(places: FirstSite) -> None:
+    worklists.study_at(places.site, patient=OURS)
+    theirs = worklists.study_at(places.other_site, patient=THEIRS)
+    client = as_(places.radiologist)
+    seen = page(client) + page(client, "/?state=all") + page(client, "/?site=nordbyhagen&q=lund")
+    assert "BERG, INGRID" in seen
+    assert "LUND" not in seen
+    assert "Nordbyhagen" not in seen
+    assert client.get(address(theirs)).status_code == 404
+    assert "BERG" not in page(as_(places.other_radiologist))
+
+
+def test_a_procurement_officer_sees_no_patient(places: FirstSite) -> None:
+    study = worklists.study_at(places.site, patient=OURS)
+    client = as_(places.officer)
+    shown = page(client)
+    assert "BERG" not in shown
+    assert "No patients for you here" in shown
+    assert client.get(address(study)).status_code == 404
+    assert client.get("/operations/").status_code == 403
+
+
+def test_operations_are_for_administrators_and_their_own_sites(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    item = worklists.workitem_on(
+        study, places.version, state="failed", why=phrase("it ended with code 137").stored()
+    )
+    worklists.dead_letter(item, node=places.ris)
+    assert as_(places.radiologist).get("/operations/").status_code == 403
+    shown = page(as_(places.administrator), "/operations/")
+    assert "accession number unknown" in shown
+    assert "it ended with code 137" in shown
+    elsewhere = parties.member("it", role="administrator", site=places.other_site)
+    assert "drammen" not in page(as_(elsewhere), "/operations/")
+
+
+# -- the worklist ------------------------------------------------------------------------------
+def test_the_worklist_shows_the_sickest_first_with_reason_and_algorithm() -> None:
+    morning = mornings.a_morning()
+    shown = page(as_(parties.member("kari", role="radiologist")))
+    names = re.findall(r'class="open"[^>]*>([^<]+)<', shown)
+    assert names[:2] == ["BERG, INGRID MARIE", "SOLHEIM, LARS ERIK"]
+    assert len(names) == 14
+    first = shown.split("<tr", 3)[2]
+    for told in ("STAT", "97\N{NO-BREAK SPACE}%", "ICH Triage 1.0.0", "22 min", "Drammen"):
+        assert told in first, told
+    assert "AI failed" in shown
+    assert str(morning.held.uid) not in shown
+
+
+def test_for_htmx_only_the_rows_are_sent(places: FirstSite) -> None:
+    worklists.study_at(places.site, patient=OURS)
+    part = page(as_(places.radiologist, hx_request="true"))
+    assert part.lstrip().startswith('<section id="list"')
+    assert "BERG" in part
+
+
+def test_a_page_of_more_rows_takes_no_more_questions(places: FirstSite) -> None:
+    client = as_(places.radiologist)
+
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            page(client)
+        return len(asked)
+
+    worklists.study_at(places.site)
+    page(client)
+    few = questions()
+    for _ in range(6):
+        study = worklists.study_at(places.site)
+        worklists.finding_of(worklists.workitem_on(study, places.version), probability=0.5)
+    assert questions() <= few + 1  # findings are asked for once, if there is any
+
+
+def test_a_hundred_studies_fill_a_page_and_the_rest_the_next(places: FirstSite) -> None:
+    for _ in range(101):
+        worklists.study_at(places.site, priority=None)
+    client = as_(places.radiologist)
+    assert page(client).count("data-study=") == 100
+    assert page(client, "/?page=2&modality=CT").count("data-study=") == 1
+
+
+def test_a_wrong_filter_says_what_was_expected_and_shows_nobody(places: FirstSite) -> None:
+    worklists.study_at(places.site, patient=OURS)
+    shown = page(as_(places.radiologist), "/?priority=URGENT")
+    assert "expected one of STAT, HIGH" in shown
+    assert "BERG" not in shown
+
+
+# -- one study ---------------------------------------------------------------------------------
+def test_the_study_page_tells_each_step_in_the_time_of_the_site(places: FirstSite) -> None:
+    places.site.timezone = "America/New_York"
+    places.site.save()
+    at = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    study = worklists.study_at(places.site, first_instance_at=at)
+    young = phrase("age %(age)s < %(least)s", age=17, least=18)
+    worklists.judged(study, places.version, is_match=False, clause=young)
+    worklists.moved(study, "complete", after=5, why=phrase("all 28 images are here"))
+    shown = page(as_(places.radiologist), address(study))
+    assert "04:30:05" in shown
+    assert "09:30:05" not in shown
+    assert "all 28 images are here" in shown
+    assert "age 17 &lt; 18" in shown
+
+
+def test_the_log_of_an_algorithm_is_for_administrators(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    worklists.workitem_on(study, places.version, state="failed", log_tail="secret of the box")
+    assert "secret of the box" not in page(as_(places.radiologist), address(study))
+    assert "secret of the box" in page(as_(places.administrator), address(study))
+
+
+def test_a_page_that_refreshes_itself_is_one_look_and_opening_it_again_another(
+    places: FirstSite,
+) -> None:
+    study = worklists.study_at(places.site)
+    refresh, client = as_(places.radiologist, hx_request="true"), as_(places.radiologist)
+    looks = AuditEvent.objects.filter(action="study.viewed", subject=str(study.uid))
+    for client_, after in ((refresh, 1), (refresh, 1), (client, 2), (client, 3), (refresh, 3)):
+        page(client_, address(study))
+        assert looks.count() == after
+
+
+# -- the buttons -------------------------------------------------------------------------------
+def test_a_radiologist_marks_as_read_and_gets_the_next_patient(places: FirstSite) -> None:
+    first = worklists.study_at(places.site, priority=Priority.STAT)
+    second = worklists.study_at(places.site)
+    client = as_(places.radiologist)
+    moved_on = client.post(f"{address(first)}read/", {"and_next": "1"})
+    assert moved_on["Location"] == address(second)
+    first.refresh_from_db()
+    assert first.is_read
+    assert client.post(f"{address(second)}read/", {"and_next": "1"})["Location"] == "/"
+
+
+def test_a_held_result_is_accepted_on_the_study_page(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    item = worklists.workitem_on(
+        study, places.version, state="held", write_back_mode="after_acceptance"
+    )
+    client, path = as_(places.radiologist), f"/workitems/{item.uid}/accept/"
+    assert path in page(client, address(study))
+    assert path not in page(as_(places.administrator), address(study))
+    assert as_(places.other_radiologist).post(path).status_code == 404
+    assert client.post(path, {"next": address(study)})["Location"] == address(study)
+    item.refresh_from_db()
+    assert item.review == "accepted"
+    client.post(path.replace("accept", "reject"), {"reason": " ", "next": address(study)})
+    assert "Say why the result is rejected" in page(client, address(study))
+
+
+def test_a_refused_move_is_told_in_a_sentence(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    item = worklists.workitem_on(study, places.version, state="superseded")
+    client = as_(places.radiologist)
+    client.post(f"/workitems/{item.uid}/reject/", {"reason": "x", "next": address(study)})
+    assert "cannot become" in page(client, address(study))
+
+
+def test_a_button_leads_to_no_other_house(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    away = as_(places.radiologist).post(f"{address(study)}read/", {"next": "//evil.example/"})
+    assert away["Location"] == "/"
+
+
+def test_a_get_changes_nothing(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    assert as_(places.radiologist).get(f"{address(study)}read/").status_code == 405
+
+
+# -- the frame ---------------------------------------------------------------------------------
+def test_no_page_lets_anything_foreign_run(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    client = as_(places.administrator)
+    assert "script-src 'self'" in POLICY
+    assert "unsafe" not in POLICY
+    for path in ("/", address(study), "/operations/", "/nowhere/"):
+        response = client.get(path)
+        assert response["Content-Security-Policy"] == POLICY, path
+        shown = str(response.content, "utf-8")
+        assert not re.search(r"<script(?![^>]+src=)|\son\w+=|style=|https?://", shown), path
+    assert Client().get("/login/")["Content-Security-Policy"] == POLICY
+
+
+def test_a_name_full_of_markup_stays_a_name(places: FirstSite) -> None:
+    worklists.study_at(places.site, patient="<script>alert(1)</script>")
+    assert "<script>alert" not in page(as_(places.radiologist))
+
+
+def test_no_patient_stays_in_the_browsers_cache(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    for path in ("/", address(study)):
+        assert as_(places.radiologist).get(path)["Cache-Control"] == "no-store"
+
+
+def test_signing_in_brings_the_persons_own_language(places: FirstSite) -> None:
+    worklists.study_at(places.site, priority=Priority.STAT)
+    user = places.radiologist
+    user.set_password("correct horse")
+    user.save()
+    client = Client()
+    form = {"username": user.username, "password": "correct horse"}
+    assert client.post("/login/", {**form, "password": "wrong"}).status_code == 200
+    assert client.post("/login/", form)["Location"] == "/"
+    assert 'lang="en"' in page(client)
+    client.post("/preferences/", {"language": "nb", "next": "/"})
+    assert "Arbeidsliste" in page(client)
+    later = Client()
+    later.post("/login/", form)
+    assert "Arbeidsliste" in page(later)
+    assert later.post("/logout/").status_code == 302
+    assert later.get("/").status_code == 302

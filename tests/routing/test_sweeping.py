@@ -1,0 +1,68 @@
+"""A broker that loses every message loses nothing: the sweep finds what stands still."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from contracts.models import UsageEvent
+from routing import lease, sweeping
+from routing.models import Delivery, Study, Workitem
+from tests.builders import worker
+from tests.builders.orders import order_message
+from tests.builders.studies import head_ct
+from tests.routing.conftest import Place
+
+
+def one_nudge_at_a_time(place: Place) -> int:
+    """Lose every message there is, sweep, and do what the sweep asked for; how often."""
+    for turn in range(100):
+        worker.lose_everything()
+        now = timezone.now()
+        for rows in (Study, Workitem, Delivery):
+            rows.objects.filter(due_at__gt=now).update(due_at=now)  # type: ignore[attr-defined]
+        if not sweeping.sweep():
+            return turn
+        worker.drain(keep_waiting=False)
+    raise AssertionError("never done")
+
+
+def test_a_study_goes_the_whole_way_though_every_message_is_lost(place: Place) -> None:
+    place.order(order_message())
+    place.send(head_ct())
+    assert one_nudge_at_a_time(place) >= 1
+    assert place.workitem.state == "written_back"
+    assert (len(place.objects()), place.results()) == (1, ["P"])
+    assert len(place.ris.of_type("OMI^O23")) == 1
+    assert UsageEvent.objects.count() == 1
+
+
+def test_there_is_nothing_to_sweep_once_all_is_done(place: Place) -> None:
+    place.send(head_ct())
+    place.work()
+    assert sweeping.sweep() == 0
+    told = len(place.ris.received)
+    place.time_passes()
+    assert len(place.ris.received) == told
+
+
+def test_what_somebody_holds_is_not_nudged(place: Place) -> None:
+    place.is_accepted_first()
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="collected").exists())
+    worker.lose_everything()
+    assert lease.take(place.workitem, states=("collected",)) is not None
+    assert sweeping.sweep() == 0
+    Workitem.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweeping.sweep() == 1
+    place.work()
+    assert place.workitem.state == "held"
+    assert place.nothing_was_sent()
+
+
+def test_what_waits_for_its_time_is_not_nudged(place: Place) -> None:
+    place.send(head_ct())
+    worker.lose_everything()
+    Study.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    assert sweeping.sweep() == 0
