@@ -79,6 +79,7 @@ class Watch:
     def __init__(self) -> None:
         self._pages: set[Page] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._has_looked = asyncio.Event()
 
     @contextlib.contextmanager
     def open_page(self) -> Iterator[Page]:
@@ -86,6 +87,7 @@ class Watch:
         page = Page()
         self._pages.add(page)
         if self._looking is None or self._looking.done():
+            self._has_looked.clear()
             # an empty context: the watch outlives the request that happened to start it
             self._looking = asyncio.create_task(self._look(), context=Context())
         try:
@@ -96,6 +98,10 @@ class Watch:
                 self._looking.cancel()
                 self._looking = None
 
+    async def first_look(self) -> None:
+        """Wait until the watch has looked once: pages are told of whatever changes after that."""
+        await self._has_looked.wait()
+
     async def _look(self) -> None:
         seen: set[Mark] | None = None
         while True:
@@ -105,10 +111,13 @@ class Watch:
                 # the database is away for a moment; pages stay open and are told afterwards
                 log.warning("live.look_failed", exc_info=True)
             else:
-                changes = {(mark.site, mark.study) for mark in marks - (seen or marks)}
+                # None is before the first look; an empty set is a quiet quarter of a minute
+                fresh = marks - (marks if seen is None else seen)
+                changes = {(mark.site, mark.study) for mark in fresh}
                 for page in self._pages if changes else ():
                     page.tell(changes)
                 seen = marks
+                self._has_looked.set()
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -185,8 +194,10 @@ async def events(
     ends_at = time.monotonic() + LIFETIME_SECONDS
     with watch().open_page() as page:
         yield b"retry: 2000\n: open\n\n"
-        if since is not None and await in_thread(_missed, sites, since):
-            yield event("worklist")
+        if since is not None:
+            await watch().first_look()
+            if await in_thread(_missed, sites, since):
+                yield event("worklist")
         while time.monotonic() < ends_at:
             try:
                 changes = await asyncio.wait_for(page.changes(), HEARTBEAT_SECONDS)

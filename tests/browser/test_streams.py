@@ -38,11 +38,19 @@ def open_stream(host: str, session: str) -> socket.socket:
     wire = socket.create_connection((name, int(port)), timeout=40)
     ask = f"GET /live/worklist/ HTTP/1.1\r\nHost: {host}\r\nCookie: {session}\r\n\r\n"
     wire.sendall(ask.encode())
-    got = b""
-    while b": open" not in got:
-        got += wire.recv(4096)
-    assert b"text/event-stream" in got
+    assert b"text/event-stream" in read_until(wire, b": open")
     return wire
+
+
+def read_until(wire: socket.socket, words: bytes, *, seconds: float = 20) -> bytes:
+    """What a stream says up to ``words``; heartbeats do not make this wait any longer."""
+    got, ends_at = b"", time.monotonic() + seconds
+    while words not in got:
+        wire.settimeout(max(ends_at - time.monotonic(), 0.01))
+        more = wire.recv(4096)
+        assert more, f"the stream ended after {got!r}"
+        got += more
+    return got
 
 
 def least(measure: Callable[[], int], *, seconds: float = 3) -> int:
@@ -63,9 +71,7 @@ def test_open_pages_hold_no_connections_and_every_one_is_told(hub: Hub) -> None:
         assert least(hub.open_files) <= before
         hub.scene("finding", "DAHL^OLA")
         for wire in streams:
-            got = b""
-            while b"event: worklist" not in got:
-                got += wire.recv(4096)
+            read_until(wire, b"event: worklist")
     finally:
         for wire in streams:
             wire.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +77,21 @@ def test_a_change_reaches_the_pages_of_its_own_trust_alone(places: FirstSite) ->
     told, not_told = run(scenario())
     assert told == b"".join([live.event("worklist"), live.event(f"study-{study.uid}")])
     assert not_told is None
+
+
+def test_the_first_change_after_a_quiet_time_is_told(
+    places: FirstSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "OVERLAP", timedelta(seconds=0.5))
+    study = worklists.study_at(places.site)
+
+    async def scenario() -> bytes | None:
+        lines = await opened(places.radiologist)
+        await asyncio.sleep(0.8)  # now no look finds anything
+        await change(study)
+        return await next_of(lines)
+
+    assert live.event("worklist") in (run(scenario()) or b"")
 
 
 def test_a_move_of_a_delivery_reaches_the_open_study(places: FirstSite) -> None:

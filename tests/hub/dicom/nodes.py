@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
 
 from hub.dicom.association import Peer, Unreachable
 from hub.dicom.scu import echo
@@ -80,6 +80,8 @@ def archive(
         (evt.EVT_C_STORE, behaviour.on_store),
         (evt.EVT_C_FIND, behaviour.on_find),
     ]
+    # A listener of the hub in this process has told pynetdicom to take any class; a PACS does not.
+    unrestricted, _config.UNRESTRICTED_STORAGE_SERVICE = _config.UNRESTRICTED_STORAGE_SERVICE, False
     server = entity.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls
     )
@@ -87,6 +89,7 @@ def archive(
         yield behaviour, Peer("PACS", "127.0.0.1", server.socket.getsockname()[1])
     finally:
         server.shutdown()
+        _config.UNRESTRICTED_STORAGE_SERVICE = unrestricted
 
 
 @contextmanager
