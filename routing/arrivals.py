@@ -19,6 +19,13 @@ from routing.models import Instance, Result, Series, Study
 
 # Distinct values kept of one attribute; more than these never decide a rule.
 _MOST_VALUES = 32
+# What a study has a column for, and how much of it fits; all of it is in its header.
+_COLUMNS = {
+    "accession_number": 64,
+    "issuer_of_patient_id": 64,
+    "patient_name": 324,
+    "study_description": 64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,8 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
         study_instance_uid=header.study_instance_uid,
         defaults={
             "source": arrival.node,
-            "accession_number": header.accession_number[:64],
             "patient_id": header.patient_id,
-            "issuer_of_patient_id": header.issuer_of_patient_id[:64],
-            "patient_name": header.patient_name[:324],
-            "study_description": header.study_description[:64],
+            **{name: getattr(header, name)[:longest] for name, longest in _COLUMNS.items()},
             "header": _plain(header),
             "expected_instances": _count(header.number_of_study_related_instances),
             "has_images": False,
@@ -68,12 +72,32 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
     if opens_revision:
         revisions.open_next(study, instances=len(others), has_images=_are_images(others))
     Instance.objects.bulk_create([_instance(study, series, arrival, now) for arrival in fresh])
+    is_named = _fill_in(study, others)
     if is_new:
         revisions.begin(study)
+    if is_new or is_named:
         orders.link_study(study)
     if others:
         _count_in(study, others, now)
         _wake(study, is_first=is_new or opens_revision)
+
+
+def _fill_in(study: Study, others: list[Arrival]) -> bool:
+    """Take from later instances what the earlier ones left unsaid; what was said stands.
+
+    A scout, a dose report or a captured screen may come first, and says less than the images do.
+    Whether the study has an accession number now that it did not have.
+    """
+    was_named = bool(study.accession_number)
+    for arrival in others:
+        header = arrival.header.study
+        study.header = _plain(header) | study.header
+        for name, longest in _COLUMNS.items():
+            if not getattr(study, name):
+                setattr(study, name, getattr(header, name)[:longest])
+        if study.expected_instances is None:
+            study.expected_instances = _count(header.number_of_study_related_instances)
+    return bool(study.accession_number) and not was_named
 
 
 def _count_in(study: Study, others: list[Arrival], now: datetime) -> None:
@@ -87,6 +111,7 @@ def _count_in(study: Study, others: list[Arrival], now: datetime) -> None:
     study.save(
         update_fields=[
             "modality", "instance_count", "has_images", "last_instance_at", "due_at", "changed_at",
+            "header", "expected_instances", *_COLUMNS,
         ]
     )  # fmt: skip
 

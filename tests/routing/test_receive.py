@@ -18,6 +18,7 @@ from routing.arrivals import Arrival
 from routing.models import Instance, SetAside, Study, Transition
 from routing.places import spool
 from routing.steps.receive import SET_ASIDE, Receiver, record
+from tests.builders.orders import order_message
 from tests.builders.studies import PATIENT, head_ct, received
 from tests.routing.conftest import Place
 
@@ -242,3 +243,23 @@ def test_the_first_instance_is_told_with_its_sender(place: Place) -> None:
 def test_a_name_is_kept_as_it_is_written(place: Place, charset: str, name: str) -> None:
     place.send(head_ct(slices=1, SpecificCharacterSet=charset, PatientName=name))
     assert place.study.patient_name == name
+
+
+def test_what_the_first_instance_leaves_unsaid_the_later_ones_tell(place: Place) -> None:
+    made = head_ct(slices=3)
+    said = {"AccessionNumber": "A1", "StudyDescription": "Caput", "PatientBirthDate": "19720913"}
+    for keyword in said:
+        setattr(made[0], keyword, "")
+    for keyword, value in said.items():
+        setattr(made[1], keyword, value)
+    made[2].AccessionNumber = "A2"
+    place.send(made[:1])
+    place.order(order_message(accession="A1"))
+    assert place.study.order is None
+    place.send(made[1:])
+    study = place.study
+    assert (study.accession_number, study.study_description) == ("A1", "Caput")
+    assert study.header["patient_birth_date"] == "19720913"
+    assert study.header["accession_number"] == "A1"
+    assert study.order is not None
+    assert study.order.accession_number == "A1"
