@@ -168,6 +168,10 @@ class Instance(models.Model):
                 fields=["study", "sop_instance_uid"], name="instance_once_per_study"
             ),
         ]
+        indexes = [
+            # a UID that a sender used before, in whatever study of the site
+            models.Index(fields=["sop_instance_uid"], name="instance_sop_instance_uid"),
+        ]
 
     def __str__(self) -> str:
         return f"instance {self.pk}"

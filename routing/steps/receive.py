@@ -20,7 +20,8 @@ from hub.group_commit import GroupCommit
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from routing.arrivals import Arrival, add, study_of
-from routing.models import Study
+from routing.belonging import divert, issuer, refusal
+from routing.models import Instance
 from routing.places import spool
 from routing.setting_aside import set_aside
 
@@ -108,39 +109,30 @@ def record(batch: Sequence[Arrival]) -> list[int]:
 def _record_study(arrivals: list[Arrival]) -> list[int]:
     study, is_new = study_of(arrivals[0])
     uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
+    # A UID is one instance, also where a sender uses it again in another study. The content of
+    # that one differs for sure: the Study Instance UID is part of it.
     known = dict(
-        study.instances.filter(sop_instance_uid__in=uids).values_list("sop_instance_uid", "sha256")
+        Instance.objects.filter(study__site=study.site_id, sop_instance_uid__in=uids).values_list(
+            "sop_instance_uid", "sha256"
+        )
     )
     fresh: list[Arrival] = []
+    refused: list[tuple[Arrival, str, Phrase]] = []
     statuses = []
     for uid, arrival in zip(uids, arrivals, strict=True):
-        refusal = _refusal(study, arrival, known.get(uid))
-        statuses.append(SUCCESS if refusal is None else SET_ASIDE)
-        if refusal is not None:
-            _divert(study, arrival, *refusal)
+        reason = refusal(study, arrival, known.get(uid))
+        statuses.append(SUCCESS if reason is None else SET_ASIDE)
+        if reason is not None:
+            refused.append((arrival, *reason))
         elif uid not in known:
             known[uid] = arrival.stored.sha256
+            study.issuer_of_patient_id = study.issuer_of_patient_id or issuer(arrival)
             fresh.append(arrival)
     if fresh:
         add(study, fresh, is_new=is_new)
+    is_empty = is_new and not fresh
+    if is_empty:
+        study.delete()
+    for arrival, field, why in refused:
+        divert(None if is_empty else study, arrival, field, why)
     return statuses
-
-
-def _refusal(
-    study: Study, arrival: Arrival, known_sha256: str | None
-) -> tuple[str, Phrase] | None:
-    """The attribute for which this instance may not become part of the study, and why; or None."""
-    if arrival.header.study.patient_id != study.patient_id:
-        return "PatientID", phrase(_("Patient ID differs from that of the study"))
-    if known_sha256 not in (None, arrival.stored.sha256):
-        words = _("SOP Instance UID is already used by an instance with other content")
-        return "SOPInstanceUID", phrase(words)
-    return None
-
-
-def _divert(study: Study, arrival: Arrival, field: str, why: Phrase) -> None:
-    set_aside(
-        node=arrival.node, sender=arrival.sender, key=arrival.stored.key,
-        why=why, field=field, study=study,
-    )  # fmt: skip
-    log.warning("receive.set_aside", study=str(study.uid), sender=arrival.sender, field=field)

@@ -245,6 +245,36 @@ def test_a_name_is_kept_as_it_is_written(place: Place, charset: str, name: str) 
     assert place.study.patient_name == name
 
 
+def test_a_uid_used_again_in_another_study_keeps_the_first_and_reports_the_second(
+    place: Place,
+) -> None:
+    made = head_ct(slices=2)
+    place.send(made)
+    again = head_ct(slices=3, StudyInstanceUID="1.2.3")
+    again[2].SOPInstanceUID = "1.2.3.4"
+    assert place.send(again[:2]) == [SET_ASIDE] * 2
+    # nothing of that study was taken, and there is none
+    assert Study.objects.get() == place.study
+    assert place.send(again[2:]) == [SUCCESS]
+    assert set(Study.objects.values_list("study_instance_uid", "instance_count")) == {
+        (made[0].StudyInstanceUID, 2), ("1.2.3", 1),
+    }  # fmt: skip
+    assert [row.field for row in SetAside.objects.all()] == ["SOPInstanceUID"] * 2
+    assert Instance.objects.filter(sop_instance_uid=made[0].SOPInstanceUID).count() == 1
+
+
+def test_the_same_number_of_another_issuer_is_another_patient(place: Place) -> None:
+    made = head_ct(slices=4)
+    made[1].IssuerOfPatientID = "FNR"
+    made[2].IssuerOfPatientID = "DNR"
+    made[3].IssuerOfPatientID = "FNR"
+    assert record([arrival(place, one) for one in made]) == [SUCCESS, SUCCESS, SET_ASIDE, SUCCESS]
+    assert (place.study.issuer_of_patient_id, place.study.instance_count) == ("FNR", 3)
+    (row,) = SetAside.objects.all()
+    assert (row.study, row.field) == (place.study, "IssuerOfPatientID")
+    assert render(row.reason) == "Issuer of Patient ID differs from that of the study"
+
+
 def test_what_the_first_instance_leaves_unsaid_the_later_ones_tell(place: Place) -> None:
     made = head_ct(slices=3)
     said = {"AccessionNumber": "A1", "StudyDescription": "Caput", "PatientBirthDate": "19720913"}

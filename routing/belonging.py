@@ -1,0 +1,46 @@
+"""Whether an instance may become part of a study: of its patient, and under a UID of its own."""
+
+from __future__ import annotations
+
+import structlog
+from django.utils.translation import gettext_noop as _
+
+from hub.phrases import Phrase, phrase
+from routing.arrivals import Arrival
+from routing.models import Study
+from routing.setting_aside import set_aside
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_ISSUER = 64
+
+
+def refusal(
+    study: Study, arrival: Arrival, known_sha256: str | None
+) -> tuple[str, Phrase] | None:
+    """The attribute for which this instance may not become part of the study, and why; or None."""
+    if arrival.header.study.patient_id != study.patient_id:
+        return "PatientID", phrase(_("Patient ID differs from that of the study"))
+    # The same number given out by two authorities is two patients; who says nothing says no other.
+    if len({issuer(arrival), study.issuer_of_patient_id} - {""}) > 1:
+        words = _("Issuer of Patient ID differs from that of the study")
+        return "IssuerOfPatientID", phrase(words)
+    if known_sha256 not in (None, arrival.stored.sha256):
+        words = _("SOP Instance UID is already used by an instance with other content")
+        return "SOPInstanceUID", phrase(words)
+    return None
+
+
+def issuer(arrival: Arrival) -> str:
+    """Who gave out the Patient ID of an arrival, as much of it as a study keeps."""
+    return arrival.header.study.issuer_of_patient_id[:_LONGEST_ISSUER]
+
+
+def divert(study: Study | None, arrival: Arrival, field: str, why: Phrase) -> None:
+    """Report an instance that lies in the spool and belongs to no study."""
+    set_aside(
+        node=arrival.node, sender=arrival.sender, key=arrival.stored.key,
+        why=why, field=field, study=study,
+    )  # fmt: skip
+    named = str(study.uid) if study else ""
+    log.warning("receive.set_aside", study=named, sender=arrival.sender, field=field)
