@@ -7,7 +7,14 @@ in that one element made it refuse the instance, and it descends into sequences 
 import struct
 from typing import NamedTuple
 
-from hub.dicom.streams import NotADataSet, Source, Stream, open_stream
+from hub.dicom.streams import (
+    NotADataSet,
+    Source,
+    Stream,
+    is_deflated,
+    open_stream,
+    reaches_end,
+)
 
 _EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # The second is General Electric's, implicit too; only its pixels are big endian.
@@ -67,6 +74,31 @@ def _read(
         else:
             stream.seek(head.length, 1)
     return found
+
+
+def require_end(dataset: Source, *, transfer_syntax_uid: str) -> None:
+    """Walk an encoded data set to its end and read no value; raises NotADataSet where it is cut.
+
+    A transfer that broke off leaves a header that is all there and half an image (PS3.5 7.1, A.4).
+    What merely looks odd is passed over: this asks for lengths to be kept, and for nothing else.
+    """
+    if is_deflated(transfer_syntax_uid):
+        if not reaches_end(dataset):
+            raise NotADataSet("ends in the middle of its deflated bytes")
+        return
+    stream = open_stream(dataset, transfer_syntax_uid)
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    is_implicit, is_little_endian = _encoding(stream, transfer_syntax_uid)
+    walk = _Walk(stream, is_little_endian)
+    while (head := walk.next(is_implicit)) is not None:
+        if head.length == _UNDEFINED_LENGTH:
+            try:
+                walk.skip_undefined_length(head, is_implicit)
+            except NotADataSet as error:
+                raise NotADataSet("ends in the middle of the value", head.tag) from error
+        elif stream.seek(head.length, 1) > size:
+            raise NotADataSet("ends in the middle of the value", head.tag)
 
 
 class _Head(NamedTuple):

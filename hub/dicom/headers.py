@@ -8,7 +8,7 @@ from typing import Any
 from hub.dicom import header_values as means
 from hub.dicom.character_sets import CharacterSet
 from hub.dicom.file_meta import read_file_meta
-from hub.dicom.header_reader import Element, read_elements
+from hub.dicom.header_reader import Element, read_elements, require_end
 from hub.dicom.header_values import LONGEST_TEXT, Meaner
 from hub.dicom.streams import FileWindow, NotADataSet, Source
 
@@ -144,6 +144,8 @@ _Values = dict[str, Any]
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _WANTED = frozenset(tag for tag, _ in _ATTRIBUTES.values()) | {_SPECIFIC_CHARACTER_SET}
 _NAMES = {tag: name for name, (tag, _) in _ATTRIBUTES.items()}
+_NAMES |= {0x7FE00008: "float_pixel_data", 0x7FE00009: "double_float_pixel_data"}
+_NAMES |= {0x7FE00010: "pixel_data"}
 _REQUIRED = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
 _REQUIRED_TAGS = frozenset(_ATTRIBUTES[name][0] for name in _REQUIRED)
 # Cutting one of these short would make it somebody else's.
@@ -172,6 +174,16 @@ def read_file_header(path: str | PathLike[str]) -> Header:
         meta = read_file_meta(file)
         dataset = FileWindow(file, meta.data_offset)
         return _header(dataset, _uid_or_nothing(meta.transfer_syntax_uid), meta.sop_class_uid)
+
+
+def require_whole(dataset: bytes | memoryview, transfer_syntax_uid: str) -> None:
+    """Raise UnreadableDataset where an encoded data set ends before its last value does."""
+    try:
+        require_end(dataset, transfer_syntax_uid=transfer_syntax_uid)
+    except NotADataSet as error:
+        tag = error.tag or 0
+        unnamed = f"({tag >> 16:04X},{tag & 0xFFFF:04X})" if tag else ""
+        raise UnreadableDataset(error.reason, _NAMES.get(tag, unnamed)) from error
 
 
 def _header(dataset: Source, transfer_syntax_uid: str, sop_class_uid: str = "") -> Header:

@@ -10,6 +10,7 @@ _DEFLATED = frozenset(
 # A kilobyte can be made to inflate to a megabyte: this is as far as a header is looked for.
 _MAXIMUM_INFLATED = 64 << 20
 _INFLATE_STEP = 64 << 10
+_DEFLATED_STEP = 16 << 10
 
 
 class NotADataSet(Exception):  # noqa: N818 (named by what failed)
@@ -112,11 +113,31 @@ Source = bytes | memoryview | FileWindow
 Stream = BytesIO | FileWindow | _Window | _Inflating
 
 
+def is_deflated(transfer_syntax_uid: str) -> bool:
+    """Say whether a data set of this transfer syntax is deflated as a whole."""
+    return transfer_syntax_uid in _DEFLATED
+
+
+def reaches_end(deflated: Source) -> bool:
+    """Say whether deflated bytes hold their own end, as far as anybody would inflate them."""
+    rest = memoryview(deflated.read() if isinstance(deflated, FileWindow) else deflated)
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    try:
+        # In pieces of the input, each of which inflates to 16 MiB at most.
+        for start in range(0, len(rest), _DEFLATED_STEP):
+            size += len(inflater.decompress(rest[start : start + _DEFLATED_STEP]))
+            if inflater.eof or size >= _MAXIMUM_INFLATED:
+                return True
+    except zlib.error:
+        return False
+    return False
+
+
 def open_stream(dataset: Source, transfer_syntax_uid: str) -> Stream:
     """Open a source at its beginning; one deflated as a whole is inflated as it is read."""
     if isinstance(dataset, FileWindow):
         dataset.seek(0)
-    if transfer_syntax_uid in _DEFLATED:
+    if is_deflated(transfer_syntax_uid):
         return _Inflating(dataset.read() if isinstance(dataset, FileWindow) else bytes(dataset))
     if isinstance(dataset, FileWindow):
         return dataset

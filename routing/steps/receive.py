@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
-from hub.dicom.headers import UnreadableDataset, read_header
+from hub.dicom.headers import UnreadableDataset, read_header, require_whole
 from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, ReceivedInstance
 from hub.dicom.spool import SpoolFull
 from hub.group_commit import GroupCommit
@@ -50,6 +50,7 @@ class Receiver:
             # Cut short it could be taken for another patient's.
             if len(header.study.patient_id) > _LONGEST_LO:
                 raise UnreadableDataset("is longer than 64 characters", "PatientID")
+            require_whole(received.dataset, received.transfer_syntax_uid)
         except UnreadableDataset as fault:
             return _unreadable(node, received, sender, fault)
         try:
