@@ -48,7 +48,10 @@ class Peers:
     def _sources(self) -> list[Node]:
         if time.monotonic() - self._read_at > _FRESH_SECONDS:
             rows = Node.objects.filter(protocol=Node.Protocol.DICOM).select_related("site")
-            self._nodes = [node for node in rows if node.has_role("source")]
+            nodes = [node for node in rows if node.has_role("source")]
+            # Who is set up for one address goes before who may have the AE title anywhere: two
+            # hospitals may have named their scanners alike, and each has its own patients.
+            self._nodes = sorted(nodes, key=lambda node: (not node.host, node.pk))
             self._read_at = time.monotonic()
             # Association threads come and go: none of them keeps a connection of its own.
             connection.close()

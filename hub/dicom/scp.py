@@ -25,6 +25,7 @@ from hub.dicom.received import ReceivedInstance
 __all__ = [
     "CANNOT_UNDERSTAND",
     "DOES_NOT_MATCH_SOP_CLASS",
+    "NOT_AUTHORISED",
     "OUT_OF_RESOURCES",
     "PROCESSING_FAILURE",
     "SUCCESS",
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 # PS3.4 B.2.3, table B.2-1.
 SUCCESS = 0x0000
+# PS3.7 9.1.1.1.9 and C.4.2: who asks may not.
+NOT_AUTHORISED = 0x0124
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH_SOP_CLASS = 0xA900
 CANNOT_UNDERSTAND = 0xC000

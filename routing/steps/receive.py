@@ -58,6 +58,10 @@ class Receiver:
         except SpoolFull:
             log.error("receive.no_space", sender=sender)
             return OUT_OF_RESOURCES
+        except OSError:
+            # A disk that went away or turned read-only: no fault of what was sent.
+            log.error("receive.not_stored", sender=sender, exc_info=True)
+            return OUT_OF_RESOURCES
         return self.record(Arrival(node, header, stored, sender))
 
     def record(self, arrival: Arrival) -> int:

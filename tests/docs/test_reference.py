@@ -171,6 +171,6 @@ def test_every_status_that_receiving_answers_is_in_the_conformance_statement() -
     )
     told = {int(cell, 16) for cell in pages.first_cells(text) if cell.startswith("0x")}
     assert told == {
-        scp.SUCCESS, scp.OUT_OF_RESOURCES, receive.SET_ASIDE,
+        scp.SUCCESS, scp.NOT_AUTHORISED, scp.OUT_OF_RESOURCES, receive.SET_ASIDE,
         scp.CANNOT_UNDERSTAND, scp.PROCESSING_FAILURE,
     }  # fmt: skip

@@ -1,9 +1,12 @@
 """`manage.py listen_dicom`: the Storage SCP."""
 
+from functools import partial
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 
 from hub.dicom import scp
 from hub.dicom.received import ReceivedInstance
@@ -11,6 +14,24 @@ from hub.doors import wait_for_stop
 from routing import healing
 from routing.peers import Peers
 from routing.steps.receive import Receiver
+
+log = structlog.get_logger(__name__)
+
+
+def take(peers: Peers, receiver: Receiver, received: ReceivedInstance) -> int:
+    """The status of one C-STORE. While the database is away the sender is told to come again."""
+    try:
+        node = peers.node_for(received.calling_ae_title, received.address)
+        if node is None:
+            log.warning("receive.no_longer_known", ae_title=received.calling_ae_title)
+            return scp.NOT_AUTHORISED
+        return receiver.take(node, received)
+    except DatabaseError:
+        log.error("receive.no_database", exc_info=True)
+        return scp.OUT_OF_RESOURCES
+    finally:
+        # The thread of an association may live for days: no connection grows old in it.
+        connection.close()
 
 
 class Command(BaseCommand):
@@ -21,18 +42,13 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""
         peers, receiver = Peers(), Receiver()
-
-        def on_store(received: ReceivedInstance) -> int:
-            node = peers.node_for(received.calling_ae_title, received.address)
-            return scp.CANNOT_UNDERSTAND if node is None else receiver.take(node, received)
-
         try:
             server = scp.serve(
                 ae_title=settings.HUB_AE_TITLE,
                 bind=settings.HUB_BIND,
                 port=settings.HUB_DICOM_PORT,
                 policy=peers.policy,
-                on_store=on_store,
+                on_store=partial(take, peers, receiver),
             )
         except scp.PortTaken as fault:
             raise CommandError(f"HUB_DICOM_PORT: {fault}", returncode=2) from fault
