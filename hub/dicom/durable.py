@@ -38,7 +38,7 @@ class DurableFiles:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.make_folder(self._parts)
 
-    def write(self, path: Path, *pieces: bytes) -> None:
+    def write(self, path: Path, *pieces: bytes | memoryview) -> None:
         """Write pieces, one after the other, as one file in one step; what is there is replaced.
 
         Makes the folders on the way. Raises SpoolFull, and OSError for all else that fails.

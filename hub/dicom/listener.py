@@ -13,6 +13,8 @@ from typing import Any
 from pynetdicom.association import Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
+from hub.dicom.gathering import GatheringProvider, Overflow
+
 logger = logging.getLogger(__name__)
 
 # What PDU lengths are allowed beyond the announced maximum: an A-ASSOCIATE-RQ of 128 presentation
@@ -27,7 +29,8 @@ class Limits:
 
     `association_seconds` is from connection to association request (ARTIM, PS3.8 9.1.5),
     `idle_seconds` is how long an association may be silent, `pdu_seconds` how long one PDU may
-    take from its first byte to its last.
+    take from its first byte to its last. Without an `overflow` instances lie in memory while they
+    arrive, however large they are.
     """
 
     maximum_associations: int = 64
@@ -35,6 +38,7 @@ class Limits:
     association_seconds: float = 30.0
     idle_seconds: float = 120.0
     pdu_seconds: float = 120.0
+    overflow: Overflow | None = None
 
 
 class Listener(ThreadedAssociationServer):
@@ -110,6 +114,9 @@ class Connection(RequestHandler):
         association = super()._create_association()
         # Neither a stuck peer nor a stuck disk may keep the process from ending.
         association.dul.daemon = True
+        provider = GatheringProvider(association)
+        provider.overflow = self.server.limits.overflow
+        association.dimse = provider
         limits = self.server.limits
         self.request.settimeout(limits.idle_seconds)
         receive = partial(

@@ -19,4 +19,4 @@ class ReceivedInstance:
     sop_instance_uid: str
     transfer_syntax_uid: str
     # A repr ends up in logs and tracebacks, and this holds the patient.
-    dataset: bytes = field(repr=False)
+    dataset: bytes | memoryview = field(repr=False)

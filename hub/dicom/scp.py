@@ -18,7 +18,9 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import A_ASSOCIATE, A_P_ABORT
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
+from hub.dicom.durable import SpoolFull
 from hub.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hub.dicom.gathering import Gathering, Overflow
 from hub.dicom.listener import Connection, Limits, Listener
 from hub.dicom.received import ReceivedInstance
 
@@ -30,6 +32,7 @@ __all__ = [
     "PROCESSING_FAILURE",
     "SUCCESS",
     "Limits",
+    "Overflow",
     "PortTaken",
     "ReceivedInstance",
     "Refusal",
@@ -244,9 +247,12 @@ def _store(event: evt.Event, on_store: OnStore) -> int:
             sop_class_uid=str(request.AffectedSOPClassUID),
             sop_instance_uid=str(request.AffectedSOPInstanceUID),
             transfer_syntax_uid=str(event.context.transfer_syntax),
-            dataset=event.encoded_dataset(include_meta=False),
+            dataset=cast(Gathering, request.DataSet).content(),
         )
         return _status(on_store(received))
+    except SpoolFull:
+        logger.error("dicom.no_space address=%s", requestor.address)
+        return OUT_OF_RESOURCES
     except Exception as error:
         _log_without_patient(error, address=requestor.address)
         return PROCESSING_FAILURE

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 from uuid import uuid4
 
@@ -59,7 +60,7 @@ class Spooled:
     stored_at: datetime
 
 
-def content_sha256(transfer_syntax_uid: str, dataset: bytes) -> str:
+def content_sha256(transfer_syntax_uid: str, dataset: bytes | memoryview) -> str:
     """Give the hexadecimal SHA-256 over transfer syntax, one NUL, and data set as sent.
 
     The file meta information is left out: who sent it, and which of our versions wrote it down,
@@ -115,7 +116,12 @@ class Spool:
         return self._store(key, sha256, b"", data)
 
     def set_aside(
-        self, data: bytes, *, reason: str, suffix: str, details: Mapping[str, str] | None = None
+        self,
+        data: bytes | memoryview,
+        *,
+        reason: str,
+        suffix: str,
+        details: Mapping[str, str] | None = None,
     ) -> str:
         """Keep input that cannot be taken in, with a .json beside it that says why and when.
 
@@ -204,12 +210,18 @@ class Spool:
                 continue  # finished, or swept by another process
         return removed
 
+    def open_nameless(self) -> BinaryIO:
+        """Open a file for what is still arriving, which is gone with whoever holds it."""
+        return TemporaryFile(dir=self._root / _PARTS)
+
     def free_bytes(self) -> int:
         """Give the bytes left on the file system above the floor, never less than 0."""
         status = os.statvfs(self._root)
         return max(status.f_bavail * status.f_frsize - self._minimum_free_bytes, 0)
 
-    def _store(self, key: str, sha256: str, head: bytes, data: bytes) -> Stored:
+    def _store(
+        self, key: str, sha256: str, head: bytes, data: bytes | memoryview
+    ) -> Stored:
         path, size = self.path(key), len(head) + len(data)
         is_new = not _holds(path, len(data), has_meta=bool(head))
         if is_new:

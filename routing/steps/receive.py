@@ -83,7 +83,7 @@ def _unreadable(
     node: Node, received: ReceivedInstance, sender: str, fault: UnreadableDataset
 ) -> int:
     try:
-        key = spool().set_aside(bytes(received.dataset), reason=fault.reason, suffix=".dataset")
+        key = spool().set_aside(received.dataset, reason=fault.reason, suffix=".dataset")
     except SpoolFull:
         return OUT_OF_RESOURCES
     why = phrase(

@@ -13,6 +13,7 @@ from hub.dicom.received import ReceivedInstance
 from hub.doors import wait_for_stop
 from routing import healing
 from routing.peers import Peers
+from routing.places import spool
 from routing.steps.receive import Receiver
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,7 @@ class Command(BaseCommand):
                 port=settings.HUB_DICOM_PORT,
                 policy=peers.policy,
                 on_store=partial(take, peers, receiver),
+                limits=scp.Limits(overflow=scp.Overflow(spool().open_nameless, spool().free_bytes)),
             )
         except scp.PortTaken as fault:
             raise CommandError(f"HUB_DICOM_PORT: {fault}", returncode=2) from fault
