@@ -11,19 +11,19 @@ from collections.abc import Sequence
 
 import structlog
 from django.db import transaction
-from django.utils.translation import gettext_noop as _
 
 from hub.dicom.headers import UnreadableDataset, read_header, require_whole
 from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, ReceivedInstance
 from hub.dicom.spool import SpoolFull
 from hub.group_commit import GroupCommit
 from hub.models import Node
-from hub.phrases import Phrase, phrase
+from hub.phrases import Phrase
 from routing.arrivals import Arrival, add, study_of
 from routing.belonging import divert, issuer, refusal
 from routing.models import Instance
 from routing.places import spool
 from routing.setting_aside import set_aside
+from routing.unreadable import reason_of
 
 log = structlog.get_logger(__name__)
 
@@ -82,16 +82,21 @@ class Receiver:
 def _unreadable(
     node: Node, received: ReceivedInstance, sender: str, fault: UnreadableDataset
 ) -> int:
+    # Without its transfer syntax nobody could look into it later.
+    details = {
+        name: getattr(received, name)
+        for name in ("transfer_syntax_uid", "sop_class_uid", "sop_instance_uid")
+    }
     try:
-        key = spool().set_aside(received.dataset, reason=fault.reason, suffix=".dataset")
-    except SpoolFull:
+        key = spool().set_aside(
+            received.dataset,
+            reason=str(fault),
+            suffix=".dataset",
+            details={"sender": sender, **details},
+        )
+    except (SpoolFull, OSError):
         return OUT_OF_RESOURCES
-    why = phrase(
-        _("The data set cannot be read: %(field)s %(reason)s"),
-        field=fault.field,
-        reason=fault.reason,
-    )
-    set_aside(node=node, sender=sender, key=key, why=why, field=fault.field)
+    set_aside(node=node, sender=sender, key=key, why=reason_of(fault), field=fault.field)
     return CANNOT_UNDERSTAND
 
 

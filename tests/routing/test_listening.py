@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils.translation import override
 
-from hub.dicom import scp
+from hub.dicom import headers, scp
 from hub.models import Node
+from hub.phrases import render
+from routing import unreadable
 from routing.management.commands.listen_dicom import take
 from routing.models import Instance, SetAside, Study
 from routing.peers import Peers
@@ -103,3 +109,44 @@ def test_an_instance_cut_off_in_its_pixels_is_set_aside_and_no_algorithm_sees_it
     assert (row.field, Study.objects.count()) == ("pixel_data", 0)
     assert spool().path(row.key).read_bytes() == cut.dataset
     assert take(Peers(), receiver, whole) == scp.SUCCESS
+
+
+def test_what_cannot_be_read_says_field_and_reason_in_the_readers_language(
+    place: Place, receiver: Receiver
+) -> None:
+    assert take(Peers(), receiver, came(dataset=b"")) == scp.CANNOT_UNDERSTAND
+    long = received(head_ct(slices=1, StudyInstanceUID="1." + "2" * 63)[0])
+    assert take(Peers(), receiver, long) == scp.CANNOT_UNDERSTAND
+    rows = SetAside.objects.order_by("pk")
+    assert [render(row.reason) for row in rows] == [
+        "The data set cannot be read: it is too short to be a data set",
+        "The data set cannot be read: study_instance_uid is longer than 64 characters",
+    ]
+    with override("nb"):
+        assert render(rows[1].reason).endswith("study_instance_uid er lengre enn 64 tegn")
+
+
+def test_what_was_set_aside_can_be_looked_into_later(place: Place, receiver: Receiver) -> None:
+    cut = came()
+    cut = replace(cut, dataset=cut.dataset[:-100])
+    take(Peers(), receiver, cut)
+    note = json.loads(spool().path(SetAside.objects.get().key).with_suffix(".json").read_text())
+    assert note["reason"] == "pixel_data ends in the middle of the value"
+    assert note["details"] == {
+        "sender": "DRAMMENPACS@127.0.0.1",
+        "transfer_syntax_uid": cut.transfer_syntax_uid,
+        "sop_class_uid": cut.sop_class_uid,
+        "sop_instance_uid": cut.sop_instance_uid,
+    }
+
+
+def test_every_reason_against_a_data_set_is_translated() -> None:
+    folder = Path(headers.__file__).parent
+    sources = [folder / name for name in ("headers.py", "header_reader.py", "streams.py")]
+    said = re.compile(r'(?:NotADataSet|UnreadableDataset)\(\s*f?"([^"]+)"')
+    found = {reason for path in sources for reason in said.findall(path.read_text())}
+    found = {
+        reason.format(LONGEST_TEXT=headers.LONGEST_TEXT, _LONGEST_UID=64) for reason in found
+    }
+    assert len(found) > 8
+    assert found <= unreadable.REASONS
