@@ -200,6 +200,7 @@ SECURE_HSTS_PRELOAD = HUB_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SESSION_COOKIE_AGE = 12 * 3600
+CSRF_FAILURE_VIEW = "hub.pages.stale"
 X_FRAME_OPTIONS = "DENY"
 
 # -- the API -----------------------------------------------------------------------------------

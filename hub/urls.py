@@ -3,12 +3,12 @@
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from hub import health, pages
+from hub import health, pages, signing_in
 from routing import urls as routing
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("login/", pages.sign_in, name="login"),
-    path("logout/", pages.sign_out, name="logout"),
+    path("login/", signing_in.sign_in, name="login"),
+    path("logout/", signing_in.sign_out, name="logout"),
     path("preferences/", pages.preferences, name="preferences"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

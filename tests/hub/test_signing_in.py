@@ -1,0 +1,106 @@
+"""Signing in: what it leaves in the audit trail, guessing that comes to an end, and old pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from hub import signing_in
+from hub.models import AuditEvent, User
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "fifteen-blue-fjords"
+WRONG = "That user name and password do not belong together."
+TOO_MANY = "Too many wrong passwords"
+
+
+@pytest.fixture
+def kari(settings: Any) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return User.objects.create_user("kari", password=PASSWORD)
+
+
+def sign_in(name: str, password: str, *, address: str = "10.0.0.7") -> Any:
+    form = {"username": name, "password": password}
+    return Client(REMOTE_ADDR=address).post("/login/", form)
+
+
+def trail() -> list[tuple[str, str]]:
+    return list(AuditEvent.objects.order_by("pk").values_list("actor", "action"))
+
+
+def test_signing_in_and_out_stand_in_the_audit_trail(kari: User) -> None:
+    client = Client(REMOTE_ADDR="10.0.0.7")
+    client.post("/login/", {"username": "kari", "password": PASSWORD})
+    client.post("/logout/")
+    assert trail() == [("kari", "signed_in"), ("kari", "signed_out")]
+    assert AuditEvent.objects.first().details == {"address": "10.0.0.7"}
+
+
+def test_a_wrong_password_stands_in_the_audit_trail_and_nobody_is_signed_in(kari: User) -> None:
+    response = sign_in("kari", "wrong-password")
+    assert WRONG in response.content.decode()
+    assert "sessionid" not in response.cookies
+    assert trail() == [("kari", "sign_in_failed")]
+
+
+def test_a_password_typed_as_a_name_is_not_kept(kari: User) -> None:
+    assert WRONG in sign_in(PASSWORD, "kari").content.decode()
+    event = AuditEvent.objects.get()
+    assert PASSWORD not in f"{event.actor} {event.subject} {event.details}"
+
+
+@pytest.mark.parametrize("name", ["kari", "nobody"])
+def test_guessing_comes_to_an_end_whether_the_name_is_somebody_or_not(
+    kari: User, name: str
+) -> None:
+    for attempt in range(signing_in.MOST_FAILURES):
+        assert WRONG in sign_in(name, f"guess {attempt}").content.decode()
+    refused = sign_in(name, PASSWORD)
+    assert TOO_MANY in refused.content.decode()
+    assert "sessionid" not in refused.cookies
+    assert len(trail()) == signing_in.MOST_FAILURES
+
+
+def test_guessing_locks_nobody_out_who_sits_elsewhere(kari: User) -> None:
+    for attempt in range(signing_in.MOST_FAILURES):
+        sign_in("kari", f"guess {attempt}", address="10.6.6.6")
+    assert sign_in("kari", PASSWORD).status_code == 302
+
+
+def test_the_end_of_guessing_passes(kari: User) -> None:
+    early = timezone.now() - signing_in.WINDOW - timedelta(seconds=1)
+    for _ in range(signing_in.MOST_FAILURES):
+        AuditEvent.objects.create(
+            at=early, actor="kari", action="sign_in_failed", details={"address": "10.0.0.7"}
+        )
+    assert sign_in("kari", PASSWORD).status_code == 302
+
+
+def test_the_right_password_forgives_the_wrong_ones_before(kari: User) -> None:
+    for attempt in range(signing_in.MOST_FAILURES - 1):
+        sign_in("kari", f"guess {attempt}")
+    assert sign_in("kari", PASSWORD).status_code == 302
+    assert WRONG in sign_in("kari", "once more").content.decode()
+
+
+def test_somebody_whose_account_is_closed_cannot_sign_in(kari: User) -> None:
+    User.objects.filter(pk=kari.pk).update(is_active=False)
+    assert WRONG in sign_in("kari", PASSWORD).content.decode()
+    assert trail() == [("kari", "sign_in_failed")]
+
+
+def test_a_button_on_an_old_page_is_answered_by_a_sentence_in_the_language_of_the_page(
+    kari: User,
+) -> None:
+    client = Client(enforce_csrf_checks=True, headers={"accept-language": "nb"})
+    client.force_login(kari)
+    response = client.post("/logout/", {"csrfmiddlewaretoken": "of yesterday"})
+    assert response.status_code == 403
+    assert "eldre enn økten din" in response.content.decode()
+    assert trail() == []
