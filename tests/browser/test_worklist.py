@@ -136,3 +136,38 @@ def test_a_radiologist_of_one_trust_sees_no_other(
     assert page.execute_script("return window.seen") == 1
 
 
+
+
+LONG_NAMES = """
+const say = (name, text) => document.querySelectorAll(name).forEach((one) => {
+  one.textContent = text;
+});
+say(".finding .by", "Chest X-ray Pneumothorax 1.0.0");
+say("td.c-site", "Universitetssykehuset Nord-Norge");
+"""
+SPILT = """
+const laps = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+  && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+return [...document.querySelectorAll("tr.row")].flatMap((row) => {
+  const cells = [...row.cells].filter((cell) => cell.offsetWidth);
+  const boxes = cells.map((cell) => cell.getBoundingClientRect());
+  const over = boxes.filter((a, i) => boxes.some((b, j) => j > i && laps(a, b)));
+  const spilt = cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1);
+  return [...spilt.map((cell) => cell.innerText), ...over.map(() => row.innerText)];
+});
+"""
+
+
+@pytest.mark.parametrize("width", [1920, 1600, 1440, 1366, 1280, 1024, 768, 390])
+def test_no_cell_of_the_worklist_is_written_over_another(
+    hub: Hub, browser: Callable[..., Browser], width: int
+) -> None:
+    page = browser()
+    sign_in(page, hub, "kari")
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    page.execute_script(LONG_NAMES)
+    assert page.execute_script(SPILT) == []
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
