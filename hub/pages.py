@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -42,7 +42,9 @@ def _way_back(request: HttpRequest) -> str:
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """The same page for what is not there and what is not theirs."""
+    """The same page for what is not there and what is not theirs; to a program, a problem."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _("Not found")}, status=404)
     return render(request, "hub/not_found.html", status=404)
 
 

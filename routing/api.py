@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,9 @@ SITE = OpenApiParameter(
     str,
     description="Code of the site; needed where two of the user's sites have this study.",
 )
+PAGING = ("limit", "offset")
+# ten digits: no database has more rows, and no database takes a number without end
+WHOLE = re.compile(r"[0-9]{1,10}")
 PROBLEMS = {403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer}
 
 
@@ -52,8 +56,51 @@ class Pages(LimitOffsetPagination):
 
     max_limit = 500
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """One page; a limit or offset that is no number must not show another page instead."""
+        problems = {}
+        for name, least in (("limit", 1), ("offset", 0)):
+            given = request.query_params.get(name, "")
+            if given and (not WHOLE.fullmatch(given) or int(given) < least):
+                problems[name] = [
+                    _("expected a whole number of at least %(least)s; got %(value)s")
+                    % {"least": least, "value": given[:40]}
+                ]
+        if problems:
+            raise ValidationError(problems)
+        return super().paginate_queryset(queryset, request, view)
 
-class Acts(APIView):
+
+class Door(APIView):
+    """Common to all views: only known parameters, each once, and no answer in any cache."""
+
+    parameters: tuple[str, ...] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse what is asked wrongly: a misspelt parameter must not show everything instead."""
+        super().initial(request, *args, **kwargs)
+        problems = {}
+        for name, values in request.query_params.lists():
+            if name not in self.parameters:
+                problems[name] = [
+                    _("unknown parameter; expected one of %(known)s")
+                    % {"known": ", ".join(self.parameters)}
+                    if self.parameters
+                    else _("unknown parameter; expected none")
+                ]
+            elif len(values) > 1:
+                problems[name] = [_("given more than once; expected one value")]
+        if problems:
+            raise ValidationError(problems)
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        """The answer; no patient stays in the cache of a browser or a proxy."""
+        response = super().finalize_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class Acts(Door):
     """Common to the views that change something: a refused move is a 409 with its sentence."""
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -65,27 +112,17 @@ class Acts(APIView):
         return super().handle_exception(exc)
 
 
-class WorklistView(generics.ListAPIView[Study]):
+class WorklistView(Door, generics.ListAPIView[Study]):
     """The studies of the user's sites in the order in which people should read them."""
 
     serializer_class = StudySerializer
     filterset_class = StudyFilter
     pagination_class = Pages
+    parameters = (*StudyFilter.base_filters, *PAGING)
 
     def get_queryset(self) -> QuerySet[Study]:
         """The studies that the user may see."""
         return reading.worklist(self.request.user)
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        """Narrow by the query; a misspelt parameter must not show everything instead."""
-        known = [*StudyFilter.base_filters, "limit", "offset"]
-        unknown = [name for name in self.request.query_params if name not in known]
-        if unknown:
-            expected = _("unknown parameter; expected one of %(known)s") % {
-                "known": ", ".join(known)
-            }
-            raise ValidationError({name: [expected] for name in unknown})
-        return super().filter_queryset(queryset)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """One page; the audit trail keeps whose patients it shows."""
@@ -94,8 +131,10 @@ class WorklistView(generics.ListAPIView[Study]):
         return page
 
 
-class StudyView(APIView):
+class StudyView(Door):
     """One study with its findings, transitions, verdicts, Workitems and Deliveries."""
+
+    parameters = ("site",)
 
     @extend_schema(parameters=[SITE], responses={200: StudyDetailSerializer, **PROBLEMS})
     def get(self, request: Request, study_instance_uid: str) -> Response:
@@ -106,6 +145,8 @@ class StudyView(APIView):
 
 class ReadView(Acts):
     """Mark a study as read."""
+
+    parameters = ("site",)
 
     @extend_schema(
         parameters=[SITE], request=None, responses={200: StudySerializer, **PROBLEMS}
@@ -154,11 +195,12 @@ class ReplayDeliveryView(Acts):
         return Response(DeliverySerializer(acting.replay_delivery(_user(request), pk)).data)
 
 
-class DeadLettersView(generics.ListAPIView[Delivery]):
+class DeadLettersView(Door, generics.ListAPIView[Delivery]):
     """Deliveries that were given up, at the sites that the user administers; the newest first."""
 
     serializer_class = DeadLetterSerializer
     pagination_class = Pages
+    parameters = PAGING
     filter_backends = ()
     queryset = Delivery.objects.filter(state=Delivery.State.DEAD)
 

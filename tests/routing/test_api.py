@@ -264,3 +264,47 @@ def test_the_api_describes_itself_without_a_warning(tmp_path: Any) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(written))
     assert "/api/v1/worklist/" in written.read_text()
     assert APIClient().get("/api/schema/").status_code == 200
+
+
+# -- what is asked wrongly ---------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("limit=all", "limit"),
+        ("limit=0", "limit"),
+        ("limit=-1", "limit"),
+        ("offset=-1", "offset"),
+        ("offset=1.5", "offset"),
+        ("offset=99999999999999999999", "offset"),
+        ("priority=STAT&priority=HIGH", "priority"),
+        ("prioritty=STAT", "prioritty"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused_by_the_name_of_the_parameter(
+    places: FirstSite, asked: str, field: str
+) -> None:
+    worklists.study_at(places.site)
+    response = as_(places.radiologist).get(f"{WORKLIST}?{asked}")
+    assert response.status_code == 400
+    assert list(response.json()) == [field]
+    assert "expected" in response.json()[field][0]
+
+
+@pytest.mark.parametrize("asked", ["site=drammen", "limit=many"])
+def test_dead_letters_are_not_shown_to_a_question_that_they_do_not_know(
+    places: FirstSite, asked: str
+) -> None:
+    response = as_(places.administrator).get(f"/api/v1/dead-letters/?{asked}")
+    assert response.status_code == 400
+
+
+def test_no_answer_with_a_patient_may_be_kept_by_a_cache(places: FirstSite) -> None:
+    study = worklists.study_at(places.site)
+    client = as_(places.radiologist)
+    for path in (WORKLIST, detail(study), f"{WORKLIST}?limit=x", "/api/v1/studies/1.2/"):
+        assert client.get(path)["Cache-Control"] == "no-store"
+
+
+def test_a_program_that_asks_at_no_door_is_told_so_in_json(places: FirstSite) -> None:
+    response = as_(places.radiologist).get("/api/v1/worklists/")
+    assert (response.status_code, response.json()) == (404, {"detail": "Not found"})
