@@ -78,9 +78,7 @@ def advance(row: Row, to: str, *, why: Phrase, by: str = "hub", **fields: Any) -
     3. Only if that moved exactly one row, write the Transition; otherwise Overtaken.
     """
     if to not in MOVES[type(row)][row.state]:
-        raise MoveRefused(
-            str(phrase(_("%(from)s cannot become %(to)s"), **{"from": row.state, "to": to}))
-        )
+        raise MoveRefused(str(_refusal(row, to)))
     seen = {"pk": row.pk, "state": row.state, "revision": getattr(row, "revision", None)}
     if not isinstance(row, Study):
         seen |= {"fence": row.fence}
@@ -102,6 +100,16 @@ def advance(row: Row, to: str, *, why: Phrase, by: str = "hub", **fields: Any) -
         for name, value in changes.items():
             setattr(row, name, value)
         note(row, from_state=from_state, to_state=to, why=why, by=by)
+
+
+def _refusal(row: Row, to: str) -> Phrase:
+    """Why the table has no such move, in the words in which people know the states."""
+    state, wanted = (str(type(row).State(name).label) for name in (row.state, to))
+    return phrase(
+        _('This cannot be done now: it stands at "%(state)s", from where "%(to)s" is not reached'),
+        state=state,
+        to=wanted,
+    )
 
 
 def note(row: Row, *, from_state: str, to_state: str, why: Phrase, by: str = "hub") -> None:

@@ -17,8 +17,12 @@ from routing.models import Study, Workitem
 def accept(workitem: Workitem, *, by: User) -> None:
     """Let a held result go out; for one that went out already, note that it was agreed with."""
     review = {"review": "accepted", "reviewed_by": by, "reviewed_at": timezone.now()}
-    if workitem.state in (Workitem.State.WRITING_BACK, Workitem.State.WRITTEN_BACK):
-        Workitem.objects.filter(pk=workitem.pk).update(**review)
+    if workitem.state in worklist.SHOWN:
+        row = Workitem.objects.filter(pk=workitem.pk, state__in=worklist.SHOWN)
+        if not row.filter(review="").update(**review):
+            if row.filter(review="accepted").exists():
+                return  # the first who agreed stays
+            raise pathway.Overtaken(f"{workitem} was rejected or superseded meanwhile")
     else:
         pathway.advance(
             workitem,

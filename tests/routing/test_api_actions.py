@@ -102,7 +102,7 @@ def test_what_the_state_does_not_allow_is_a_conflict_in_a_sentence(
     item = worklists.workitem_on(study, places.version, state="withheld", purpose="shadow")
     answer = as_(places.radiologist).post(act(item, "accept"))
     assert answer.status_code == 409
-    assert "withheld" in answer.json()["detail"]
+    assert "Kept inside (shadow)" in answer.json()["detail"]
 
 
 def test_a_radiologist_replays_only_what_failed(places: FirstSite, study: Study) -> None:

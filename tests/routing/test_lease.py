@@ -88,7 +88,7 @@ def test_a_step_that_raises_gives_its_lease_back(item: Workitem) -> None:
 
 
 def test_a_move_that_is_not_in_the_table_is_refused_in_words(item: Workitem) -> None:
-    with pytest.raises(MoveRefused, match="collected cannot become matched"):
+    with pytest.raises(MoveRefused, match='at "Collected", from where "Matched" is not'):
         pathway.advance(item, "matched", why=phrase("no"))
     assert again(item).state == "collected"
 

@@ -159,6 +159,28 @@ def test_a_silent_stream_says_that_it_is_there(
     assert run(scenario()) == b": on\n\n"
 
 
+def test_a_stream_says_that_it_is_there_however_busy_other_trusts_are(
+    places: FirstSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 1.0)
+    theirs = worklists.study_at(places.other_site)
+
+    async def keep_changing() -> None:
+        while True:
+            await change(theirs)
+            await asyncio.sleep(0.1)
+
+    async def scenario() -> bytes | None:
+        lines = await opened(places.radiologist)
+        busy = asyncio.create_task(keep_changing())
+        try:
+            return await next_of(lines)
+        finally:
+            busy.cancel()
+
+    assert run(scenario()) == b": on\n\n"
+
+
 def test_the_last_page_that_leaves_ends_the_looking(places: FirstSite) -> None:
     async def scenario() -> None:
         first, second = [await opened(places.radiologist) for _ in range(2)]

@@ -11,7 +11,7 @@ from contracts.models import UsageEvent
 from hub.models import AuditEvent
 from routing import lease, review
 from routing.models import Delivery, Order, Priority, Study, Workitem
-from routing.pathway import MoveRefused
+from routing.pathway import MoveRefused, Overtaken
 from tests.builders import parties, worker
 from tests.builders.orders import order_message
 from tests.builders.studies import head_ct
@@ -153,6 +153,25 @@ def test_only_a_result_that_stands_can_be_rejected(place: Place, state: str) -> 
     with pytest.raises(MoveRefused):
         review.reject(place.workitem, by=place.rows.radiologist)
     assert place.nothing_was_sent()
+
+
+def test_agreeing_with_what_was_just_rejected_does_not_unsay_it(place: Place) -> None:
+    place.send(head_ct())
+    place.work()
+    as_seen = place.workitem
+    reject(place)
+    with pytest.raises(Overtaken):
+        review.accept(as_seen, by=place.rows.radiologist)
+    assert place.workitem.review == "rejected"
+
+
+def test_the_first_who_agreed_stays(place: Place) -> None:
+    place.send(head_ct())
+    place.work()
+    review.accept(place.workitem, by=place.rows.radiologist)
+    review.accept(place.workitem, by=place.rows.other_radiologist)
+    assert place.workitem.reviewed_by == place.rows.radiologist
+    assert AuditEvent.objects.filter(action="result.accepted").count() == 1
 
 
 def test_accepting_what_went_out_is_only_noted(place: Place) -> None:
