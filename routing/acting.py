@@ -60,6 +60,12 @@ def mark_read(user: User, study: Study) -> None:
     review.mark_read(study, by=user)
 
 
+def mark_unread(user: User, study: Study) -> None:
+    """Put a study back on the list of those to read, on behalf of a radiologist of its site."""
+    _demand(user, study.site, RADIOLOGIST)
+    review.mark_unread(study, by=user)
+
+
 def _workitem(user: User, uid: UUID) -> Workitem:
     rows = Workitem.objects.select_related(
         "study__site", "version__algorithm", "reviewed_by"

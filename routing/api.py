@@ -157,6 +157,20 @@ class ReadView(Acts):
         return Response(StudySerializer(study, context={"request": request}).data)
 
 
+class UnreadView(Acts):
+    """Put a study back on the list of those to read."""
+
+    parameters = ("site",)
+
+    @extend_schema(
+        parameters=[SITE], request=None, responses={200: StudySerializer, **PROBLEMS}
+    )
+    def post(self, request: Request, study_instance_uid: str) -> Response:
+        acting.mark_unread(_user(request), _study(request, study_instance_uid))
+        study = _study(request, study_instance_uid)
+        return Response(StudySerializer(study, context={"request": request}).data)
+
+
 class AcceptView(Acts):
     """Accept the results of a Workitem, so that they are written back."""
 

@@ -1,4 +1,4 @@
-"""What a radiologist decides: accept or reject a result, mark a study as read."""
+"""What a radiologist decides: accept or reject a result, mark a study as read or unread."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ def mark_read(study: Study, *, by: User) -> None:
         why=phrase(_("read by %(name)s"), name=str(by)), by=by.username,
     )  # fmt: skip
     audit.record("study.read", actor=by, site=study.site, subject=str(study.uid))
+
+
+@transaction.atomic
+def mark_unread(study: Study, *, by: User) -> None:
+    """Put a study that was marked as read by mistake back on the list."""
+    Study.objects.filter(pk=study.pk).update(is_read=False, changed_at=timezone.now())
+    study.is_read = False
+    pathway.note(
+        study, from_state=study.state, to_state=study.state,
+        why=phrase(_("put back on the worklist by %(name)s"), name=str(by)), by=by.username,
+    )  # fmt: skip
+    audit.record("study.unread", actor=by, site=study.site, subject=str(study.uid))
 
 
 def _audit(action: str, workitem: Workitem, by: User) -> None:

@@ -166,6 +166,13 @@ def mark_read(request: HttpRequest, uid: UUID) -> str:
     return _("Marked as read.")
 
 
+@button
+def mark_unread(request: HttpRequest, uid: UUID) -> str:
+    """Put a study back on the list of those to read."""
+    acting.mark_unread(_user(request), _study(request, uid))
+    return _("It stands on the worklist again.")
+
+
 def _way_back(request: HttpRequest) -> str:
     """Where the person was, or the next study to read where they asked for it."""
     if "and_next" in request.POST:

@@ -79,6 +79,7 @@ def test_a_study_or_a_delivery_of_another_trust_does_not_exist(
     letter = worklists.dead_letter(worklists.workitem_on(study, places.version), node=places.ris)
     client = as_(getattr(places, who))
     assert client.post(f"{detail(study)}read/").status_code == 404
+    assert client.post(f"{detail(study)}unread/").status_code == 404
     assert client.post(f"/api/v1/deliveries/{letter.pk}/replay/").status_code == 404
     study.refresh_from_db()
     letter.refresh_from_db()
@@ -94,6 +95,7 @@ def test_an_administrator_decides_nothing_medical(
     assert answer.status_code == 403
     assert answer.json()["detail"] == "Only a radiologist of Drammen sykehus may do this."
     assert client.post(f"{detail(study)}read/").status_code == 403
+    assert client.post(f"{detail(study)}unread/").status_code == 403
 
 
 def test_what_the_state_does_not_allow_is_a_conflict_in_a_sentence(
@@ -125,10 +127,14 @@ def test_a_dead_letter_is_replayed_by_an_administrator_alone(
     assert as_(places.administrator).post(path).json()["state"] == "pending"
 
 
-def test_reading_takes_a_study_off_the_list(places: FirstSite, study: Study) -> None:
+def test_reading_takes_a_study_off_the_list_and_unreading_back(
+    places: FirstSite, study: Study
+) -> None:
     client = as_(places.radiologist)
     assert client.post(f"{detail(study)}read/").json()["is_read"] is True
     assert client.get("/api/v1/worklist/").json()["count"] == 0
+    assert client.post(f"{detail(study)}unread/").json()["is_read"] is False
+    assert client.get("/api/v1/worklist/").json()["count"] == 1
     assert client.get("/api/v1/worklist/", {"state": "all"}).json()["count"] == 1
 
 
@@ -152,3 +158,4 @@ def test_a_browser_session_needs_its_csrf_token(places: FirstSite, study: Study)
     client.force_login(places.radiologist)
     assert client.get(detail(study)).status_code == 200
     assert client.post(f"{detail(study)}read/").status_code == 403
+    assert client.post(f"{detail(study)}unread/").status_code == 403

@@ -203,6 +203,28 @@ def test_a_held_result_is_accepted_on_the_study_page(places: FirstSite) -> None:
     assert "Say why the result is rejected" in page(client, address(study))
 
 
+def test_a_study_that_was_read_can_be_put_back_from_its_page(places: FirstSite) -> None:
+    study = worklists.study_at(places.site, patient=OURS)
+    client, path = as_(places.radiologist), f"{address(study)}unread/"
+    assert path not in page(client, address(study))
+    client.post(f"{address(study)}read/")
+    assert "BERG" not in page(client)
+    assert path in page(client, address(study))
+    assert path not in page(as_(places.administrator), address(study))
+    assert as_(places.administrator).post(path).status_code == 403
+    assert as_(places.other_radiologist).post(path).status_code == 404
+    client.post(path)
+    assert "BERG" in page(client)
+
+
+def test_a_result_that_waits_for_acceptance_is_not_called_no_finding(places: FirstSite) -> None:
+    study = worklists.study_at(places.site, ai_state="held")
+    worklists.workitem_on(study, places.version, state="held", write_back_mode="after_acceptance")
+    shown = page(as_(places.radiologist), address(study))
+    assert "A result waits for acceptance" in shown
+    assert "No finding of an algorithm" not in shown
+
+
 def test_a_refused_move_is_told_in_a_sentence(places: FirstSite) -> None:
     study = worklists.study_at(places.site)
     item = worklists.workitem_on(study, places.version, state="superseded")

@@ -193,3 +193,13 @@ def test_every_decision_is_in_the_audit_trail_with_its_author(place: Place) -> N
     kept = AuditEvent.objects.filter(actor="radiologist.drammen").order_by("pk")
     assert [one.action for one in kept] == ["result.accepted", "result.rejected", "study.read"]
     assert Study.objects.unread().count() == 0
+
+
+def test_what_was_marked_as_read_by_mistake_comes_back(place: Place) -> None:
+    place.send(head_ct())
+    place.work()
+    review.mark_read(place.study, by=place.rows.radiologist)
+    review.mark_unread(place.study, by=place.rows.radiologist)
+    assert Study.objects.unread().get() == place.study
+    assert AuditEvent.objects.filter(action="study.unread").count() == 1
+    assert place.study.transitions.last().by == "radiologist.drammen"
