@@ -44,6 +44,11 @@ PRIORITY_WORDS: dict[int, str] = {
     Priority.ROUTINE: _("routine"),
     Priority.LOW: _("low priority"),
 }
+PURPOSE_WORDS: dict[str, Phrase] = {
+    "shadow": phrase(_("shadow")),
+    "validation": phrase(_("validation")),
+    "clinical": phrase(_("clinical")),
+}
 # Workitems that no Performer has yet
 WAITING = ("matched", "entitled")
 # Workitems whose findings a reader may see
@@ -154,14 +159,14 @@ def _reason(
     if critical or present:
         return _finding_reason((critical or present)[0])
     if state == Study.AiState.FAILED:
-        return phrase(_("AI failed: read as ordered, %(order)s"), order=_order_reason(order))
+        return phrase(_("AI failed; %(order)s"), order=_order_reason(order))
     if findings:
         # What stays open must never read as a clean bill.
         is_open = [finding for finding in findings if finding.status != "absent"]
         first = (is_open or findings)[0]
         words = _("%(finding)s not found by %(algorithm)s; %(order)s")
         if is_open:
-            words = _("%(finding)s left open by %(algorithm)s: read as ordered, %(order)s")
+            words = _("%(finding)s left open by %(algorithm)s; %(order)s")
         return phrase(
             words,
             finding=first.code.get("meaning", ""),

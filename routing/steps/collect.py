@@ -80,7 +80,7 @@ def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
         workitem,
         Workitem.State.COLLECTED,
         why=phrase(
-            _("%(findings)s findings and %(objects)s objects after %(seconds)s s"),
+            _("findings: %(findings)s, objects: %(objects)s, after %(seconds)s s"),
             findings=len(found.findings),
             objects=len(found.results),
             seconds=seconds,

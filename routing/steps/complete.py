@@ -69,13 +69,13 @@ def decide(evidence: Evidence, now: datetime) -> Closing | datetime:
     quiet = now - evidence.last_at
     is_short = evidence.expected is not None and evidence.received < evidence.expected
     if evidence.received == evidence.expected:
-        words = _("All %(count)s expected instances are here")
+        words = _("As many instances as expected are here: %(count)s")
         return Closing("expected", phrase(words, count=evidence.received))
     if not evidence.has_gap and not is_short and quiet >= _short_quiet():
         return Closing(
             "no_gap",
             phrase(
-                _("%(count)s instances without a gap in their numbers, and %(seconds)s s of quiet"),
+                _("no gap in the numbers of instances (%(count)s), and %(seconds)s s of quiet"),
                 count=evidence.received,
                 seconds=settings.HUB_SHORT_QUIET_SECONDS,
             ),

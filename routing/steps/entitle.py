@@ -30,7 +30,7 @@ def entitle(workitem: Workitem) -> None:
         why=phrase(
             _("Call-off %(call_off)s covers it (%(purpose)s use)"),
             call_off=answer.call_off_code,
-            purpose=answer.purpose,
+            purpose=worklist.PURPOSE_WORDS[answer.purpose],
         ),
         line_id=answer.line_id,
         purpose=answer.purpose,

@@ -41,7 +41,7 @@ def match(study: Study) -> None:
     pathway.advance(
         study,
         Study.State.MATCHED,
-        why=phrase(_("%(count)s algorithms want this study"), count=len(wanted)),
+        why=phrase(_("algorithms that want this study: %(count)s"), count=len(wanted)),
         due_at=None,
     )
     superseding.replace_earlier(study, wanted)

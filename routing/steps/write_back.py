@@ -38,7 +38,8 @@ def write_back(workitem: Workitem) -> None:
         if held is None:
             return
         if held.purpose != Deployment.State.CLINICAL:
-            why = phrase(_("%(purpose)s use: nothing leaves the hub"), purpose=held.purpose)
+            purpose = worklist.PURPOSE_WORDS[held.purpose]
+            why = phrase(_("%(purpose)s use: nothing leaves the hub"), purpose=purpose)
             _keep(held, Workitem.State.WITHHELD, why)
         elif held.write_back_mode == "after_acceptance" and held.review != "accepted":
             _keep(held, Workitem.State.HELD, phrase(_("waits for a radiologist to accept")))
@@ -77,7 +78,7 @@ def _commit(workitem: Workitem, rows: list[Result]) -> None:
     pathway.advance(
         workitem,
         Workitem.State.WRITING_BACK,
-        why=phrase(_("to be told to %(count)s destinations"), count=len(deliveries)),
+        why=phrase(_("destinations to be told: %(count)s"), count=len(deliveries)),
         due_at=timezone.now(),
     )
     worklist.place(workitem.study)

@@ -39,7 +39,7 @@ def assert_failed(place: Place, why: str) -> None:
     assert why in render(item.why)
     assert (Finding.objects.count(), Result.objects.count()) == (0, 0)
     assert place.study.ai_state == "failed"
-    assert render(place.study.reason).startswith("AI failed: read as ordered")
+    assert render(place.study.reason).startswith("AI failed; ")
     assert not work_folder(item).exists()
     assert place.nothing_was_sent()
 

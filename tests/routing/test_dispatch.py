@@ -119,7 +119,7 @@ def test_a_performer_that_is_not_allowed_fails_the_workitem_and_says_why(
     item = place.workitem
     assert item.state == "failed"
     assert "HUB_ALLOW_PROCESS_PERFORMER is off" in render(item.why)
-    assert render(place.study.reason).startswith("AI failed: read as ordered")
+    assert render(place.study.reason).startswith("AI failed; ")
     assert place.nothing_was_sent()
 
 

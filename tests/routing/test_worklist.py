@@ -153,7 +153,7 @@ def test_a_failed_algorithm_leaves_the_study_where_its_order_put_it(places: Firs
     study = worklists.study_at(places.site, priority=H)
     worklists.workitem_on(study, places.version, state="failed")
     assert again(study).priority == H
-    assert reason_of(study) == "AI failed: read as ordered, ordered as high priority"
+    assert reason_of(study) == "AI failed; ordered as high priority"
 
 
 @pytest.mark.parametrize(
