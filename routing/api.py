@@ -125,9 +125,9 @@ class WorklistView(Door, generics.ListAPIView[Study]):
         return reading.worklist(self.request.user)
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        """One page; the audit trail keeps whose patients it shows."""
+        """One page; the audit trail keeps its sites, and which patient was looked for."""
         page = super().paginate_queryset(queryset)
-        reading.note_worklist_seen(self.request.user, page or [])
+        reading.note_worklist_seen(self.request.user, page or [], asked=self.request.query_params)
         return page
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from routing.worklist import SHOWN
 
 # one look at a page that refreshes itself is one look, not one a second
 VISIT = timedelta(minutes=15)
+# what of a question to the worklist looks for one patient
+LOOK_UPS = ("q", "patient_id", "accession_number")
 PRESENT, INDETERMINATE = "present", "indeterminate"
 
 
@@ -108,16 +110,33 @@ def _gravity(finding: Finding) -> tuple[bool, int, float]:
 
 
 # -- the trace ---------------------------------------------------------------------------------
-def note_worklist_seen(user: Any, studies: Iterable[Study]) -> None:
-    """Keep that the user saw the worklist of these studies' sites: once a visit and site."""
-    sites = {study.site_id: study.site for study in studies}
+def note_worklist_seen(user: Any, studies: Iterable[Study], *, asked: Mapping[str, Any]) -> None:
+    """Keep that the user saw the worklist of these studies' sites: once a visit and site.
+
+    Who looks for a patient by name or number leaves more: each study that this showed.
+    """
+    shown = list(studies)
+    sites = {study.site_id: study.site for study in shown}
     if not sites:
         return
+    if any(asked.get(name) for name in LOOK_UPS):
+        _note_looked_up(user, shown)
     seen = _seen_lately(user, "worklist.viewed").filter(site__in=sites)
     known = set(seen.values_list("site_id", flat=True))
     for pk, site in sites.items():
         if pk not in known:
             audit.record("worklist.viewed", actor=user, site=site)
+
+
+def _note_looked_up(user: Any, shown: Iterable[Study]) -> None:
+    lately = _seen_lately(user, "worklist.searched").values_list("details", flat=True)
+    known = {uid for details in lately for uid in details["studies"]}
+    found: dict[Site, list[str]] = {}
+    for study in shown:
+        if str(study.uid) not in known:
+            found.setdefault(study.site, []).append(str(study.uid))
+    for site, uids in found.items():
+        audit.record("worklist.searched", actor=user, site=site, studies=uids)
 
 
 def note_study_seen(user: Any, study: Study, *, again: bool = False) -> None:

@@ -39,7 +39,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     is_refused = not asked.is_valid()
     found = Study.objects.none() if is_refused else asked.qs
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    reading.note_worklist_seen(request.user, page.object_list)
+    reading.note_worklist_seen(request.user, page.object_list, asked=request.GET)
     sites = reading.visible_sites(request.user)
     context = {
         "page": page,

@@ -308,3 +308,21 @@ def test_no_answer_with_a_patient_may_be_kept_by_a_cache(places: FirstSite) -> N
 def test_a_program_that_asks_at_no_door_is_told_so_in_json(places: FirstSite) -> None:
     response = as_(places.radiologist).get("/api/v1/worklists/")
     assert (response.status_code, response.json()) == (404, {"detail": "Not found"})
+
+
+@pytest.mark.parametrize("name", ["q", "patient_id", "accession_number"])
+def test_who_looks_for_a_patient_leaves_each_study_shown_once_in_the_audit_trail(
+    places: FirstSite, name: str
+) -> None:
+    study = worklists.study_at(places.site)
+    worklists.study_at(places.site)
+    number = "study_description" if name == "q" else name
+    Study.objects.filter(pk=study.pk).update(**{number: "SOUGHT-1"})
+    client = as_(places.radiologist)
+    client.get(WORKLIST)
+    assert not AuditEvent.objects.filter(action="worklist.searched").exists()
+    for _ in range(2):
+        assert len(uids(client.get(WORKLIST, {name: "SOUGHT-1"}))) == 1
+    event = AuditEvent.objects.get(action="worklist.searched")
+    assert (event.actor, event.site) == (places.radiologist.username, places.site)
+    assert event.details == {"studies": [str(study.uid)]}
