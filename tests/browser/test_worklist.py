@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -26,7 +27,11 @@ def sign_in(browser: Browser, hub: Hub, username: str) -> None:
 
 
 def wait(browser: Browser, condition: Callable[[], Any], seconds: float = 40) -> Any:
-    return WebDriverWait(browser, seconds, poll_frequency=0.1).until(lambda _: condition())
+    # a row may be replaced by a live one between finding it and reading it
+    waiting = WebDriverWait(
+        browser, seconds, poll_frequency=0.1, ignored_exceptions=[StaleElementReferenceException]
+    )
+    return waiting.until(lambda _: condition())
 
 
 def names(browser: Browser) -> list[str]:
