@@ -8,5 +8,5 @@ class ContractsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the kinds of the set-up file."""
-        from contracts import setup  # noqa: F401
+        """Register the kinds of the set-up file, and what may not be changed in them."""
+        from contracts import amending, setup  # noqa: F401

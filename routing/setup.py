@@ -14,7 +14,7 @@ from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Text
 from routing import conditions
-from routing.models import Rule, Workitem
+from routing.models import Delivery, Order, Rule, Study, Workitem
 
 
 def _examine(value: Value, say: Say, world: World) -> None:
@@ -39,6 +39,36 @@ def _used_manifests(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     for version, count in used.annotate(Count("pk")).order_by():
         text = f"cannot be changed: {count} workitems used it as it is; give it a new version"
         yield f"versions[{version}].manifest", text
+
+
+def _patients_of_a_trust(old: Value, new: Value) -> Iterator[tuple[str, str]]:
+    """Another trust would see the patients of this one from one moment to the next."""
+    if old["organisation"] == new["organisation"]:
+        return
+    studies = Study.objects.filter(site__code=new["code"])
+    orders = Order.objects.filter(site__code=new["code"])
+    if held := _told(study=studies.count(), order=orders.count()):
+        text = f"cannot be changed: it has {held} of {old['organisation']}"
+        yield "organisation", f"{text}; give {new['organisation']} a site of its own"
+
+
+def _patients_of_a_peer(old: Value, new: Value) -> Iterator[tuple[str, str]]:
+    """What waits for a peer would go to another site, with the patients of the first."""
+    if old["site"] == new["site"]:
+        return
+    studies = Study.objects.filter(source__code=new["code"])
+    deliveries = Delivery.objects.filter(node__code=new["code"])
+    if held := _told(study=studies.count(), delivery=deliveries.count()):
+        text = f"cannot be changed: it has {held} of {old['site']}"
+        yield "site", f"{text}; give {new['site']} a node of its own"
+
+
+_MANY = {"study": "studies", "order": "orders", "delivery": "deliveries"}
+
+
+def _told(**counts: int) -> str:
+    held = {one: count for one, count in counts.items() if count}
+    return " and ".join(f"{n} {one if n == 1 else _MANY[one]}" for one, n in held.items())
 
 
 def _version(held: Value) -> str:
@@ -85,4 +115,6 @@ registry.register(Kind(
     )),
 ))  # fmt: skip
 registry.guard("algorithm", _used_manifests)
+registry.guard("site", _patients_of_a_trust)
+registry.guard("node", _patients_of_a_peer)
 registry.dispose("routing.Breaker")
