@@ -61,6 +61,7 @@ def apply(
 
 def _apply(files: list[str], report: Report, *, is_pruning: bool) -> list[Change]:
     items = read_files(files, report=report)
+    planning.lock()
     database = planning.held()
     world = planning.world_of(items, database, is_pruning=is_pruning)
     planning.examine(world, report=report)
@@ -70,10 +71,23 @@ def _apply(files: list[str], report: Report, *, is_pruning: bool) -> list[Change
     report.refuse_if_any()
     changes = planning.plan(items, database, is_pruning=is_pruning)
     planning.judge(changes, database, report=report)
-    for change in changes:
-        _make(change, report)
+    _make_all(changes, report)
     report.refuse_if_any()
     return changes
+
+
+def _make_all(changes: list[Change], report: Report) -> None:
+    """What nothing hangs on goes first, so that nothing new is in its way or hangs on it still."""
+    waiting = []
+    for change in [one for one in changes if one.action is Action.DELETE]:
+        if change.row is not None and not hanging_on(change.row, change.kind.record):
+            _make(change, report)
+        else:
+            waiting.append(change)
+    kept = [one for one in changes if one.action is not Action.DELETE]
+    planning.step_aside(kept)
+    for change in [*kept, *waiting]:
+        _make(change, report)
 
 
 def _make(change: Change, report: Report) -> None:

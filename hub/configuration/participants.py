@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.db import models
+from django.db.models.functions import Cast, Concat
 
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
@@ -161,6 +163,10 @@ registry.register(Kind(
     "node", "nodes", Node,
     says="DICOM and HL7 peers of a site.",
     examine=_examine_node,
+    # no host is called so, so that no node can have the same AE title and host
+    step_aside=lambda rows: rows.update(
+        host=Concat(models.Value("|"), Cast("pk", models.CharField()))
+    ),
     record=Record((
         Field("code", CODE),
         Field("site", Reference("site")),

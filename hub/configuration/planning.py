@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db import models
+from django.db import connection, models
 
 from hub.configuration import registry
 from hub.configuration.problems import Report, nearest, shown
@@ -43,6 +43,17 @@ class Change:
             yield head
         for path, old, new in self.differences:
             yield f"{head}: {path} {shown(old)} -> {shown(new)}"
+
+
+def lock() -> None:
+    """Let nobody else write to the set-up until the transaction ends; reading goes on.
+
+    SQLite has one writer anyway. PostgreSQL would let two plan with what one of them changes.
+    """
+    if connection.vendor == "postgresql":
+        names = [connection.ops.quote_name(kind.model._meta.db_table) for kind in registry.kinds()]
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def held() -> Held:
@@ -82,7 +93,7 @@ def examine(world: World, *, report: Report) -> None:
 
 
 def plan(items: Items, database: Held, *, is_pruning: bool) -> list[Change]:
-    """The changes in the order in which they can be made: deletions last, and backwards."""
+    """The changes in the order in which they are told: deletions last, and backwards."""
     changes = [
         change
         for kind in registry.kinds()
@@ -105,6 +116,14 @@ def _change_to(item: Item, kind: Kind, found: tuple[models.Model, Value] | None)
     row, value = found
     differences = tuple(kind.record.differences("", value, item.value))
     return Change(Action.UPDATE, kind, item, row, differences) if differences else None
+
+
+def step_aside(changes: list[Change]) -> None:
+    """Take out of each other's way the rows that change what only one of them may have."""
+    for kind in registry.kinds():
+        rows = [one.row.pk for one in changes if one.kind is kind and one.row is not None]
+        if kind.step_aside and rows:
+            kind.step_aside(kind.model._base_manager.filter(pk__in=rows))
 
 
 def judge(changes: list[Change], database: Held, *, report: Report) -> None:

@@ -70,6 +70,9 @@ class Kind:
     make: Callable[[Value], models.Model] | None = None
     # what must hold of one entry beyond the shape of its fields; values may be None (not readable)
     examine: Examination | None = None
+    # gives rows that change for the time being what no other row can have, where they must differ
+    # in more than their key: two that swap it would be refused
+    step_aside: Callable[[models.QuerySet[Any]], object] | None = None
     # what a person can do where history forbids to remove an entry
     instead: str = ""
 

@@ -150,15 +150,16 @@ def test_a_refused_attempt_leaves_an_audit_event_and_a_dry_run_none(tmp_path):
 
 
 def test_what_only_the_database_refuses_is_told_and_taken_back(tmp_path):
-    twin = SETUP[SETUP.index("  - code: drammen-pacs"):SETUP.index("  - code: drammen-ris")]
-    twin = twin.replace("drammen-pacs", "second-pacs").replace('"ON"', "SECOND")
-    text = SETUP.replace("vendors:", twin + "vendors:", 1)
-    applied(write(tmp_path, text))
-    swapped = text.replace('"ON"', "X").replace("SECOND", '"ON"').replace(": X\n", ": SECOND\n")
-    problems = refused(write(tmp_path, swapped.replace("name: Bleed", "name: Other")))
-    assert [problem.code for problem in problems] == ["drammen-pacs", "second-pacs"]
+    applied(write(tmp_path))
+    Node.objects.create(
+        code="by-hand", site=Site.objects.get(), protocol="dicom", ae_title="TAKEN",
+        host="127.0.0.1", roles=["orders"],
+    )  # fmt: skip
+    text = SETUP.replace('"ON"', "TAKEN").replace("name: Bleed", "name: Other")
+    problems = refused(write(tmp_path, text))
+    assert [problem.code for problem in problems] == ["drammen-pacs"]
     assert problems[0].text.startswith("expected to fit what is there: ")
-    assert list(Node.objects.values_list("ae_title", flat=True)) == ["ON", "", "SECOND"]
+    assert list(Node.objects.values_list("ae_title", flat=True)) == ["ON", "", "TAKEN"]
     assert not Algorithm.objects.filter(name="Other").exists()
 
 

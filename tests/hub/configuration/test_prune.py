@@ -1,5 +1,7 @@
 """What history hangs on is never removed, and what hangs there is said."""
 
+import json
+
 import pytest
 from django.utils import timezone
 from knox.models import AuthToken
@@ -8,7 +10,7 @@ from contracts.models import CallOff, CallOffLine, UsageEvent
 from hub.models import AuditEvent, Node, Organisation, Site, User
 from marketplace.models import AlgorithmVersion
 from routing.models import Breaker, Message, Rule, Study, Workitem
-from tests.hub.configuration.setups import SETUP, applied, refused, write
+from tests.hub.configuration.setups import MANIFEST, SETUP, applied, refused, write
 
 pytestmark = pytest.mark.django_db
 NOTHING_LEFT = SETUP[: SETUP.index("sites:")]
@@ -135,3 +137,41 @@ def test_an_empty_file_never_prunes_everything(setup):
     (problem,) = refused(write(setup, "version: 1\n"), is_pruning=True)
     assert "--prune would remove everything" in problem.text
     assert Site.objects.exists()
+
+
+def test_a_peer_gets_another_code_in_one_go(setup):
+    text = SETUP.replace("code: drammen-pacs", "code: pacs")
+    outcome = applied(write(setup, text), is_pruning=True)
+    assert outcome.lines == ["create node pacs", "delete node drammen-pacs"]
+    assert Node.objects.get(ae_title="ON").code == "pacs"
+
+
+def test_a_version_goes_together_with_its_deployment(setup):
+    another = {**MANIFEST, "version": "1.11"}
+    (setup / "manifests" / "other.json").write_text(json.dumps(another))
+    text = SETUP.replace("versions:", "versions:\n      - {manifest: manifests/other.json}")
+    deployment = "  - {site: drammen, algorithm: bleed, version: 1.11, state: retired}\n"
+    applied(write(setup, text.replace("rules:", f"{deployment}rules:")))
+
+    outcome = applied(write(setup), is_pruning=True)
+
+    assert len(outcome.lines) == 2
+    assert AlgorithmVersion.objects.get().version == "1.10"
+
+
+def test_two_peers_swap_their_ae_titles(setup):
+    other = SETUP[SETUP.index("  - code: drammen-pacs") : SETUP.index("  - code: drammen-ris")]
+    other = other.replace("drammen-pacs", "other").replace('"ON"', "OTHER")
+    text = SETUP.replace("vendors:", f"{other}vendors:")
+    applied(write(setup, text))
+
+    swapped = text.replace('"ON"', "THIRD").replace("OTHER", '"ON"').replace("THIRD", "OTHER")
+    outcome = applied(write(setup, swapped))
+
+    assert outcome.lines == [
+        "update node drammen-pacs: ae_title ON -> OTHER", "update node other: ae_title OTHER -> ON",
+    ]  # fmt: skip
+    found = Node.objects.filter(protocol="dicom").values_list("code", "ae_title", "host")
+    assert set(found) == {
+        ("drammen-pacs", "OTHER", "127.0.0.1"), ("other", "ON", "127.0.0.1"),
+    }  # fmt: skip
