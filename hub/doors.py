@@ -1,7 +1,8 @@
-"""The ports of the hub: are they free, are they open, and how a process waits to be stopped."""
+"""The ports of the hub: what is in their way, are they open, and how a process waits to end."""
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 
@@ -17,13 +18,37 @@ def is_open(host: str, port: int) -> bool:
 
 def is_free(host: str, port: int) -> bool:
     """Whether the port can be listened on."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+    return not obstacle("", host, port)
+
+
+def obstacle(name: str, host: str, port: int) -> str:
+    """Why the port of the setting ``name`` cannot be listened on; nothing where it can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as fault:
+        return told(name, host, port, fault)
+    return ""
+
+
+def told(name: str, host: str, port: int, fault: Exception) -> str:
+    """What keeps a port from being opened, by the setting that can be changed."""
+    number = getattr(fault, "errno", None)
+    if number == errno.EADDRINUSE:
+        return (
+            f"{name}: port {port} is taken by another program; "
+            f"set {name} to a free port, or stop the other program"
+        )
+    if number in (errno.EACCES, errno.EPERM):
+        return (
+            f"{name}: the system forbids this account to open port {port}; set {name} to a port "
+            "from 1024 on, or give the account the right (CAP_NET_BIND_SERVICE)"
+        )
+    if number == errno.EADDRNOTAVAIL or isinstance(fault, (socket.gaierror, UnicodeError)):
+        return f"HUB_BIND: expected an address of this machine, found {host}"
+    return f"{name}: port {port} of {host} cannot be opened: {fault}"
 
 
 def wait_for_stop() -> None:

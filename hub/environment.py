@@ -5,10 +5,14 @@ A variable that is set to nothing counts as not set, as in a `.env` whose line w
 
 from __future__ import annotations
 
+import difflib
+import io
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 _FLAGS = {
@@ -16,10 +20,49 @@ _FLAGS = {
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
 _LONGEST_AE_TITLE = 16
+_OF_URLS = "#?%"
+_PLAIN_PATH = "without # ? and %"
+_SETTING = re.compile(r"(?:export )?([A-Za-z_0-9]+)=")
+# the names that were asked for, and where a file sets which
+_asked: set[str] = set()
+_in_file: dict[str, str] = {}
+
+
+def read_file(path: Path) -> None:
+    """Take the variables of a `.env` file that the environment itself does not have.
+
+    A line that says nothing is refused: passed over, it would leave the default in force.
+    """
+    if not path.exists():
+        return
+    try:
+        content = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = getattr(fault, "strerror", None) or "it is not in UTF-8"
+        raise ImproperlyConfigured(f"{path}: cannot be read: {reason}") from fault
+    for number, line in enumerate(content.splitlines(), 1):
+        if match := _SETTING.match(line):
+            _in_file[match[1]] = f"{path}:{number}"
+        elif line.strip() and not line.lstrip().startswith("#"):
+            # the line is not told: it may hold a secret
+            raise ImproperlyConfigured(
+                f"{path}:{number}: expected NAME=value with no blanks around = or before NAME"
+            )
+    environ.Env.read_env(io.StringIO(content))
+
+
+def refuse_unknown() -> None:
+    """Refuse what a `.env` file sets and nobody asked for, which is misspelt; call it last."""
+    for name, place in _in_file.items():
+        if name.startswith("HUB_") and name not in _asked:
+            close = difflib.get_close_matches(name, _asked, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ImproperlyConfigured(f"{place}: expected a setting, found {name}{hint}")
 
 
 def text(name: str, default: str) -> str:
     """The text of a variable, or the default."""
+    _asked.add(name)
     return os.environ.get(name, "").strip() or default
 
 
@@ -82,12 +125,17 @@ def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
     if scheme not in schemes or "://" not in given:
         known = " or ".join(f"{one}://..." for one in schemes)
         raise _unfit(name, known, f"{scheme}://..." if scheme else "none")
+    if scheme == "file" and (not given.startswith("file:///") or set(given) & set(_OF_URLS)):
+        raise _unfit(name, f"file:///FOLDER, three slashes, {_PLAIN_PATH}", given)
     return given
 
 
 def folder(name: str, default: Path) -> Path:
     """A folder, which is made where it is not there."""
     path = Path(text(name, str(default))).resolve()
+    # It becomes part of URLs, which end or turn at them.
+    if set(str(path)) & set(_OF_URLS):
+        raise _unfit(name, f"a path {_PLAIN_PATH}", str(path))
     try:
         # Patients and secrets lie in it: of nobody but the account of the hub.
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from hub.environment import (
     flag,
     folder,
     port,
+    read_file,
+    refuse_unknown,
     seconds,
     text,
     texts,
@@ -23,7 +25,7 @@ from hub.environment import (
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+read_file(BASE_DIR / ".env")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 BROKER_SCHEMES = (
     "filesystem", "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory",
@@ -90,6 +92,7 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+refuse_unknown()
 
 # -- Django ------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -49,7 +49,7 @@ class PortTaken(OSError):  # noqa: N818
     """Another program listens on this port."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is taken by another program")
+        super().__init__(errno.EADDRINUSE, f"port {port} is taken by another program")
         self.port = port
 
 

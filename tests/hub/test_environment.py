@@ -104,6 +104,67 @@ def test_a_folder_is_made_or_named_where_it_cannot_be(
         environment.folder("HUB_TRIED", tmp_path)
 
 
+@pytest.mark.parametrize("given", ["file://tmp/spool", "file://", "file:///a#b", "file:///a%20b"])
+def test_a_folder_that_another_would_be_taken_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("HUB_TRIED", given)
+    with pytest.raises(ImproperlyConfigured, match="HUB_TRIED: expected file:///FOLDER"):
+        environment.url("HUB_TRIED", "", schemes=("file",))
+    monkeypatch.setenv("HUB_TRIED", "/srv/hub#1")
+    with pytest.raises(ImproperlyConfigured, match="HUB_TRIED: expected a path without"):
+        environment.folder("HUB_TRIED", Path())
+
+
+def a_file(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> Path:
+    for name in ("HUB_TRIED", "HUB_TRAID"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(environment, "_in_file", {})
+    path = folder / ".env"
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_is_read_with_its_mark_comments_and_quotes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = b"\xef\xbb\xbfHUB_TRIED='MY HUB'\r\n\r\n# HUB = x\r\n"
+    environment.read_file(a_file(tmp_path, monkeypatch, content))
+    assert environment.ae_title("HUB_TRIED", "HUB") == "MY HUB"
+    environment.refuse_unknown()
+    environment.read_file(tmp_path / "not there")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"A=1\nHUB_TRIED = secret\n", r"\.env:2: expected NAME=value"),
+        (b"HUB_TRIED: secret\n", r"\.env:1: expected NAME=value"),
+        (b"  HUB_TRIED=secret\n", r"\.env:1: expected NAME=value"),
+        (b"HUB_TRIED=\xe6\n", r"\.env: cannot be read: it is not in UTF-8"),
+    ],
+)
+def test_a_line_that_would_be_passed_over_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, words: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=words) as refused:
+        environment.read_file(a_file(tmp_path, monkeypatch, content))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_misspelt_setting_is_refused_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.read_file(a_file(tmp_path, monkeypatch, b"OTHER=1\nHUB_TRAID=on\n"))
+    environment.flag("HUB_TRIED", default=False)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        environment.refuse_unknown()
+    assert str(refused.value).endswith(
+        ".env:2: expected a setting, found HUB_TRAID; did you mean HUB_TRIED?"
+    )
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from hub.doors import is_free, is_open
+from hub.doors import is_open, obstacle
+from hub.management import usable_database
 from hub.supervisor import Child, Supervisor
 
 PROCESSES = ("web", "listen_dicom", "listen_hl7", "worker", "beat")
@@ -24,7 +25,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Start everything, say so once all doors are open, and wait."""
         self._require_free_ports()
-        call_command("migrate", verbosity=0, interactive=False)
+        with usable_database():
+            call_command("migrate", verbosity=0, interactive=False)
         manage = str(settings.BASE_DIR / "manage.py")
         supervisor = Supervisor(
             [Child(name, [sys.executable, manage, name]) for name in PROCESSES],
@@ -45,13 +47,14 @@ class Command(BaseCommand):
         }
 
     def _require_free_ports(self) -> None:
+        taken: dict[int, str] = {}
         for name, port in self._doors().items():
-            if not is_free(settings.HUB_BIND, port):
-                raise CommandError(
-                    f"{name}: port {port} is taken by another program; "
-                    f"set {name} to a free port, or stop the other program",
-                    returncode=2,
-                )
+            why = obstacle(name, settings.HUB_BIND, port)
+            if port in taken:
+                why = f"{name}: expected a port of its own, found {port} as in {taken[port]}"
+            if why:
+                raise CommandError(why, returncode=2)
+            taken[port] = name
 
     def _announce(self) -> None:
         host = settings.HUB_BIND

@@ -6,7 +6,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hub.doors import is_free
+from hub.doors import obstacle
 
 
 class Command(BaseCommand):
@@ -16,15 +16,13 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""
-        if not is_free(settings.HUB_BIND, settings.HUB_HTTP_PORT):
-            raise CommandError(
-                f"HUB_HTTP_PORT: port {settings.HUB_HTTP_PORT} is taken by another program",
-                returncode=2,
-            )
+        host, port = settings.HUB_BIND, settings.HUB_HTTP_PORT
+        if why := obstacle("HUB_HTTP_PORT", host, port):
+            raise CommandError(why, returncode=2)
         uvicorn.run(
             "hub.asgi:application",
-            host=settings.HUB_BIND,
-            port=settings.HUB_HTTP_PORT,
+            host=host,
+            port=port,
             log_config=None,
             access_log=False,
             lifespan="off",

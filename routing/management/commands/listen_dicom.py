@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 
 from hub.dicom import scp
 from hub.dicom.received import ReceivedInstance
-from hub.doors import wait_for_stop
+from hub.doors import told, wait_for_stop
 from routing import healing
 from routing.peers import Peers
 from routing.places import spool
@@ -52,8 +52,9 @@ class Command(BaseCommand):
                 on_store=partial(take, peers, receiver),
                 limits=scp.Limits(overflow=scp.Overflow(spool().open_nameless, spool().free_bytes)),
             )
-        except scp.PortTaken as fault:
-            raise CommandError(f"HUB_DICOM_PORT: {fault}", returncode=2) from fault
+        except OSError as fault:
+            why = told("HUB_DICOM_PORT", settings.HUB_BIND, settings.HUB_DICOM_PORT, fault)
+            raise CommandError(why, returncode=2) from fault
         healing.start(receiver)
         wait_for_stop()
         server.shutdown(grace=20)

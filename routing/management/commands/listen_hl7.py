@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hub.doors import wait_for_stop
-from hub.hl7.mllp import MllpServer, PortTaken
+from hub.doors import told, wait_for_stop
+from hub.hl7.mllp import MllpServer
 from routing.intake import Intake
 
 
@@ -22,8 +22,9 @@ class Command(BaseCommand):
             server = MllpServer(
                 intake.take, host=settings.HUB_BIND, port=settings.HUB_HL7_PORT
             )
-        except PortTaken as fault:
-            raise CommandError(f"HUB_HL7_PORT: {fault}", returncode=2) from fault
+        except OSError as fault:
+            why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)
+            raise CommandError(why, returncode=2) from fault
         wait_for_stop()
         server.close(grace=10)
         intake.close()
