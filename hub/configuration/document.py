@@ -54,11 +54,11 @@ class _PlainLoader(yaml.BaseLoader):
     """Composes without resolving types, and without aliases: each value stands where it is used."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None):
+            what = "an alias (*)" if isinstance(event, yaml.AliasEvent) else "an anchor (&)"
             raise yaml.MarkedYAMLError(
-                problem="expected the value itself, found an alias (*)",
-                problem_mark=event.start_mark,
+                problem=f"expected the value itself, found {what}", problem_mark=event.start_mark
             )
         return super().compose_node(parent, index)
 

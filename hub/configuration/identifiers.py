@@ -118,18 +118,21 @@ def time_zone(text: str) -> str:
 
 
 def charset(text: str) -> str:
-    """A value of MSH-18 (HL7 table 0211) that the hub can read and write."""
+    """A value of MSH-18 (HL7 table 0211) that the hub can read and write; it goes out as it is."""
     try:
         codec_of(text)
+        is_known = re.fullmatch("[A-Za-z0-9][A-Za-z0-9 ./_()-]*", text) is not None
     except UnknownCharacterSet:
+        is_known = False
+    if not is_known:
         return "a character set of HL7 table 0211, such as UNICODE UTF-8 or 8859/1"
     return ""
 
 
 def hl7_name(text: str) -> str:
     """The first component of an HD in MSH-3 to MSH-6: it must survive without escapes."""
-    good = text.isprintable() and not set(text) & set("|~\\")
-    return "" if good else "a name without | ~ and \\ (MSH-5, MSH-6)"
+    good = text.isprintable() and text == text.strip() and not set(text) & set("|~\\")
+    return "" if good else "a name without | ~ and \\ and without blanks at an end (MSH-5, MSH-6)"
 
 
 def paragraphs(text: str) -> str:

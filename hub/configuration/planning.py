@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.db import connection, models
 
 from hub.configuration import registry
-from hub.configuration.problems import Report, nearest, shown
+from hub.configuration.problems import Report, cut, nearest, shown
 from hub.configuration.reader import Item, Value, in_database
 from hub.configuration.reading import Items
 from hub.configuration.registry import Kind, Say, World
@@ -87,7 +87,7 @@ def examine(world: World, *, report: Report) -> None:
                 known = world.of(target)
                 if code not in known:
                     hint = nearest(code, known)
-                    say.error(path, f"expected a known {target}, found {code}{hint}")
+                    say.error(path, f"expected a known {target}, found {cut(code)}{hint}")
             if kind.examine:
                 kind.examine(item.value, say, world)
 

@@ -44,7 +44,8 @@ class Problem:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        about = " ".join(part for part in (self.section, self.code) if part)
+        code = cut(self.code, longest=LONGEST_SHOWN)
+        about = " ".join(part for part in (self.section, code) if part)
         parts = [str(self.place), about, self.field, self.text]
         return printable(": ".join(part for part in parts if part))
 
@@ -99,4 +100,9 @@ def shown(value: Any) -> str:
 
 def quoted(text: str) -> str:
     """The text in quotes, cut where it is long."""
-    return f'"{text}"' if len(text) <= LONGEST_QUOTE else f'"{text[:LONGEST_QUOTE]}..."'
+    return f'"{cut(text)}"'
+
+
+def cut(text: str, *, longest: int = LONGEST_QUOTE) -> str:
+    """The text, or its beginning where it is long."""
+    return text if len(text) <= longest else f"{text[:longest]}..."

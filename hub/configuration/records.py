@@ -10,7 +10,7 @@ from django.db import models
 
 from hub.configuration import registry
 from hub.configuration.document import Entries, Listing, Node, Scalar
-from hub.configuration.problems import nearest
+from hub.configuration.problems import cut, nearest
 from hub.configuration.reader import Reader, Value
 from hub.configuration.shapes import Difference, Schema, Shape, Use, column_of
 
@@ -71,7 +71,7 @@ class Record(Shape):
             hint = nearest(name, self._names)
             known = ", ".join(self._names)
             at.key(name, node.keys[name]).refuse(
-                node.keys[name], f"expected one of {known}, found {name}{hint}"
+                node.keys[name], f"expected one of {known}, found {cut(name)}{hint}"
             )
         value = {field.name: self._read(field, node, at) for field in self.fields}
         return value if any(held is not None for held in value.values()) else None

@@ -88,6 +88,8 @@ class Text(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Scalar) or node.is_nothing or not node.text:
             return at.expected(node, "text")
+        if isinstance(self.check, Pattern) and (what := self.check(node.text)):
+            return at.expected(node, what)
         if len(node.text) > self.longest:
             return at.expected(node, f"at most {self.longest} characters")
         if what := self.check(node.text):

@@ -36,8 +36,9 @@ def test_broken_yaml_is_a_problem_with_a_line(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: &x 1\nb: *x\n", "f.yaml:2: expected the value itself, found an alias (*)"),
-        ("a: &x [*x]\n", "f.yaml:1: expected the value itself, found an alias (*)"),
+        ("a: 1\nb: *x\n", "f.yaml:2: expected the value itself, found an alias (*)"),
+        ("a: 1\nb: &x 1\n", "f.yaml:2: expected the value itself, found an anchor (&)"),
+        ("a: &x [*x]\n", "f.yaml:1: expected the value itself, found an anchor (&)"),
         ("a: !!python/object:os.system 1\n", "f.yaml:1: expected no tag, found tag:yaml.org,2002"),
         ("a: 1\n? [b]\n: 2\n", "f.yaml:2: expected a key, found a list or a mapping"),
         ("", "f.yaml:1: expected a set-up, found nothing"),
