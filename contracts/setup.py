@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from contracts.entitlement import MAY_CALL_OFF
 from contracts.models import Authority, CallOff, CallOffLine, FrameworkAgreement, PriceBookEntry
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
@@ -63,9 +64,14 @@ def _examine_call_off(value: Value, say: Say, world: World) -> None:
     """Dates must fit; what would only make the hub refuse at run time is a warning."""
     _examine_period(value, say)
     framework = world.value("framework", value["framework"])
-    named = {one["organisation"] for one in framework.get("authorities") or []}
+    named = {
+        one["organisation"]
+        for one in framework.get("authorities") or []
+        if one["role"] in MAY_CALL_OFF
+    }
     if framework and value["organisation"] and value["organisation"] not in named:
-        text = f"{value['organisation']} is no authority of {value['framework']}"
+        what = " or ".join(MAY_CALL_OFF)
+        text = f"{value['organisation']} is no {what} of {value['framework']}"
         say.warning("organisation", f"{text}, so it may not call off")
     priced = {one["algorithm"] for one in framework.get("price_book") or []}
     for index, line in enumerate(value["lines"] or []):

@@ -295,3 +295,12 @@ def test_a_deployment_whose_every_study_will_be_refused_is_doubted(tmp_path, old
     doubts = [one.text for one in warnings if one.section == "deployments"]
     assert all(one.startswith("every study will be refused: ") for one in doubts)
     assert [one.endswith(why) for one in doubts] == ([True] if why else [])
+
+
+def test_a_call_off_by_one_who_is_named_but_does_not_buy_is_doubted(tmp_path):
+    text = SETUP.replace("role: contracting_authority", "role: purchasing_agent")
+    (warning,) = applied(write(tmp_path, text)).warnings
+    assert warning.field == "organisation"
+    assert warning.text == (
+        "vv is no contracting_authority or option_authority of 2020-1968, so it may not call off"
+    )
