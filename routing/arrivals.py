@@ -42,7 +42,7 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
     """The Study row of an arrival, locked, and whether it was made just now."""
     header = arrival.header.study
     now = timezone.now()
-    return Study.objects.select_for_update().get_or_create(
+    return Study.objects.select_for_update(no_key=True).get_or_create(
         site=arrival.node.site,
         study_instance_uid=header.study_instance_uid,
         defaults={

@@ -26,7 +26,7 @@ def of_study(study_id: int, *, step: str, fault: Exception) -> None:
     """Note on a study that its step broke, and look again later; it stays readable meanwhile."""
     why = _words(step, fault)
     with transaction.atomic():
-        study = Study.objects.select_for_update().get(pk=study_id)
+        study = Study.objects.lock(study_id)
         earlier = study.transitions.filter(why=why.stored(), revision=study.revision)
         study.due_at = timezone.now() + _wait(earlier.count() + 1)
         study.save(update_fields=["due_at", "changed_at"])
@@ -38,7 +38,8 @@ def of_workitem(workitem_id: int, *, step: str, fault: Exception) -> None:
     """Try the step of a Workitem again later; after some tries the Workitem has failed."""
     why = _words(step, fault)
     with transaction.atomic():
-        workitem = Workitem.objects.select_for_update(of=("self",)).get(pk=workitem_id)
+        Study.objects.lock(Workitem.objects.values_list("study_id", flat=True).get(pk=workitem_id))
+        workitem = Workitem.objects.select_for_update(no_key=True).get(pk=workitem_id)
         tries = workitem.attempts + 1
         if workitem.state not in pathway.ACTIVE:
             return

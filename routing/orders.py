@@ -45,6 +45,7 @@ def apply(content: OrderContent, *, node: Node) -> list[Order]:
     procedures share. Raises MessageError where an identifier is too long to be kept whole.
     """
     _refuse_what_does_not_fit(content)
+    _lock_studies(content, node)
     found = _known(content, node) or [Order(site=node.site, key=_key(content))]
     for order in found:
         _absorb(order, content, node)
@@ -53,6 +54,17 @@ def apply(content: OrderContent, *, node: Node) -> list[Order]:
         for study in order.studies.all():
             _follow(study, order)
     return found
+
+
+def _lock_studies(content: OrderContent, node: Node) -> None:
+    """Lock every study that the message may touch, before its order (StudyQuerySet.lock)."""
+    known = _known(content, node, is_locked=False)
+    clause = Q(order__in=[order.pk for order in known])
+    for name in ("study_instance_uid", "accession_number"):
+        said = {getattr(one, name) for one in (content, *known)} - {"", None}
+        clause |= Q(**{f"{name}__in": said})
+    rows = Study.objects.filter(clause, site=node.site).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def _follow(study: Study, order: Order) -> None:
@@ -157,7 +169,7 @@ def _key(content: OrderContent) -> str:
     return f"{number}/{part or content.accession_number}"
 
 
-def _known(content: OrderContent, node: Node) -> list[Order]:
+def _known(content: OrderContent, node: Node, *, is_locked: bool = True) -> list[Order]:
     """The orders a message speaks of; a cancellation may give no more than an order number."""
     key = _key(content)
     number = Q(key=key)
@@ -165,7 +177,9 @@ def _known(content: OrderContent, node: Node) -> list[Order]:
         number |= Q(filler_order_number=content.filler_order_number)
     if content.placer_order_number:
         number |= Q(placer_order_number=content.placer_order_number)
-    rows = Order.objects.select_for_update().filter(number, site=node.site).order_by("pk")
+    rows = Order.objects.filter(number, site=node.site).order_by("pk")
+    if is_locked:
+        rows = rows.select_for_update(no_key=True)
     return [order for order in rows if order.key == key or _agree(order, content)]
 
 

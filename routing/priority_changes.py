@@ -27,7 +27,7 @@ def tell(study: Study) -> None:
     if not critical or study.order_id is None:
         return
     wanted = URGENCY[critical[0].urgency]
-    order = Order.objects.select_for_update().get(pk=study.order_id)
+    order = _locked(study.order_id)
     current = min(order.priority or Priority.ROUTINE, order.raised_to or Priority.LOW)
     if wanted >= current or order.status != Order.Status.ORDERED:
         return
@@ -46,11 +46,16 @@ def forget(study: Study) -> None:
     """Let a change that was cancelled before it was told be wanted again; in a transaction."""
     if study.order_id is None:
         return
+    order = _locked(study.order_id)
     asked = Delivery.objects.filter(
-        kind=Delivery.Kind.PRIORITY, workitem__study__order=study.order_id
+        kind=Delivery.Kind.PRIORITY, workitem__study__order=order
     ).exclude(state=Delivery.State.CANCELLED)
     raised_to = asked.aggregate(Min("new_priority"))["new_priority__min"]
-    Order.objects.filter(pk=study.order_id).update(raised_to=raised_to)
+    Order.objects.filter(pk=order.pk).update(raised_to=raised_to)
+
+
+def _locked(order_id: int) -> Order:
+    return Order.objects.select_for_update(no_key=True).get(pk=order_id)
 
 
 def _deliver(study: Study, order: Order, node: Node, finding: Finding, wanted: int) -> bool:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop as _
 from hub import audit
 from hub.phrases import phrase
 from routing import letters, nudges, pathway, worklist
-from routing.models import Breaker, Delivery, Workitem
+from routing.models import Breaker, Delivery, Study, Workitem
 from routing.pathway import MoveRefused
 
 
@@ -17,6 +17,7 @@ from routing.pathway import MoveRefused
 def replay_workitem(workitem: Workitem, *, by: object) -> None:
     """Send a failed or refused Workitem through the contracts and the algorithm again."""
     name = str(getattr(by, "username", by))
+    Study.objects.lock(workitem.study_id)
     pathway.advance(
         workitem,
         Workitem.State.MATCHED,

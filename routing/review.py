@@ -39,6 +39,7 @@ def accept(workitem: Workitem, *, by: User) -> None:
 @transaction.atomic
 def reject(workitem: Workitem, *, by: User, reason: str = "") -> None:
     """Take a result out of use; what the RIS was told is cancelled (ORU status X)."""
+    Study.objects.lock(workitem.study_id)
     may_be_known = retracting.may_be_known(workitem)
     words = _("rejected by %(name)s: %(reason)s") if reason else _("rejected by %(name)s")
     why = phrase(words, name=str(by), reason=reason)

@@ -103,7 +103,7 @@ def _modality(workitem: Workitem) -> str:
 def _locked(workitem_id: int) -> Workitem:
     """The Workitem, locked: two deliveries that end at once must not both see the other pending."""
     return (
-        Workitem.objects.select_for_update(of=("self",))
+        Workitem.objects.select_for_update(of=("self",), no_key=True)
         .select_related("study__site", "version__algorithm", "line__call_off")
         .get(pk=workitem_id)
     )

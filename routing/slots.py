@@ -30,7 +30,7 @@ def next_up(version_id: int) -> Iterator[Workitem | None]:
     """Hold the Workitem that should start now; None where none waits or no slot is free."""
     with transaction.atomic():
         # Locking the version makes counting and taking one step among all workers.
-        version = AlgorithmVersion.objects.select_for_update().get(pk=version_id)
+        version = AlgorithmVersion.objects.select_for_update(no_key=True).get(pk=version_id)
         chosen = _choose(version)
         held = lease.take(chosen, states=("entitled",)) if chosen else None
     if held is None:

@@ -69,7 +69,7 @@ class Place:
 def place(study: Study) -> None:
     """Work out where ``study`` stands and write it to the row, unless it stands there already."""
     # Locked first, so that of two results released at once the second sees the first.
-    row = Study.objects.select_for_update().get(pk=study.pk)
+    row = Study.objects.lock(study.pk)
     order = row.order
     workitems = list(row.workitems.exclude(state__in=["superseded", "refused"]))
     found = stand(row, order=order, findings=list(shown_findings(row)), workitems=workitems)

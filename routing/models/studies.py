@@ -19,6 +19,14 @@ from routing.models.orders import Order, Priority
 class StudyQuerySet(SiteScopedQuerySet["Study"]):
     """Studies, scoped by site."""
 
+    def lock(self, pk: int) -> Study:
+        """The study, locked until the transaction ends.
+
+        Whoever moves a Workitem, or changes an Order that has studies, locks the Study first: with
+        one order for all (Study, Order, Workitem, Delivery) no two ever wait for each other.
+        """
+        return self.select_for_update(of=("self",), no_key=True).get(pk=pk)
+
     def quiet_since(self, moment: datetime) -> Self:
         """Studies still receiving whose last instance came before ``moment``."""
         return self.filter(state=Study.State.RECEIVING, last_instance_at__lte=moment)

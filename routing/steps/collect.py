@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
 from routing import lease, nudges, outputs, pathway, staging, worklist
-from routing.models import Finding, Result, Workitem
+from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
 from routing.steps.dispatch import MOST_ATTEMPTS
 from vendors.manifest import Manifest
@@ -73,9 +73,8 @@ def _take(
 
 @transaction.atomic
 def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
-    Finding.objects.bulk_create(found.findings)
-    Result.objects.bulk_create(found.results)
     seconds = _seconds(progress)
+    # First of all: whoever was overtaken is told so, not that the rows are there already.
     pathway.advance(
         workitem,
         Workitem.State.COLLECTED,
@@ -89,6 +88,8 @@ def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
         finished_at=timezone.now(),
         due_at=timezone.now(),
     )
+    Finding.objects.bulk_create(found.findings)
+    Result.objects.bulk_create(found.results)
     nudges.write_back(workitem.pk)
 
 
@@ -117,6 +118,7 @@ def _give_up(
 
 def _fail(workitem: Workitem, why: Phrase, progress: Progress) -> None:
     with transaction.atomic():
+        Study.objects.lock(workitem.study_id)
         pathway.advance(
             workitem, Workitem.State.FAILED, why=why,
             log_tail="\n".join(progress.log_tail), finished_at=timezone.now(), due_at=None,

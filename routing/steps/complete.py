@@ -122,7 +122,7 @@ def evidence_of(study: Study) -> Evidence:
 
 def _has_grown(study: Study) -> bool:
     """Whether an instance came since the evidence was read; locks the row against another."""
-    locked = Study.objects.select_for_update().get(pk=study.pk)
+    locked = Study.objects.lock(study.pk)
     return locked.instance_count != study.instance_count
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.dicom.deidentify import DeidentificationFailed
 from hub.phrases import Phrase, phrase
 from routing import mishaps, nudges, pathway, staging, worklist
-from routing.models import Workitem
+from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.slots import next_up
 from vendors.manifest import Manifest
@@ -83,9 +84,11 @@ def _not_started(workitem: Workitem, why: Phrase, again_at: object) -> None:
             attempts=attempts, due_at=again_at, why=why.stored()
         )
         return
-    pathway.advance(
-        workitem, Workitem.State.FAILED, why=why, attempts=attempts, due_at=None,
-        finished_at=timezone.now(),
-    )  # fmt: skip
-    worklist.place(workitem.study)
+    with transaction.atomic():
+        Study.objects.lock(workitem.study_id)
+        pathway.advance(
+            workitem, Workitem.State.FAILED, why=why, attempts=attempts, due_at=None,
+            finished_at=timezone.now(),
+        )  # fmt: skip
+        worklist.place(workitem.study)
     staging.discard(workitem)

@@ -10,7 +10,7 @@ from contracts import entitlement
 from contracts.clauses import Refused
 from hub.phrases import phrase
 from routing import nudges, pathway, worklist
-from routing.models import Workitem
+from routing.models import Study, Workitem
 
 
 @transaction.atomic
@@ -18,6 +18,7 @@ def entitle(workitem: Workitem) -> None:
     """Move a matched Workitem to ``entitled``, or to ``refused`` with the clause that refused."""
     if workitem.state != Workitem.State.MATCHED:
         return
+    Study.objects.lock(workitem.study_id)
     now = timezone.now()
     answer = entitlement.entitle(site=workitem.study.site, version=workitem.version, at=now)
     if isinstance(answer, Refused):

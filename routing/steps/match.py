@@ -26,6 +26,7 @@ def match(study: Study) -> None:
     """
     if study.state != Study.State.COMPLETE:
         return
+    Study.objects.lock(study.pk)
     if study.order is None:
         # Under READ COMMITTED an order and a study that came at once did not see each other.
         orders.link_study(study)

@@ -49,6 +49,7 @@ def write_back(workitem: Workitem) -> None:
 
 @transaction.atomic
 def _keep(workitem: Workitem, to: str, why: Phrase) -> None:
+    Study.objects.lock(workitem.study_id)
     pathway.advance(workitem, to, why=why, due_at=None)
     worklist.place(workitem.study)
 
@@ -67,8 +68,7 @@ def _release(workitem: Workitem) -> None:
 @transaction.atomic
 def _commit(workitem: Workitem, rows: list[Result]) -> None:
     # Locked and read anew: an order may have been linked while the report was written.
-    studies = Study.objects.select_for_update(of=("self",)).select_related("site", "order")
-    workitem.study = studies.get(pk=workitem.study_id)
+    workitem.study = Study.objects.select_related("site", "order").lock(workitem.study_id)
     Result.objects.bulk_create(rows, ignore_conflicts=True)
     deliveries = [
         _delivery(workitem, node)
