@@ -1,6 +1,6 @@
 """Tell destinations what is to be told: one queue and one circuit breaker for each of them.
 
-1. Take the first delivery of the node that is due; another worker's is left to that worker.
+1. Take the first delivery of the node that is due, unless another worker is sending to it.
 2. Send it, outside any transaction.
 3. Settle it: delivered, to be tried again later, or a dead letter.
 
@@ -58,9 +58,16 @@ def deliver(node: Node) -> None:
 
 
 def _first_due(node: Node) -> Delivery | None:
+    """The next to be sent, or None; while one is on its way, what takes it back must not pass it.
+
+    Also one that was cancelled while it was sent: its sender goes on with what stands behind it.
+    """
     now = timezone.now()
+    queue = Delivery.objects.filter(node=node)
+    if queue.filter(state__in=("pending", "cancelled"), lease_until__gte=now).exists():
+        return None
     due = Q(due_at=None) | Q(due_at__lte=now)
-    return Delivery.objects.filter(due, node=node, state="pending").order_by("pk").first()
+    return queue.filter(due, state="pending").order_by("pk").first()
 
 
 def _send(delivery: Delivery, sender: Sender, *, came_before: bool) -> bool:

@@ -85,13 +85,7 @@ def advance(row: Row, to: str, *, why: Phrase, by: str = "hub", **fields: Any) -
     if isinstance(row, Delivery):
         del seen["revision"]
     with transaction.atomic():
-        now = timezone.now()
-        changes = {"state": to, **fields}
-        if isinstance(row, Study):
-            changes.setdefault("changed_at", now)
-        else:
-            # What comes next may be taken at once, while whoever made the move still tidies up.
-            changes |= {"lease_owner": "", "lease_until": None}
+        changes = {"state": to, **_of_every_move(row, to), **fields}
         if isinstance(row, Workitem):
             changes["why"] = why.stored()
         if type(row).objects.filter(**seen).update(**changes) != 1:
@@ -110,6 +104,17 @@ def _refusal(row: Row, to: str) -> Phrase:
         state=state,
         to=wanted,
     )
+
+
+def _of_every_move(row: Row, to: str) -> dict[str, Any]:
+    """What is written beside the state, whatever the move."""
+    if isinstance(row, Study):
+        return {"changed_at": timezone.now()}
+    if Delivery.State.CANCELLED in (row.state, to):
+        # It may be on its way at this moment: who sends it still holds it.
+        return {}
+    # What comes next may be taken at once, while whoever made the move still tidies up.
+    return {"lease_owner": "", "lease_until": None}
 
 
 def note(row: Row, *, from_state: str, to_state: str, why: Phrase, by: str = "hub") -> None:

@@ -40,7 +40,6 @@ def accept(workitem: Workitem, *, by: User) -> None:
 def reject(workitem: Workitem, *, by: User, reason: str = "") -> None:
     """Take a result out of use; what the RIS was told is cancelled (ORU status X)."""
     Study.objects.lock(workitem.study_id)
-    may_be_known = retracting.may_be_known(workitem)
     words = _("rejected by %(name)s: %(reason)s") if reason else _("rejected by %(name)s")
     why = phrase(words, name=str(by), reason=reason)
     pathway.advance(
@@ -54,7 +53,8 @@ def reject(workitem: Workitem, *, by: User, reason: str = "") -> None:
         reviewed_at=timezone.now(),
     )
     retracting.cancel_deliveries(workitem, why=why, by=by.username)
-    if may_be_known:
+    # Asked only now: before it was cancelled it could still be sent.
+    if retracting.may_be_known(workitem):
         retracting.retract(workitem)
     worklist.place(workitem.study)
     # Another algorithm's critical finding may have relied on the change that was cancelled.

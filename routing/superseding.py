@@ -23,13 +23,13 @@ def replace_earlier(study: Study, wanted: Sequence[Workitem]) -> None:
     )
     # What the RIS was told finds its successor before what ran in shadow.
     for item in sorted(earlier, key=lambda one: (one.purpose != "clinical", one.pk)):
-        may_be_known = retracting.may_be_known(item)
         _supersede(item, revision=study.revision)
         successor = _successor(item, wanted, revision=study.revision)
         if successor is not None:
             successor.replaces = item
             successor.save(update_fields=["replaces"])
-        elif may_be_known:
+        elif retracting.may_be_known(item):
+            # Asked only now: before it was cancelled it could still be sent.
             retracting.retract(item)
 
 
