@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from routing import nudges
@@ -50,4 +50,7 @@ def _deliveries(now: datetime) -> QuerySet[Delivery]:
 
 
 def _ids(rows: QuerySet[Any], field: str = "pk") -> set[int]:
-    return set(rows.values_list(field, flat=True)[:_MOST_AT_ONCE])
+    """Each once, what has been due longest first: many of one kind never hide the others."""
+    longest = rows.order_by().values(field).annotate(since=Min("due_at"))
+    order = longest.order_by(F("since").asc(nulls_first=True), field)
+    return set(order.values_list(field, flat=True)[:_MOST_AT_ONCE])

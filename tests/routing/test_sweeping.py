@@ -61,6 +61,40 @@ def test_what_somebody_holds_is_not_nudged(place: Place) -> None:
     assert place.nothing_was_sent()
 
 
+def test_a_long_queue_of_one_destination_does_not_hide_another(place: Place) -> None:
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="writing_back").exists())
+    item, (pacs, ris) = place.workitem, (place.rows.pacs, place.rows.ris)
+    Delivery.objects.all().delete()
+    Delivery.objects.bulk_create(
+        Delivery(workitem=item, node=pacs, kind="dicom", name=f"{number}") for number in range(600)
+    )
+    Delivery.objects.create(workitem=item, node=ris, kind="result", name="the last")
+    worker.lose_everything()
+    sweeping.sweep()
+    assert sorted(worker.take_nudges()) == [
+        ("routing.tasks.deliver", [node.pk]) for node in sorted((pacs, ris), key=lambda one: one.pk)
+    ]
+
+
+def test_of_more_than_can_be_nudged_at_once_the_longest_due_come_first(place: Place) -> None:
+    place.send(head_ct())
+    worker.lose_everything()
+    first, now = place.study, timezone.now()
+    Study.objects.bulk_create(
+        Study(
+            site=first.site, study_instance_uid=f"1.2.{number}", first_instance_at=now,
+            last_instance_at=now, waiting_since=now, read_by=now, due_at=now,
+        )
+        for number in range(600)
+    )  # fmt: skip
+    last = Study.objects.order_by("-pk").first()
+    assert last is not None
+    Study.objects.filter(pk=last.pk).update(due_at=now - timedelta(seconds=1))
+    sweeping.sweep()
+    assert ("routing.tasks.complete", [last.pk]) in worker.take_nudges()
+
+
 def test_what_waits_for_its_time_is_not_nudged(place: Place) -> None:
     place.send(head_ct())
     worker.lose_everything()
