@@ -97,9 +97,22 @@ def _send(delivery: Delivery, sender: Sender, *, came_before: bool) -> bool:
         why = phrase(_("the hub could not send it (%(fault)s)"), fault=type(fault).__name__)
         _try_again(delivery, why, limit=MOST_REFUSALS, may_have_arrived=came_before)
         return True
-    settling.delivered(delivery, why=phrase(_("%(node)s has it"), node=delivery.node.code),
-                       answer=answer)  # fmt: skip
+    _note_delivered(delivery, answer)
     return True
+
+
+def _note_delivered(delivery: Delivery, answer: str) -> None:
+    why = phrase(_("%(node)s has it"), node=delivery.node.code)
+    try:
+        settling.delivered(delivery, why=why, answer=answer)
+    except (Overtaken, OperationalError):
+        raise
+    except Exception as fault:
+        # Not to be told again with every sweep, for ever, before all that stands behind it.
+        log.error("outbox.not_noted", delivery=delivery.pk, exc_info=True)
+        words = _("delivered, but the hub could not note it (%(fault)s)")
+        why = phrase(words, fault=type(fault).__name__)
+        _try_again(delivery, why, limit=MOST_REFUSALS, may_have_arrived=True)
 
 
 def _try_again(

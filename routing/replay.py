@@ -59,6 +59,8 @@ def replay_delivery(delivery: Delivery, *, by: object) -> None:
         by=name,
         attempts=0,
         due_at=timezone.now(),
+        # the seven days of trying begin anew
+        created_at=timezone.now(),
     )
     Breaker.objects.filter(node=delivery.node).update(failures=0, open_until=None)
     nudges.deliver(delivery.node_id)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from contracts.models import UsageEvent
+from contracts.models import CallOffLine, UsageEvent
 from hub.hl7.er7 import Message
 from hub.hl7.mllp import MllpServer
 from hub.phrases import render
@@ -285,3 +285,19 @@ def test_a_slow_destination_costs_one_time_out_and_not_one_for_each(
     outbox.deliver(place.rows.ris)
     waiting = to(place, "result")
     assert (waiting.state, waiting.attempts) == ("pending", 1)
+
+
+def test_what_was_delivered_and_cannot_be_noted_is_not_told_with_every_sweep(place: Place) -> None:
+    ready(place)
+    CallOffLine.objects.update(site=place.rows.other_site)
+    for _ in range(3):
+        outbox.deliver(place.rows.ris)
+    waiting = to(place, "result")
+    assert (waiting.state, waiting.attempts) == ("pending", 1)
+    assert "could not note it (UsageMismatchError)" in render(waiting.last_error)
+    assert place.results() == ["P"]
+    assert len(place.ris.received) == 1
+    CallOffLine.objects.update(site=place.rows.site)
+    place.time_passes()
+    assert place.workitem.state == "written_back"
+    assert UsageEvent.objects.count() == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from contracts.models import UsageEvent
 from hub.models import AuditEvent
 from hub.phrases import render
-from routing import replay
+from routing import outbox, replay
 from routing.models import Breaker, Delivery, Finding, Workitem
 from routing.pathway import MoveRefused
 from tests.builders.studies import head_ct
@@ -127,3 +128,15 @@ def test_what_was_delivered_cannot_be_sent_again(place: Place) -> None:
     place.work()
     assert len(place.ris.received) == told
     assert render(place.workitem.why)
+
+
+def test_a_letter_that_is_replayed_has_its_seven_days_again(place: Place) -> None:
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="writing_back").exists())
+    long_ago = timezone.now() - outbox.LONGEST_SILENCE
+    Delivery.objects.filter(kind="result").update(state="dead", created_at=long_ago)
+    place.rows.ris.port = 1
+    place.rows.ris.save()
+    replay.replay_delivery(Delivery.objects.get(kind="result"), by="admin")
+    outbox.deliver(place.rows.ris)
+    assert Delivery.objects.get(kind="result").state == "pending"
