@@ -11,18 +11,20 @@ from hub.models import User
 from hub.phrases import phrase
 from routing import nudges, pathway, priority_changes, retracting, worklist
 from routing.models import Study, Workitem
+from routing.pathway import Overtaken
+from routing.settling import STANDING
 
 
 @transaction.atomic
 def accept(workitem: Workitem, *, by: User) -> None:
     """Let a held result go out; for one that went out already, note that it was agreed with."""
     review = {"review": "accepted", "reviewed_by": by, "reviewed_at": timezone.now()}
-    if workitem.state in worklist.SHOWN:
-        row = Workitem.objects.filter(pk=workitem.pk, state__in=worklist.SHOWN)
+    if workitem.state in STANDING:
+        row = Workitem.objects.filter(pk=workitem.pk, state__in=STANDING)
         if not row.filter(review="").update(**review):
             if row.filter(review="accepted").exists():
                 return  # the first who agreed stays
-            raise pathway.Overtaken(f"{workitem} was rejected or superseded meanwhile")
+            raise Overtaken(f"{workitem} was rejected or superseded meanwhile")
     else:
         pathway.advance(
             workitem,

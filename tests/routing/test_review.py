@@ -184,6 +184,17 @@ def test_accepting_what_went_out_is_only_noted(place: Place) -> None:
     assert len(place.ris.received) == told
 
 
+def test_a_result_is_not_accepted_that_was_rejected_a_moment_before(place: Place) -> None:
+    place.send(head_ct())
+    place.work()
+    seen = place.workitem
+    review.reject(place.workitem, by=place.rows.radiologist)
+    with pytest.raises(Overtaken):
+        review.accept(seen, by=place.rows.radiologist)
+    assert (place.workitem.state, place.workitem.review) == ("rejected", "rejected")
+    assert not AuditEvent.objects.filter(action="result.accepted").exists()
+
+
 def test_every_decision_is_in_the_audit_trail_with_its_author(place: Place) -> None:
     place.send(head_ct())
     place.work()
