@@ -25,7 +25,13 @@ _LONGEST_LOOK = 2.0
 
 
 def collect(workitem: Workitem) -> None:
-    """Look how a running Workitem stands, and collect it once it has ended."""
+    """Look how a running Workitem stands, and collect it once it has ended.
+
+    Before its time nothing is done: every look sets the time of the next and nudges for it, so a
+    nudge that comes twice would otherwise come twice for as long as the algorithm runs.
+    """
+    if workitem.due_at is not None and workitem.due_at > timezone.now():
+        return
     with lease.hold(workitem, states=("dispatched",)) as held:
         if held is None:
             return

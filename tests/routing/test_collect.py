@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from hub.phrases import render
+from routing import lease, staging, tasks
 from routing.models import Finding, Priority, Result, Workitem
 from routing.places import work_folder
 from routing.steps import collect as step
+from tests.builders import worker
 from tests.builders.orders import order_message
 from tests.builders.studies import PATIENT, head_ct
 from tests.routing.conftest import Place
@@ -151,6 +154,7 @@ def test_a_performer_that_is_no_longer_allowed_fails_what_it_runs(
     place.send(head_ct())
     place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
     settings.HUB_ALLOW_PROCESS_PERFORMER = False
+    Workitem.objects.update(due_at=None)
     step.collect(place.workitem)
     item = place.workitem
     assert item.state == "failed"
@@ -161,10 +165,22 @@ def test_a_performer_that_is_no_longer_allowed_fails_what_it_runs(
 def test_collecting_what_somebody_else_holds_does_nothing(place: Place) -> None:
     place.send(head_ct())
     place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
-    from routing import lease
-
+    Workitem.objects.update(due_at=None)
     held = lease.take(place.workitem, states=("dispatched",))
     assert held is not None
     step.collect(place.workitem)
     assert place.workitem.state == "dispatched"
     assert place.nothing_was_sent()
+
+
+def test_looking_twice_does_not_look_twice_from_then_on(place: Place) -> None:
+    """The timer and the sweep nudged at the same moment."""
+    place.algorithm_does("slow", "30")
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    worker.lose_everything()
+    Workitem.objects.update(due_at=timezone.now())
+    for _ in range(3):
+        tasks.collect(place.workitem.pk)
+    assert [name for name, _args in worker.take_nudges()] == ["routing.tasks.collect"]
+    staging.stop(place.workitem)
