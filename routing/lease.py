@@ -21,6 +21,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from routing.models import Delivery, Workitem
+from routing.pathway import Overtaken
 
 Held = TypeVar("Held", Workitem, Delivery)
 log = structlog.get_logger(__name__)
@@ -80,16 +81,33 @@ def keep(held: Held) -> Iterator[None]:
         ours.update(lease_owner="", lease_until=None)
 
 
+def require(held: Workitem | Delivery) -> None:
+    """Raise Overtaken where the lease has gone to another worker, or the row was moved on."""
+    ours = type(held).objects.filter(
+        pk=held.pk, fence=held.fence, lease_owner=held.lease_owner, state=held.state
+    )
+    if not ours.exists():
+        raise Overtaken(f"{held} is no longer held by this worker")
+
+
 def _beat(ours: models.QuerySet[Any], stop: threading.Event) -> None:
     try:
         while not stop.wait(_length().total_seconds() / 3):
-            if not ours.update(lease_until=timezone.now() + _length()):
+            if not _is_renewed(ours):
                 return
-    except Exception:
-        # A missed beat only lets the lease run out: the fencing number keeps that harmless.
-        log.warning("lease.heartbeat_failed", exc_info=True)
     finally:
         connection.close()
+
+
+def _is_renewed(ours: models.QuerySet[Any]) -> bool:
+    try:
+        return bool(ours.update(lease_until=timezone.now() + _length()))
+    except Exception:
+        # A missed beat only lets the lease run out, which the fencing number keeps harmless; a
+        # database that is away for a moment must not end what takes long.
+        log.warning("lease.heartbeat_failed", exc_info=True)
+        connection.close()
+        return True
 
 
 def _length() -> timedelta:

@@ -18,6 +18,8 @@ from routing.places import spool, work_folder
 from vendors.manifest import Manifest
 from vendors.performers.base import Performer, Run, performer_for
 
+# Where a run is being prepared, or goes on
+AT_WORK = (Workitem.State.ENTITLED, Workitem.State.DISPATCHED)
 # Reading and writing release the interpreter: two threads keep the disk busy while one computes.
 _THREADS = 2
 
@@ -87,7 +89,17 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
 
 
 def abandon(workitem: Workitem) -> None:
-    """Stop a run that nobody waits for, and leave nothing of it behind."""
+    """Stop the run of a Workitem, unless somebody waits for it.
+
+    A worker that lost its lease while it started a run asks for this too; whoever took the
+    Workitem over has the same run.
+    """
+    if workitem.state not in AT_WORK:
+        stop(workitem)
+
+
+def stop(workitem: Workitem) -> None:
+    """Stop a run, and leave nothing of it behind."""
     manifest = workitem.version.declared
     performer_of(manifest).cancel(run_of(workitem, manifest))
     discard(workitem)

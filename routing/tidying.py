@@ -17,7 +17,6 @@ log = structlog.get_logger(__name__)
 
 # Older than any step that may still be busy with the folder
 _SETTLED_SECONDS = 600.0
-_AT_WORK = (Workitem.State.ENTITLED, Workitem.State.DISPATCHED)
 
 
 def tidy() -> int:
@@ -40,9 +39,9 @@ def _tidy(folder: Path) -> bool:
         )
     except (ValueError, Workitem.DoesNotExist):
         return False
-    if workitem.state in _AT_WORK:
+    if workitem.state in staging.AT_WORK:
         return False
-    staging.abandon(workitem)
+    staging.stop(workitem)
     return True
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.dicom.deidentify import DeidentificationFailed
 from hub.phrases import Phrase, phrase
-from routing import mishaps, nudges, pathway, staging, worklist
+from routing import lease, mishaps, nudges, pathway, staging, worklist
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.slots import next_up
@@ -48,7 +48,12 @@ def _start(workitem: Workitem) -> None:
         performer = staging.performer_of(manifest)
         # A worker that died after submitting left a run behind: it is taken over, not doubled.
         if performer.poll(staging.run_of(workitem, manifest)).state == "unknown":
-            performer.submit(staging.stage(workitem, manifest))
+            # Staging clears the folder, which may be another's by now: after a pause longer than
+            # the lease a worker does not know that it was paused.
+            lease.require(workitem)
+            run = staging.stage(workitem, manifest)
+            lease.require(workitem)
+            performer.submit(run)
     except SubmitFailed as fault:
         again_at = None if fault.is_permanent else timezone.now() + _BACK_OFF
         _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)

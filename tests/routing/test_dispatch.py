@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from hub.phrases import render
-from routing import replay, staging
+from routing import lease, replay, slots, staging, tasks
 from routing.models import Priority, Study, Workitem
+from routing.pathway import Overtaken
 from routing.places import spool, work_folder
 from routing.steps import collect as collect_step
 from routing.steps import complete as complete_step
@@ -157,7 +160,30 @@ def test_starting_twice_starts_once(place: Place) -> None:
 
 def _stop(place: Place) -> None:
     for item in Workitem.objects.select_related("study__site", "version__algorithm"):
-        staging.abandon(item)
+        staging.stop(item)
+
+
+def test_a_worker_that_was_paused_too_long_does_not_stop_the_run_of_who_took_over(
+    place: Place,
+) -> None:
+    place.algorithm_does("slow", "30")
+    place.send(head_ct())
+    place.work(until=lambda: entitled(place))
+    with slots.next_up(version_of(place)) as paused:
+        assert paused is not None
+        Workitem.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        step.dispatch(version_of(place))
+        assert place.workitem.state == "dispatched"
+        with pytest.raises(Overtaken):
+            lease.require(paused)
+        with pytest.raises(Overtaken):
+            step._start(paused)
+    tasks.abandon(paused.pk)
+    item = Workitem.objects.select_related("study__site", "version__algorithm").get()
+    manifest = item.version.declared
+    assert staging.performer_of(manifest).poll(staging.run_of(item, manifest)).state == "running"
+    assert len(list((work_folder(item) / "input").rglob("*.dcm"))) == 12
+    _stop(place)
 
 
 @pytest.fixture

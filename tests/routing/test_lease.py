@@ -81,6 +81,11 @@ def test_a_heartbeat_keeps_the_lease_for_as_long_as_the_work_takes(
     assert lease.take(item, states=("collected",)) is not None
 
 
+def test_a_database_that_is_away_for_a_moment_does_not_end_the_heartbeat(item: Workitem) -> None:
+    assert lease._is_renewed(Workitem.objects.using("a database that is away"))
+    assert not lease._is_renewed(Workitem.objects.filter(fence=99))
+
+
 def test_a_step_that_raises_gives_its_lease_back(item: Workitem) -> None:
     with pytest.raises(RuntimeError), lease.hold(item, states=("collected",)):
         raise RuntimeError

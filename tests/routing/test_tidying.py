@@ -29,7 +29,7 @@ def test_the_folder_of_a_run_goes_once_its_workitem_is_over(
     os.utime(folder, (time.time() - 3600,) * 2)
     tidying.tidy()
     assert folder.exists() is is_kept
-    staging.abandon(Workitem.objects.get())
+    staging.stop(Workitem.objects.get())
 
 
 def test_what_is_not_the_hubs_own_stays(place: Place) -> None:
