@@ -18,6 +18,8 @@ from tests.fakes.running_hub import PROCESSES
 from tests.fakes.waiting import until
 from tests.journeys.rough import Rough, rough_hub
 
+# A large installation has another database and another broker, which die in other ways.
+pytestmark = pytest.mark.large
 OF_STUDY = "FROM routing_transition t JOIN routing_study s ON s.id = t.study_id"
 OF_STUDY += " WHERE s.study_instance_uid = ? AND t.to_state = ?"
 STEPS = ["complete", "matched", "entitled", "dispatched", "collected", "writing_back"]
