@@ -19,6 +19,9 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
+# PostgreSQL's codes for a transaction that it ended to let another through: deadlock, serialization
+_GAVE_WAY = ("40P01", "40001")
+
 
 class GroupCommit(Generic[Item, Answer]):
     """A thread that commits batches with ``commit``, which answers for each item in order."""
@@ -56,13 +59,18 @@ class GroupCommit(Generic[Item, Answer]):
             self._settle([entry for entry in batch if entry is not None])
         connection.close()
 
-    def _settle(self, batch: list[tuple[Item, Future[Answer]]]) -> None:
+    def _settle(
+        self, batch: list[tuple[Item, Future[Answer]]], *, is_again: bool = False
+    ) -> None:
         if not batch:
             return
-        close_old_connections()
         try:
+            close_old_connections()
             answers = self._commit([item for item, _ in batch])
         except Exception as fault:
+            if len(batch) == 1 and _gave_way(fault) and not is_again:
+                self._settle(batch, is_again=True)
+                return
             if len(batch) == 1:
                 batch[0][1].set_exception(fault)
                 return
@@ -73,3 +81,8 @@ class GroupCommit(Generic[Item, Answer]):
             return
         for (_, future), answer in zip(batch, answers, strict=True):
             future.set_result(answer)
+
+
+def _gave_way(fault: Exception) -> bool:
+    """Whether the same will most likely succeed now; no reason to tell a sender that it failed."""
+    return getattr(fault.__cause__, "sqlstate", None) in _GAVE_WAY
