@@ -267,7 +267,7 @@ else:
     # max_retries is for sending; without it kombu tries for six seconds, whatever Celery was told.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "max_retries": 0}
     if HUB_BROKER_URL.startswith("redis"):
-        CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 2, "socket_timeout": 30}
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 2, "socket_timeout": 5}
 
 # -- logs: one line of key=value (or JSON), never patient data -----------------------------------
 LOGGING = {

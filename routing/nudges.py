@@ -16,8 +16,10 @@ from django.db import transaction
 log = structlog.get_logger(__name__)
 
 # A broker that did not take one nudge is given none for so long: whoever commits must not wait for
-# it again and again, and the sweep makes all of them good at once.
+# it again and again, and the sweep makes all of them good at once. One that let the sender wait
+# rests for many times as long as it did.
 _REST_SECONDS = 2.0
+_REST_FACTOR = 10.0
 
 
 class _Broker:
@@ -73,12 +75,14 @@ def _send(task: str, row_id: int, *, queue: str, seconds: float = 0) -> None:
 def _publish(task: str, row_id: int, *, queue: str, seconds: float) -> None:
     from hub.celery import app
 
-    if time.monotonic() < _Broker.rests_until:
+    started = time.monotonic()
+    if started < _Broker.rests_until:
         return
     options: dict[str, Any] = {"countdown": seconds} if seconds else {}
     try:
         app.send_task(f"routing.tasks.{task}", args=[row_id], queue=queue, **options)
     except Exception:
         # The row is committed and says what is to be done: the sweep will nudge again.
-        _Broker.rests_until = time.monotonic() + _REST_SECONDS
+        now = time.monotonic()
+        _Broker.rests_until = now + max(_REST_SECONDS, _REST_FACTOR * (now - started))
         log.warning("nudge.not_sent", task=task, row=row_id, exc_info=True)
