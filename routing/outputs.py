@@ -21,7 +21,7 @@ from hub.dicom.validate import (
 )
 from hub.phrases import Phrase, phrase
 from routing import staging
-from routing.models import Finding, Instance, Result, Workitem
+from routing.models import Finding, Instance, Result, Series, Workitem
 from routing.places import spool, work_folder
 from routing.worklist import URGENCY
 from vendors.findings import LARGEST_FILE, Findings, FindingsInvalid
@@ -203,19 +203,27 @@ def _object(
             target = path
         else:
             reidentify_file(path, target, originals=originals)
-        returned = validate_returned(target, expected=_expected(workitem, siblings))
+        expected = _expected(workitem, siblings, has_own_name=originals is not None)
+        returned = validate_returned(target, expected=expected)
     except (ReidentificationFailed, ReturnedObjectRefused) as fault:
         words = _("the returned object %(name)s is refused: %(why)s")
         raise OutputRefused(phrase(words, name=path.name, why=str(fault))) from fault
     return returned.modality, _result(workitem, target, returned)
 
 
-def _expected(workitem: Workitem, siblings: frozenset[str]) -> Expected:
+def _expected(
+    workitem: Workitem, siblings: frozenset[str], *, has_own_name: bool
+) -> Expected:
+    """``has_own_name``: name and birth date were put back from a header, and need no look."""
     study = workitem.study
     return Expected(
         study_instance_uid=study.study_instance_uid,
         patient_id=study.patient_id,
         issuer_of_patient_id=study.issuer_of_patient_id,
+        patient_name="" if has_own_name else study.patient_name,
+        patient_birth_date=(
+            "" if has_own_name else str(study.header.get("patient_birth_date") or "")
+        ),
         known_sop_instance_uids=frozenset(
             study.instances.values_list("sop_instance_uid", flat=True)
         ),
@@ -227,9 +235,7 @@ def _expected(workitem: Workitem, siblings: frozenset[str]) -> Expected:
 
 
 def _result(workitem: Workitem, path: Path, returned: ReturnedObject) -> Result:
-    if Result.objects.filter(sop_instance_uid=returned.sop_instance_uid).exists():
-        words = _("a returned object has a SOP Instance UID that is already used")
-        raise OutputRefused(phrase(words))
+    _refuse_taken(workitem, returned)
     prefix = f"{workitem.study.site.code}/{workitem.uid.hex}"
     stored = spool().put_file(path.read_bytes(), prefix=prefix, suffix=".dcm")
     return Result(
@@ -241,6 +247,27 @@ def _result(workitem: Workitem, path: Path, returned: ReturnedObject) -> Result:
         title=returned.modality,
         key=stored.key,
     )
+
+
+def _refuse_taken(workitem: Workitem, returned: ReturnedObject) -> None:
+    """Refuse what a PACS would file with, or in place of, an object of somebody else."""
+    sop_instance_uid = returned.sop_instance_uid
+    if (
+        Result.objects.filter(sop_instance_uid=sop_instance_uid).exists()
+        or Instance.objects.filter(sop_instance_uid=sop_instance_uid).exists()
+    ):
+        words = _("a returned object has a SOP Instance UID that is already used")
+        raise OutputRefused(phrase(words))
+    series_instance_uid, study = returned.series_instance_uid, workitem.study
+    received = Series.objects.filter(series_instance_uid=series_instance_uid)
+    made = Result.objects.filter(series_instance_uid=series_instance_uid)
+    uid = study.study_instance_uid
+    if (
+        received.exclude(study__study_instance_uid=uid).exists()
+        or made.exclude(workitem__study__study_instance_uid=uid).exists()
+    ):
+        words = _("a returned object has the Series Instance UID of another study")
+        raise OutputRefused(phrase(words))
 
 
 def _require_promised(manifest: Manifest, modalities: list[str]) -> None:

@@ -86,7 +86,8 @@ class Expected:
     """What the object must agree with: the study as the PACS knows it, after turning back.
 
     `known_*` are all instances and series of the source study; `sibling_sop_instance_uids` are
-    those the same Workitem returned, to which a reference may point as well.
+    those the same Workitem returned, to which a reference may point as well. `patient_name` and
+    `patient_birth_date`, where given, hold for an object that states them.
     """
 
     study_instance_uid: str
@@ -94,6 +95,8 @@ class Expected:
     known_sop_instance_uids: Collection[str]
     known_series_instance_uids: Collection[str]
     issuer_of_patient_id: str = ""
+    patient_name: str = ""
+    patient_birth_date: str = ""
     sibling_sop_instance_uids: Collection[str] = ()
 
 
@@ -247,6 +250,7 @@ def _check_identity(dataset: Dataset, meta: FileMeta, expected: Expected) -> Non
     issuer = _text(dataset, "IssuerOfPatientID")
     if issuer and expected.issuer_of_patient_id and issuer != expected.issuer_of_patient_id.strip():
         raise ReturnedObjectRefused("is another issuer than the study's", "IssuerOfPatientID")
+    _check_person(dataset, expected)
     new = {
         "SOPInstanceUID": {*expected.known_sop_instance_uids},
         "SeriesInstanceUID": {*expected.known_series_instance_uids, expected.study_instance_uid},
@@ -256,6 +260,22 @@ def _check_identity(dataset: Dataset, meta: FileMeta, expected: Expected) -> Non
             raise ReturnedObjectRefused("is not a valid UID", keyword)
         if _text(dataset, keyword) in taken:
             raise ReturnedObjectRefused("is one of the source study", keyword)
+
+
+def _check_person(dataset: Dataset, expected: Expected) -> None:
+    """Refuse another person under the same ID: a PACS may take the later name for the right one."""
+    name = _person(_text(dataset, "PatientName"))
+    if name and expected.patient_name and name != _person(expected.patient_name):
+        raise ReturnedObjectRefused("is that of another patient", "PatientName")
+    born = _text(dataset, "PatientBirthDate").replace(".", "")
+    if born and expected.patient_birth_date and born != expected.patient_birth_date.strip():
+        raise ReturnedObjectRefused("is that of another patient", "PatientBirthDate")
+
+
+def _person(name: str) -> str:
+    """A name as compared: its first group, without blanks and carets that say nothing."""
+    parts = name.partition("=")[0].split("^")
+    return "^".join(" ".join(part.split()).casefold() for part in parts).rstrip("^")
 
 
 def _check_content(dataset: Dataset, shape: Shape) -> None:

@@ -147,6 +147,10 @@ class Series(models.Model):
                 fields=["study", "series_instance_uid"], name="series_once_per_study"
             ),
         ]
+        indexes = [
+            # a UID that what an algorithm returned may not take
+            models.Index(fields=["series_instance_uid"], name="series_series_instance_uid"),
+        ]
 
     def __str__(self) -> str:
         return f"series {self.pk}"

@@ -122,5 +122,18 @@ def other_study() -> int:
     return capture(StudyInstanceUID="1.2.3.4")
 
 
+def other_name() -> int:
+    return capture(PatientName="Somebody^Else")
+
+
+def other_birth_date() -> int:
+    return capture(PatientBirthDate="19010101")
+
+
+def own_uid(keyword: str, uid: str) -> int:
+    """Return an object that calls itself, or its series, ``uid``."""
+    return capture(**{keyword: uid})
+
+
 if __name__ == "__main__":
     sys.exit(globals()[sys.argv[1]](*sys.argv[2:]))

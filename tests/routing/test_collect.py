@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hub.phrases import render
 from routing import lease, staging, tasks
-from routing.models import Finding, Priority, Result, Workitem
+from routing.models import Finding, Priority, Result, Study, Workitem
 from routing.places import work_folder
 from routing.steps import collect as step
 from tests.builders import worker
@@ -84,6 +84,66 @@ def test_what_is_not_as_agreed_fails_with_the_reason(
 ) -> None:
     run(place, behaviour)
     assert_failed(place, why)
+
+
+@pytest.mark.parametrize("behaviour", ["other_name", "other_birth_date"])
+def test_an_object_of_another_person_under_the_same_id_is_refused(
+    place: Place, behaviour: str
+) -> None:
+    place.algorithm_does(behaviour, module=ODD)
+    place.rows.version.manifest["needs"]["identity"] = "as_is"
+    place.rows.version.save()
+    place.send(head_ct())
+    place.work()
+    assert_failed(place, "is that of another patient")
+
+
+def other_study(place: Place) -> Study:
+    """Of another patient, received, and of no interest to any algorithm."""
+    made = head_ct(
+        slices=1, PatientID="01010112345", PatientName="Other^Patient", Modality="MR",
+        StudyInstanceUID="1.2.826.0.1.3680043.10.9", SeriesInstanceUID="1.2.826.0.1.3680043.10.9.1",
+    )  # fmt: skip
+    made[0].SOPInstanceUID = "1.2.826.0.1.3680043.10.9.1.1"
+    place.send(made)
+    return Study.objects.get(study_instance_uid="1.2.826.0.1.3680043.10.9")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "uid", "why"),
+    [
+        ("SOPInstanceUID", "1.2.826.0.1.3680043.10.9.1.1", "SOP Instance UID that is already used"),
+        ("SeriesInstanceUID", "1.2.826.0.1.3680043.10.9.1", "Series Instance UID of another study"),
+    ],
+)
+def test_an_object_that_would_stand_in_another_patients_study_is_refused(
+    place: Place, keyword: str, uid: str, why: str
+) -> None:
+    other = other_study(place)
+    place.algorithm_does("own_uid", keyword, uid, module=ODD)
+    place.send(head_ct())
+    place.work()
+    item = Workitem.objects.get()
+    assert item.study != other
+    assert item.state == "failed"
+    assert why in render(item.why)
+    assert place.nothing_was_sent()
+
+
+def test_a_series_uid_that_an_algorithm_uses_for_every_study_is_refused(place: Place) -> None:
+    place.algorithm_does("own_uid", "SeriesInstanceUID", "1.2.3.4.5", module=ODD)
+    place.send(head_ct())
+    place.work()
+    assert place.workitem.state == "written_back"
+    again = head_ct(StudyInstanceUID="1.2.826.0.1.3680043.10.9")
+    for number, one in enumerate(again):
+        one.SeriesInstanceUID = "1.2.826.0.1.3680043.10.9.1"
+        one.SOPInstanceUID = f"1.2.826.0.1.3680043.10.9.1.{number}"
+    place.send(again)
+    place.work()
+    second = Workitem.objects.latest("pk")
+    assert second.state == "failed"
+    assert "Series Instance UID of another study" in render(second.why)
 
 
 def test_an_object_that_the_manifest_promises_must_be_there(place: Place) -> None:
