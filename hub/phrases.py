@@ -54,6 +54,8 @@ def _plain(value: Any) -> Any:
     """What JSON can hold: phrases as their stored form, all else but numbers as text."""
     if isinstance(value, Phrase):
         return value.stored()
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
-    return str(value)
+    # An argument may quote what somebody sent, and PostgreSQL takes neither NUL nor half a pair.
+    text = str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-8", "replace").decode()

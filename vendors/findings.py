@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Self
 
 from vendors.manifest import Code, Urgency
-from vendors.shapes import ShapeInvalid, problems_in
+from vendors.shapes import ShapeInvalid, problems_in, unfit_values
 
 Status = Literal["present", "absent", "indeterminate"]
 Laterality = Literal["left", "right", "bilateral"]
 LARGEST_FILE = 4 * 1024 * 1024
+# as in findings.schema.json
+MOST_FINDINGS, MOST_CORNERS = 1000, 10_000
+# far beyond any image, and far from where a float ends
+FARTHEST = 1e9
 
 
 class FindingsInvalid(ShapeInvalid):
@@ -88,8 +91,9 @@ class Findings:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """From parsed JSON; raises FindingsInvalid with every problem, each with its path."""
-        problems = problems_in(data, "findings") or [
-            *_not_finite(data),
+        short = _abridged(data)
+        problems = _too_many(data) or problems_in(short, "findings") or [
+            *unfit_values(short),
             *_repeated_tracking_ids(data.get("findings", ())),
         ]
         if problems:
@@ -115,16 +119,48 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name}, which is not a JSON number")
 
 
-def _not_finite(data: Any, path: str = "") -> Iterator[str]:
-    """Python takes NaN and 1e999 for numbers, and no comparison of a schema refuses them."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _not_finite(value, f"{path}.{key}" if path else key)
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _not_finite(value, f"{path}[{index}]")
-    elif isinstance(data, float) and not math.isfinite(data):
-        yield f"{path}: expected a finite number, got {data}"
+def _too_many(data: Any) -> list[str]:
+    """Told before a schema looks at each of them."""
+    stated = data.get("findings") if isinstance(data, dict) else None
+    if not isinstance(stated, list) or len(stated) <= MOST_FINDINGS:
+        return []
+    return [f"findings: expected a list of at most {MOST_FINDINGS}, got a list of {len(stated)}"]
+
+
+def _abridged(data: Any) -> Any:
+    """The same with three corners of each sound outline: a schema takes a minute over them all."""
+    if not isinstance(data, dict) or not isinstance(data.get("findings"), list):
+        return data
+    return data | {"findings": [_with_short_outlines(one) for one in data["findings"]]}
+
+
+def _with_short_outlines(finding: Any) -> Any:
+    if not isinstance(finding, dict) or not isinstance(finding.get("regions"), list):
+        return finding
+    return finding | {
+        "regions": [
+            one | {"polygon": one["polygon"][:3]}
+            if isinstance(one, dict) and _is_sound(one.get("polygon"))
+            else one
+            for one in finding["regions"]
+        ]
+    }
+
+
+def _is_sound(polygon: Any) -> bool:
+    """Whether an outline is as the schema asks for; one that is not is left for it to describe."""
+    return (
+        isinstance(polygon, list)
+        and 3 <= len(polygon) <= MOST_CORNERS
+        and all(
+            type(corner) is list and len(corner) == 2 and all(map(_is_coordinate, corner))
+            for corner in polygon
+        )
+    )
+
+
+def _is_coordinate(number: Any) -> bool:
+    return type(number) in (int, float) and 0 <= number < FARTHEST
 
 
 def _repeated_tracking_ids(findings: list[Mapping[str, Any]]) -> Iterator[str]:

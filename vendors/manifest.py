@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from vendors.shapes import ShapeInvalid, problems_in
+from vendors.shapes import ShapeInvalid, problems_in, unfit_values
 
 Kind = Literal["process", "container", "kubernetes", "dicom_node", "http"]
 Urgency = Literal["stat", "high", "medium", "routine", "low"]
@@ -175,7 +175,7 @@ class Manifest:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """From parsed JSON; raises ManifestInvalid with every problem, each with its path."""
-        if problems := problems_in(data, "manifest") or _contradictions(data):
+        if problems := _problems_of(data):
             raise ManifestInvalid(problems)
         return cls(
             algorithm=data["algorithm"],
@@ -184,6 +184,14 @@ class Manifest:
             needs=Needs.from_json(data["needs"]),
             returns=Returns.from_json(data["returns"]),
         )
+
+
+def _problems_of(data: Any) -> list[str]:
+    return (
+        problems_in(data, "manifest")
+        or list(unfit_values(data["returns"], "returns"))
+        or _contradictions(data)
+    )
 
 
 def _known(data: Mapping[str, Any]) -> dict[str, Any]:

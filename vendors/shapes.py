@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +24,11 @@ TYPE_NAMES = {
     "null": "null",
 }
 LONGEST_QUOTE = 80
+# What is wrong a hundred times is read by nobody, and takes a minute to put into words.
+MOST_PROBLEMS = 100
+# One value of a coded concept (PS3.3 8): a backslash would make two of it (PS3.5 6.2).
+_ONE_VALUE = frozenset(("value", "scheme", "meaning", "unit"))
+_LINE_ENDS = "\n\r\t"
 
 
 class ShapeInvalid(ValueError):
@@ -41,9 +48,51 @@ def schema_of(name: str) -> Draft202012Validator:
 
 
 def problems_in(data: Any, name: str) -> list[str]:
-    """Each way in which ``data`` departs from the schema ``name``, in the order of the paths."""
-    errors = sorted(schema_of(name).iter_errors(data), key=lambda error: error.json_path)
+    """The ways in which ``data`` departs from the schema ``name``, in the order of the paths."""
+    found = islice(schema_of(name).iter_errors(data), MOST_PROBLEMS)
+    errors = sorted(found, key=lambda error: error.json_path)
     return list(dict.fromkeys(line for error in errors for line in _lines(error)))
+
+
+def unfit_values(data: Any, path: str = "", key: str = "") -> Iterator[str]:
+    """What a schema lets pass and neither DICOM nor a database takes, each with its path.
+
+    Numbers beyond any float (Python takes NaN, 1e999 and integers of any length), and text with
+    control characters, halves of a character, or nothing but blanks.
+    """
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if not name.startswith("x-"):
+                yield from unfit_values(value, _joined(path, name), name)
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from unfit_values(value, f"{path}[{index}]", key)
+    elif expected := _fit_value(data, key):
+        yield f"{path}: expected {expected}, got {_quoted(data)}"
+
+
+def _fit_value(value: Any, key: str) -> str:
+    if isinstance(value, str):
+        return _fit_text(value, key)
+    is_number = isinstance(value, (int, float))
+    return "a finite number" if is_number and not _is_finite(value) else ""
+
+
+def _fit_text(text: str, key: str) -> str:
+    """What was expected of a text that is not fit to be written; empty where it is."""
+    allowed = _LINE_ENDS if key == "reason" else ""
+    if not text.strip():
+        return "a text, not blanks"
+    if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text if c not in allowed):
+        return "a text of one line without control characters"
+    return "a text without backslashes" if key in _ONE_VALUE and "\\" in text else ""
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _lines(error: ValidationError) -> Iterator[str]:
@@ -58,9 +107,12 @@ def _lines(error: ValidationError) -> Iterator[str]:
     elif error.validator == "additionalProperties":
         for key in keys:
             if key not in known and not key.startswith("x-"):
-                yield f"{_joined(path, key)}: expected one of {', '.join(known)}, got {key!r}"
+                here = _joined(path, key[:LONGEST_QUOTE])
+                yield f"{here}: expected one of {', '.join(known)}, got {_quoted(key)}"
     else:
-        expected = _expectation(schema) or error.message
+        expected = _expectation(schema) or error.message[: 2 * LONGEST_QUOTE]
+        if error.validator == "maxItems":
+            expected = f"a list of at most {schema['maxItems']}"
         yield f"{path or '(the whole)'}: expected {expected}, got {_quoted(error.instance)}"
 
 
@@ -103,5 +155,9 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 def _quoted(value: Any) -> str:
+    if isinstance(value, list) and len(value) > LONGEST_QUOTE:
+        return f"a list of {len(value)}"
+    if isinstance(value, int) and not _is_finite(value):
+        return "a number of hundreds of digits"
     text = repr(value)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."

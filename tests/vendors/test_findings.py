@@ -1,6 +1,8 @@
 """What an algorithm says it found is read whole or refused with every reason."""
 
+import contextlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,57 @@ def test_a_number_that_is_none_is_refused(number):
     raw = json.dumps(findings()).replace("0.97", number).encode()
     with pytest.raises(FindingsInvalid):
         Findings.from_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"measurements": [{"code": ICH, "value": 10**400, "unit": "mL"}]},
+         "findings[0].measurements[0].value: expected a finite number"),
+        ({"regions": [{"sop_instance_uid": "1.2", "polygon": [*SQUARE, [10**400, 1]]}]},
+         "findings[0].regions[0].polygon[4][0]: expected a finite number"),
+        ({"tracking_id": "a\0b"}, "findings[0].tracking_id: expected a text of one line"),
+        ({"tracking_id": "a\ud800b"}, "findings[0].tracking_id: expected a text of one line"),
+        ({"code": ICH | {"meaning": "Bleeding\rOBX|2"}},
+         "findings[0].code.meaning: expected a text of one line"),
+        ({"code": ICH | {"meaning": "Present\\Absent"}},
+         "findings[0].code.meaning: expected a text without backslashes"),
+        ({"code": ICH | {"value": "  "}}, "findings[0].code.value: expected a text, not blanks"),
+    ],
+)  # fmt: skip
+def test_what_neither_dicom_nor_a_database_takes_is_refused_with_its_path(changes, path):
+    (problem,) = problems_of(json.loads(json.dumps(findings(**changes))))
+    assert problem.startswith(path)
+
+
+def test_more_findings_than_may_be_are_told_by_their_number():
+    data = findings() | {"findings": findings()["findings"] * 1001}
+    expected = "findings: expected a list of at most 1000, got a list of 1001"
+    assert problems_of(data) == (expected,)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        [{"a": 1}] * 100_000,
+        [{"code": 1, "status": "present",
+          "regions": [{"sop_instance_uid": "x", "polygon": [["a", "b"]] * 9000}] * 5}] * 4,
+        [{"code": ICH, "status": "present",
+          "regions": [{"sop_instance_uid": "1.2", "polygon": SQUARE * 2500}] * 6}] * 4,
+    ],
+)  # fmt: skip
+def test_a_file_of_the_largest_size_takes_a_worker_no_longer_than_a_small_one(stated):
+    raw = json.dumps(findings() | {"findings": stated}).encode()
+    began = time.process_time()
+    with contextlib.suppress(FindingsInvalid):
+        Findings.from_bytes(raw)
+    assert time.process_time() - began < 3
+
+
+def test_an_outline_that_is_out_of_shape_far_behind_is_refused_with_its_path():
+    region = {"sop_instance_uid": "1.2", "polygon": [*SQUARE * 100, [1, -1]]}
+    (problem,) = problems_of(findings(regions=[region]))
+    assert problem.startswith("findings[0].regions[0].polygon[400][1]: expected")
 
 
 def test_a_probability_that_is_not_a_number_is_refused_however_it_came():
