@@ -63,6 +63,7 @@ _LATERALITIES = {
     "bilateral": Code("51440002", "SCT", "Right and left"),
     "unilateral": Code("66459002", "SCT", "Unilateral"),
 }
+_LATERALITY = Code("272741003", "SCT", "Laterality")
 _CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
 _NOTHING_FOUND = FindingContent(
     code=Code("404684003", "SCT", "Clinical finding"), status="absent", tracking_id="no-findings"
@@ -184,6 +185,9 @@ class GroupBuilder:
         answers = [(_QUESTION, Code(value, "SCT", meanings[self._language]))]
         if finding.urgency is not None:
             answers.append((_PRIORITY, _URGENCIES[finding.urgency]))
+        if finding.laterality and finding.site is None:
+            # TID 1501 has a place for the side at a finding site alone, and the side must be said.
+            answers.append((_LATERALITY, _LATERALITIES[finding.laterality]))
         return [hd.QualitativeEvaluation(coded(name), coded(answer)) for name, answer in answers]
 
     def _region(self, region: Region, finding: FindingContent) -> _RegionOnImage:

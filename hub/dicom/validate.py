@@ -183,7 +183,7 @@ def region_fits(
         if not (0 <= x <= columns and 0 <= y <= rows):
             return f"the point ({x:g}, {y:g}) is outside an image of {columns} x {rows} pixels"
     points = len(set(region.polygon))
-    if points in (0, 2):
+    if points < 3 and len(region.polygon) != 1:
         return f"{points} points enclose nothing"
     return None
 

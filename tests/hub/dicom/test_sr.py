@@ -93,6 +93,13 @@ def test_a_report_is_complete_unverified_preliminary_and_in_utf8():
     assert report.title == "AI: ICH Triage 1.0.0, regions"
 
 
+def test_the_side_is_said_also_where_no_site_is():
+    (group,) = groups(read(build([replace(BLEEDING, site=None, laterality="left")])[0]))
+    assert answer(group, "Laterality") == ("7771000", "SCT")
+    (group,) = groups(read(build([replace(BLEEDING, laterality="left")])[0]))
+    assert items(group, "Laterality") == []
+
+
 def test_patient_and_study_come_back_as_the_source_had_them():
     dataset = read(build([ON_A_SLICE])[0])
     assert str(dataset.PatientName) == "Ødegård^Åse Ærlig"

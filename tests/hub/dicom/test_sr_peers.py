@@ -53,6 +53,7 @@ def on_the_head_ct() -> list[Report]:
 CASES = {
     "positive_with_region": lambda: reports([ON_A_SLICE]),
     "positive_without_region": lambda: reports([BLEEDING]),
+    "side_without_site": lambda: reports([replace(BLEEDING, site=None, laterality="left")]),
     "absent": lambda: reports([ABSENT], document=NORWEGIAN),
     "no_findings": lambda: reports([], study=BARE_STUDY, instances=INSTANCES[:4]),
     "multi_finding": lambda: reports(MANY, document=NORWEGIAN),

@@ -339,6 +339,7 @@ def _as_expected_of(path: Path) -> Expected:
         (Region("1", 1, ((float("nan"), 1), (5, 1), (2, 2))), "no finite"),
         (Region("1", 1, ((1, 1), (5, 1), (1, 1))), "2 points enclose nothing"),
         (Region("1", 1, ()), "0 points enclose nothing"),
+        (Region("1", 1, ((5, 5), (5, 5), (5, 5))), "1 points enclose nothing"),
     ],
 )
 def test_a_region_must_lie_within_the_image_it_names(region, why):
