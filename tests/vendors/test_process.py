@@ -218,3 +218,11 @@ def test_a_run_cannot_be_named_as_an_option_or_a_path(tmp_path):
     for name in ("--privileged", "../x", "", "a b", "A", "x" * 101):
         with pytest.raises(ValueError, match="named"):
             Run(name, spec, tmp_path, tmp_path, tmp_path)
+
+
+def test_an_end_by_a_signal_without_a_name_is_told_by_its_number(performer, run):
+    one = run(sys.executable, "-c", "import os; os.kill(os.getpid(), 40)")
+    performer.submit(one)
+    progress = wait_for(performer, one)
+    assert (progress.state, progress.why) == ("failed", "killed by signal 40")
+    assert progress.is_retryable

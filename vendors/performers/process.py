@@ -231,8 +231,15 @@ def _reason(run: Run, ended: dict[str, Any]) -> tuple[str, bool]:
     if code == 127:
         return ("the program could not be started (exit code 127)", False)
     if code < 0:
-        return (f"killed by {signal.Signals(-code).name}", True)
+        return (f"killed by {_signal_name(-code)}", True)
     return (f"ended with exit code {code}", not is_final(code))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal; only the first and the last of them have a name
+        return f"signal {number}"
 
 
 def _too_much(run: Run) -> str:
