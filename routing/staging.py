@@ -11,7 +11,13 @@ from typing import Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from hub.dicom.deidentify import ALLOW_BURNED_IN, Pseudonymiser, deidentify_file
+from hub.dicom.deidentify import (
+    ALLOW_BURNED_IN,
+    OLDEST_YEARS,
+    Pseudonymiser,
+    deidentify_file,
+)
+from hub.dicom.objects import read_header_of
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
 from routing.places import spool, work_folder
@@ -84,6 +90,8 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
         staged = _pseudonymise(run, workitem, instances, manifest)
         study_instance_uid = pseudonymiser_of(workitem).uid(workitem.study.study_instance_uid)
     description = _describe(workitem, study_instance_uid, staged)
+    if manifest.needs.identity != "as_is":
+        _tell_no_more_than_the_files(description, run.input_dir)
     (run.input_dir / "study.json").write_text(json.dumps(description, ensure_ascii=False))
     return run
 
@@ -113,6 +121,12 @@ def discard(workitem: Workitem) -> None:
 Staged = tuple[Instance, str, str, str]  # row, Series Instance UID, SOP Instance UID, path
 # UIDs beside those of study, series and instance that were replaced, such as frames of reference
 _OTHER_UIDS = "other-uids.json"
+# what study.json says of a series, as in the headers
+_TERMS = {
+    "body_part_examined": "BodyPartExamined",
+    "laterality": "Laterality",
+    "view_position": "ViewPosition",
+}
 
 
 def other_uids(workitem: Workitem) -> list[str]:
@@ -180,6 +194,24 @@ def _describe(workitem: Workitem, study_instance_uid: str, staged: list[Staged])
         },
         "series": list(by_series.values()),
     }
+
+
+def _tell_no_more_than_the_files(description: dict[str, Any], input_dir: Path) -> None:
+    """Put what the de-identified files say in place of what the study's own headers said."""
+    patient = description["patient"]
+    if patient["age_years"] is not None:
+        patient["age_years"] = min(patient["age_years"], OLDEST_YEARS)
+    for series in description["series"]:
+        header = read_header_of(input_dir / series["instances"][0]["path"])
+        patient["sex"] = _term(header, "PatientSex")
+        series["modality"] = _term(header, "Modality") or ""
+        for name, keyword in _TERMS.items():
+            series[name] = _term(header, keyword)
+
+
+def _term(header: Any, keyword: str) -> str | None:
+    """A coded string as matched: upper case, without outer blanks; None where there is none."""
+    return str(header.get(keyword) or "").strip().upper() or None
 
 
 def _describe_series(series: Series, series_uid: str) -> dict[str, Any]:

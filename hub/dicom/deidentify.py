@@ -19,11 +19,20 @@ from hub.dicom.file_meta import write_file_meta
 from hub.dicom.instance_reading import Instance, Unreadable, read_patiently, read_plain
 from hub.dicom.pixel_safety import ALLOW_BURNED_IN, ALLOW_UNMARKED, text_of, why_unsafe
 from hub.dicom.pseudonym import Pseudonymiser
-from hub.dicom.treatment import DECLARED, PATIENT_AGE, Known, Treatment, age_of, known_of
+from hub.dicom.treatment import (
+    DECLARED,
+    OLDEST_YEARS,
+    PATIENT_AGE,
+    Known,
+    Treatment,
+    age_of,
+    known_of,
+)
 
 __all__ = [
     "ALLOW_BURNED_IN",
     "ALLOW_UNMARKED",
+    "OLDEST_YEARS",
     "OPTIONS",
     "DeidentificationFailed",
     "PseudonymInstance",

@@ -18,7 +18,7 @@ PATIENT_AGE: Final = 0x00101010
 _BIRTH_DATE: Final = 0x00100030
 # Study, series, acquisition, content: the first that is there says how old the patient was.
 _DAYS_OF_STUDY: Final = (0x00080020, 0x00080021, 0x00080022, 0x00080023)
-_OLDEST: Final = 90  # years; who is older is of so few as to be known by it
+OLDEST_YEARS: Final = 90  # years; who is older is of so few as to be known by it
 
 # OIDs that name tables of the standards and nothing of a patient's (PS3.5 9.1; HL7's registry).
 _PUBLIC_ROOTS: Final = (b"1.2.840.10008.", b"2.16.840.1.113883.6.")
@@ -268,11 +268,11 @@ def age_of(header: Mapping[int, bytes]) -> bytes:
     """
     stated = header.get(PATIENT_AGE, b"").strip(b" \0")
     derived = _derived_age(header)
-    if derived[3:] == b"Y" and int(derived[:3]) >= _OLDEST:
+    if derived[3:] == b"Y" and int(derived[:3]) >= OLDEST_YEARS:
         return derived
     if len(stated) == 4 and stated[:3].isdigit() and stated[3:] in {b"D", b"W", b"M", b"Y"}:
         in_year = {b"D": 365, b"W": 52, b"M": 12, b"Y": 1}[stated[3:]]
-        return b"090Y" if int(stated[:3]) >= _OLDEST * in_year else stated
+        return b"090Y" if int(stated[:3]) >= OLDEST_YEARS * in_year else stated
     return derived
 
 
@@ -285,7 +285,7 @@ def _derived_age(header: Mapping[int, bytes]) -> bytes:
     months = (studied.year - born.year) * 12 + studied.month - born.month
     months -= studied.day < born.day
     if months >= 24:
-        return f"{min(months // 12, _OLDEST):03d}Y".encode()
+        return f"{min(months // 12, OLDEST_YEARS):03d}Y".encode()
     return f"{months:03d}M".encode() if months else f"{(studied - born).days:03d}D".encode()
 
 

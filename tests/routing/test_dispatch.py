@@ -72,6 +72,26 @@ def test_nothing_that_an_algorithm_is_given_tells_who_the_patient_is(
     assert report.PatientID == PATIENT.patient_id
 
 
+def test_study_json_tells_no_more_than_the_de_identified_files(
+    place: Place, tmp_path: Path
+) -> None:
+    place.algorithm_does("copy_input", str(tmp_path), module=ODD)
+    place.rows.version.manifest["needs"].pop("body_part_examined", None)
+    place.rows.version.save()
+    rule = place.rows.rule
+    rule.when = {"series.modality": {"equals": "CT"}}
+    rule.save()
+    place.send(head_ct(
+        BodyPartExamined="ASNES", PatientSex="KJAERSTI", PatientBirthDate="19260913",
+        StudyDate="20260920", PatientAge="100Y",
+    ))  # fmt: skip
+    place.work()
+    told = given(tmp_path)
+    # who is older than 90 is of so few as to be known by it
+    assert told["patient"] == {"age_years": 90, "sex": None}
+    assert told["series"][0]["body_part_examined"] is None
+
+
 def test_an_algorithm_that_was_granted_more_gets_the_study_as_it_came(
     place: Place, tmp_path: Path
 ) -> None:
