@@ -27,11 +27,13 @@ from routing.worklist import URGENCY
 from vendors.findings import LARGEST_FILE, Findings, FindingsInvalid
 from vendors.findings import Finding as Stated
 from vendors.manifest import Manifest, Urgency
+from vendors.performers.base import Limits
 
 # A finding this urgent raises the order's priority.
 CRITICAL = frozenset({"stat", "high"})
 _MOST_OBJECTS = 500
 _LARGEST_OBJECT = 2 * 1024**3
+_MOST_BYTES = Limits().output_bytes
 
 
 class OutputRefused(Exception):
@@ -60,9 +62,10 @@ def read(workitem: Workitem, manifest: Manifest) -> Outputs:
         _finding(workitem, ordinal, one, manifest, originals, instances)
         for ordinal, one in enumerate(stated.findings)
     ]
-    results = _objects(workitem, output_dir, originals)
-    _require_promised(manifest, [modality for modality, _row in results])
-    return Outputs(rows, [row for _modality, row in results])
+    objects = _objects(workitem, output_dir, originals)
+    _require_promised(manifest, [one.modality for one in objects])
+    # Kept only now: what is refused leaves nothing behind in the spool.
+    return Outputs(rows, [_result(workitem, one) for one in objects])
 
 
 def _findings(output_dir: Path, manifest: Manifest) -> Findings:
@@ -171,21 +174,32 @@ def _region(
 
 def _objects(
     workitem: Workitem, output_dir: Path, originals: Originals | None
-) -> list[tuple[str, Result]]:
+) -> list[ReturnedObject]:
     files = staging.output_files(output_dir)
-    if len(files) > _MOST_OBJECTS:
-        words = _("%(count)s objects returned, at most %(most)s expected")
-        raise OutputRefused(phrase(words, count=len(files), most=_MOST_OBJECTS))
+    _refuse_too_much(files)
     siblings = uids_of_objects(files)
     if originals is not None:
         originals = originals.accepting(siblings)
     found = [
         _object(workitem, place, path, originals, siblings) for place, path in enumerate(files)
     ]
-    if len({row.sop_instance_uid for _modality, row in found}) < len(found):
+    if len({one.sop_instance_uid for one in found}) < len(found):
         words = _("two returned objects have the same SOP Instance UID")
         raise OutputRefused(phrase(words))
+    for one in found:
+        _refuse_taken(workitem, one)
     return found
+
+
+def _refuse_too_much(files: list[Path]) -> None:
+    if len(files) > _MOST_OBJECTS:
+        words = _("%(count)s objects returned, at most %(most)s expected")
+        raise OutputRefused(phrase(words, count=len(files), most=_MOST_OBJECTS))
+    # By the bytes that a copy takes: a file with holes takes none while the run is watched.
+    size = sum(path.stat().st_size for path in files)
+    if size > _MOST_BYTES:
+        words = _("%(size)s bytes of objects returned, at most %(most)s expected")
+        raise OutputRefused(phrase(words, size=size, most=_MOST_BYTES))
 
 
 def _object(
@@ -194,7 +208,7 @@ def _object(
     path: Path,
     originals: Originals | None,
     siblings: frozenset[str],
-) -> tuple[str, Result]:
+) -> ReturnedObject:
     target = work_folder(workitem) / f"returned-{place:04}.dcm"
     try:
         if path.stat().st_size > _LARGEST_OBJECT:
@@ -204,11 +218,10 @@ def _object(
         else:
             reidentify_file(path, target, originals=originals)
         expected = _expected(workitem, siblings, has_own_name=originals is not None)
-        returned = validate_returned(target, expected=expected)
+        return validate_returned(target, expected=expected)
     except (ReidentificationFailed, ReturnedObjectRefused) as fault:
         words = _("the returned object %(name)s is refused: %(why)s")
         raise OutputRefused(phrase(words, name=path.name, why=str(fault))) from fault
-    return returned.modality, _result(workitem, target, returned)
 
 
 def _expected(
@@ -234,10 +247,9 @@ def _expected(
     )
 
 
-def _result(workitem: Workitem, path: Path, returned: ReturnedObject) -> Result:
-    _refuse_taken(workitem, returned)
+def _result(workitem: Workitem, returned: ReturnedObject) -> Result:
     prefix = f"{workitem.study.site.code}/{workitem.uid.hex}"
-    stored = spool().put_file(path.read_bytes(), prefix=prefix, suffix=".dcm")
+    stored = spool().put_file(returned.path.read_bytes(), prefix=prefix, suffix=".dcm")
     return Result(
         workitem=workitem,
         kind="returned",

@@ -104,6 +104,20 @@ def _capture(name: str, **changes: Any) -> None:
     made.save_as(OUTPUT / name, enforce_file_format=True)
 
 
+def holes(size: str) -> int:
+    """Leave two objects that are nearly all hole, and so take no room on the disk."""
+    for name in ("one.dcm", "two.dcm"):
+        with (OUTPUT / name).open("wb") as file:
+            file.truncate(int(size))
+    say()
+    return 0
+
+
+def capture_and_rubbish() -> int:
+    (OUTPUT / "two.dcm").write_bytes(b"rubbish")
+    return capture()
+
+
 def same_uid_twice() -> int:
     from pydicom.uid import generate_uid
 
