@@ -242,6 +242,40 @@ def test_an_output_that_grows_without_end_is_stopped(performer, run):
     assert "75.25" not in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout
 
 
+def test_empty_files_without_end_are_stopped(performer, run):
+    one = run(
+        "i=0; while true; do : > /output/$i; i=$((i+1)); done",
+        limits=Limits(output_bytes=2**20),
+    )
+    assert "more than the 1048576 bytes" in outcome_of(performer, one).why
+
+
+def test_a_file_cannot_outgrow_the_output_between_two_looks(performer, run):
+    one = run(
+        "/bin/busybox dd if=/dev/zero of=/output/x bs=1M count=20; echo ended",
+        limits=Limits(output_bytes=2**20),
+    )
+    performer.submit(one)
+    time.sleep(2)
+    assert (one.output_dir / "x").stat().st_size <= 2 * 2**20
+
+
+def test_a_disk_that_runs_full_is_kept_for_the_hub(performer, run):
+    one = run("/bin/busybox sleep 76.25", limits=Limits(least_free_bytes=2**62))
+    progress = outcome_of(performer, one)
+    assert progress.why == "stopped because the disk of the hub was nearly full"
+    assert progress.is_retryable
+    assert "76.25" not in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout
+
+
+def test_an_engine_that_does_not_answer_is_no_word_about_the_run(performer, run):
+    one = run("/bin/busybox sleep 77.25")
+    performer.submit(one)
+    busy = dataclasses.replace(performer, command=("/no/such/podman",))
+    assert busy.poll(one).state == "silent"
+    assert performer.poll(one).state == "running"
+
+
 def test_an_engine_that_is_not_there_is_told_and_may_be_tried_again(performer, run):
     one = run("true")
     broken = dataclasses.replace(performer, command=("/no/such/podman",))

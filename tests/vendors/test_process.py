@@ -226,3 +226,12 @@ def test_an_end_by_a_signal_without_a_name_is_told_by_its_number(performer, run)
     progress = wait_for(performer, one)
     assert (progress.state, progress.why) == ("failed", "killed by signal 40")
     assert progress.is_retryable
+
+
+def test_a_disk_that_runs_full_is_kept_for_the_hub(performer, run):
+    one = run("sleep", "78.25", limits=Limits(least_free_bytes=2**62))
+    performer.submit(one)
+    progress = wait_for(performer, one)
+    assert progress.why == "stopped because the disk of the hub was nearly full"
+    assert progress.is_retryable
+    assert pids_with("78.25") == []

@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol, cast
 import vendors.performers
 from vendors.manifest import PerformerSpec
 
-State = Literal["unknown", "running", "succeeded", "failed"]
+# unknown: there is no such run. silent: whoever would know does not answer, and it may be running
+State = Literal["unknown", "silent", "running", "succeeded", "failed"]
 Settings = Mapping[str, Mapping[str, Any]]
 
 # modules of this package that are no way of running
@@ -44,6 +45,8 @@ class Limits:
 
     log_bytes: int = 1024 * 1024
     output_bytes: int = 4 * 1024**3
+    # of the disk that the output is on: the hub needs room to receive what comes
+    least_free_bytes: int = 1024**3
     scratch_bytes: int = 1024**3
     shared_memory_bytes: int = 256 * 1024**2
     process_count: int = 512

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vendors.performers.base import Progress, Run, SubmitFailed, is_final
-from vendors.performers.files import bytes_below, open_to_all, tail_of
+from vendors.performers.files import open_to_all, tail_of, why_stop
 
 ENGINE_SECONDS = 120.0
 KILLED = 137  # 128 + SIGKILL
@@ -67,7 +67,7 @@ class ContainerPerformer:
         try:
             state = self._inspect(run)
         except SubmitFailed as error:
-            return Progress("unknown", why=error.reason)
+            return Progress("silent", why=error.reason)
         if state is None:
             return self._absent(run)
         status = state["State"]["Status"]
@@ -126,6 +126,8 @@ class ContainerPerformer:
         resources, limits = run.spec.resources, run.limits
         memory = str(resources.memory_bytes)
         processors = max(1, math.ceil(resources.cpu_count))
+        # a little more, so that a file at the limit is seen to be over it
+        largest_file = limits.output_bytes + 2**20
         scratch = f"/tmp:rw,nosuid,nodev,size={limits.scratch_bytes},mode=1777"
         return [
             *("--name", _name(run), "--label", f"hub.run={run.name}"),
@@ -133,6 +135,7 @@ class ContainerPerformer:
             *("--security-opt", "no-new-privileges", "--user", self.user),
             *("--memory", memory, "--memory-swap", memory, "--cpus", f"{resources.cpu_count:g}"),
             *("--pids-limit", str(limits.process_count)),
+            *("--ulimit", f"fsize={largest_file}:{largest_file}"),
             *("--shm-size", str(limits.shared_memory_bytes), "--tmpfs", scratch),
             *("--volume", f"{run.input_dir.absolute()}:/input:ro"),
             *("--volume", f"{run.output_dir.absolute()}:/output:rw"),
@@ -176,11 +179,18 @@ class ContainerPerformer:
             again = self._inspect(run)
             if again is not None and again["State"]["Status"] not in GOING_ON:
                 return _outcome(run, again, self._log_tail(run))
-        elif bytes_below(run.output_dir) > run.limits.output_bytes:
-            self._engine(["kill", _name(run)])
-            why = f"wrote more than the {run.limits.output_bytes} bytes it may"
-            return Progress("failed", why, log_tail=self._log_tail(run), started_at=started_at)
-        return Progress("running", started_at=started_at)
+            return Progress("running", started_at=started_at)
+        why, is_retryable = why_stop(run)
+        if not why:
+            return Progress("running", started_at=started_at)
+        self._engine(["kill", _name(run)])
+        return Progress(
+            "failed",
+            why,
+            log_tail=self._log_tail(run),
+            started_at=started_at,
+            is_retryable=is_retryable,
+        )
 
     def _log_tail(self, run: Run) -> tuple[str, ...]:
         done = self._engine(["logs", "--tail", "50", _name(run)], is_joined=True)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from vendors.performers.base import LOG_TAIL_LINES
+from vendors.performers.base import LOG_TAIL_LINES, Run
 
 TAIL_BYTES = 64 * 1024
+# What an empty file takes from a file system too: its entry and its inode, of which it has so many
+LEAST_BYTES = 4096
 
 
 def bytes_below(folder: Path) -> int:
-    """Bytes on disk in all files below ``folder``; what cannot be read counts nothing."""
+    """Bytes on disk of all that is below ``folder``; what cannot be read counts nothing."""
     return sum(_size(entry) for entry in _entries(folder))
+
+
+def why_stop(run: Run) -> tuple[str, bool]:
+    """Why a run must not go on writing, empty if it may, and whether trying again may help.
+
+    What it wrote to a file it removed shows in the room that is left alone.
+    """
+    if bytes_below(run.output_dir) > run.limits.output_bytes:
+        return (f"wrote more than the {run.limits.output_bytes} bytes it may", False)
+    if shutil.disk_usage(run.output_dir).free < run.limits.least_free_bytes:
+        return ("stopped because the disk of the hub was nearly full", True)
+    return ("", False)
 
 
 def open_to_all(input_dir: Path, output_dir: Path) -> None:
@@ -49,7 +64,7 @@ def tail_of_files(*paths: Path) -> tuple[str, ...]:
 
 def _size(entry: os.DirEntry[str]) -> int:
     try:
-        return entry.stat(follow_symlinks=False).st_blocks * 512
+        return max(entry.stat(follow_symlinks=False).st_blocks * 512, LEAST_BYTES)
     except FileNotFoundError:  # the algorithm is still at work
         return 0
 

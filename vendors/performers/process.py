@@ -28,7 +28,7 @@ from vendors.performers.base import (
     SubmitFailed,
     is_final,
 )
-from vendors.performers.files import bytes_below, tail_of_files
+from vendors.performers.files import tail_of_files, why_stop
 
 SHIM = Path(__file__).with_name("shim.py")
 CANCEL_SECONDS = 5.0
@@ -74,10 +74,13 @@ class ProcessPerformer:
             why = "the process was lost: whatever stood over it was killed"
             return Progress("failed", why, log_tail=log_tail, is_retryable=True)
         started_at = datetime.fromtimestamp((control / "job.json").stat().st_mtime, UTC)
-        if bytes_below(run.output_dir) > run.limits.output_bytes:
-            self._stop(run, control)
-            return Progress("failed", _too_much(run), log_tail=log_tail, started_at=started_at)
-        return Progress("running", log_tail=log_tail, started_at=started_at)
+        why, is_retryable = why_stop(run)
+        if not why:
+            return Progress("running", log_tail=log_tail, started_at=started_at)
+        self._stop(run, control)
+        return Progress(
+            "failed", why, log_tail=log_tail, started_at=started_at, is_retryable=is_retryable
+        )
 
     def cancel(self, run: Run) -> None:
         """Stop the run and remove what it kept; one that is not there is no error."""
@@ -240,10 +243,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal; only the first and the last of them have a name
         return f"signal {number}"
-
-
-def _too_much(run: Run) -> str:
-    return f"wrote more than the {run.limits.output_bytes} bytes it may"
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
