@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
@@ -22,7 +23,9 @@ from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
 from routing.places import spool, work_folder
 from vendors.manifest import Manifest
-from vendors.performers.base import Performer, Run, performer_for
+from vendors.performers.base import Limits, Performer, Run, SubmitFailed, performer_for
+
+log = structlog.get_logger(__name__)
 
 # Where a run is being prepared, or goes on
 AT_WORK = (Workitem.State.ENTITLED, Workitem.State.DISPATCHED)
@@ -57,6 +60,8 @@ def run_of(workitem: Workitem, manifest: Manifest) -> Run:
         input_dir=folder / "input",
         output_dir=folder / "output",
         work_dir=folder / "work",
+        # Stopped well before the hub itself must refuse what it is sent.
+        limits=Limits(least_free_bytes=2 * settings.HUB_MINIMUM_FREE_BYTES),
     )
 
 
@@ -111,6 +116,16 @@ def stop(workitem: Workitem) -> None:
     manifest = workitem.version.declared
     performer_of(manifest).cancel(run_of(workitem, manifest))
     discard(workitem)
+
+
+def clean_up(workitem: Workitem, performer: Performer) -> None:
+    """Leave nothing of a run that is over; where its performer does not answer, tidy() will."""
+    try:
+        performer.cleanup(run_of(workitem, workitem.version.declared))
+    except SubmitFailed as fault:
+        log.warning("staging.not_cleaned_up", workitem=str(workitem.uid), why=fault.reason)
+    else:
+        discard(workitem)
 
 
 def discard(workitem: Workitem) -> None:

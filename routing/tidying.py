@@ -12,6 +12,7 @@ from django.conf import settings
 from routing import staging
 from routing.models import Workitem
 from routing.places import spool, work_root
+from vendors.performers.base import PerformerRefused, SubmitFailed
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,14 @@ def _tidy(folder: Path) -> bool:
         return False
     if workitem.state in staging.AT_WORK:
         return False
-    staging.stop(workitem)
+    try:
+        staging.stop(workitem)
+    except PerformerRefused:
+        # What may not run here any more does not run, and its input must not stay for that.
+        staging.discard(workitem)
+    except SubmitFailed as fault:
+        log.warning("tidy.no_answer", workitem=str(workitem.uid), why=fault.reason)
+        return False
     return True
 
 

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 _SHORTEST_LOOK = 0.1
 _LONGEST_LOOK = 2.0
+# how long a performer may not answer for a run that is past its time
+_SILENCE = timedelta(minutes=10)
 
 
 def collect(workitem: Workitem) -> None:
@@ -44,12 +46,19 @@ def collect(workitem: Workitem) -> None:
             staging.discard(held)
             return
         progress = performer.poll(staging.run_of(held, manifest))
-        if progress.state == "running":
+        if progress.state == "running" or _may_still_run(held, manifest, progress):
             _look_again(held)
         elif progress.state == "succeeded":
             _take(held, manifest, performer, progress)
         else:
             _give_up(held, manifest, performer, progress)
+
+
+def _may_still_run(workitem: Workitem, manifest: Manifest, progress: Progress) -> bool:
+    """A run is not killed because the engine was busy, until it must be over by its own time."""
+    longest = timedelta(seconds=manifest.performer.timeout_seconds) + _SILENCE
+    since = workitem.dispatched_at
+    return progress.state == "silent" and since is not None and timezone.now() < since + longest
 
 
 def _look_again(workitem: Workitem) -> None:
@@ -72,8 +81,7 @@ def _take(
         _fail(workitem, fault.why, progress)
     else:
         _keep(workitem, found, progress)
-    performer.cleanup(staging.run_of(workitem, manifest))
-    staging.discard(workitem)
+    staging.clean_up(workitem, performer)
     nudges.dispatch(workitem.version_id)
 
 
@@ -103,10 +111,10 @@ def _give_up(
     workitem: Workitem, manifest: Manifest, performer: Performer, progress: Progress
 ) -> None:
     """A run that ended badly: tried again where that can help, otherwise failed with the reason."""
-    performer.cleanup(staging.run_of(workitem, manifest))
+    staging.clean_up(workitem, performer)
     attempts = workitem.attempts + 1
     why = phrase(_("the algorithm failed: %(why)s"), why=progress.why or "no trace of the run")
-    can_help = progress.is_retryable or progress.state == "unknown"
+    can_help = progress.is_retryable or progress.state in ("unknown", "silent")
     if can_help and attempts < MOST_ATTEMPTS:
         with transaction.atomic():
             pathway.advance(
@@ -118,7 +126,6 @@ def _give_up(
             )  # fmt: skip
     else:
         _fail(workitem, why, progress)
-        staging.discard(workitem)
     nudges.dispatch(workitem.version_id)
 
 

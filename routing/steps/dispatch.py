@@ -47,7 +47,11 @@ def _start(workitem: Workitem) -> None:
     try:
         performer = staging.performer_of(manifest)
         # A worker that died after submitting left a run behind: it is taken over, not doubled.
-        if performer.poll(staging.run_of(workitem, manifest)).state == "unknown":
+        progress = performer.poll(staging.run_of(workitem, manifest))
+        if progress.state == "silent":
+            # Its input must not be laid out anew under a run that may be going on.
+            raise SubmitFailed(progress.why)
+        if progress.state == "unknown":
             # Staging clears the folder, which may be another's by now: after a pause longer than
             # the lease a worker does not know that it was paused.
             lease.require(workitem)

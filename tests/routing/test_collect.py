@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from django.utils import timezone
 from hub.phrases import render
 from routing import lease, staging, tasks
 from routing.models import Finding, Priority, Result, Study, Workitem
-from routing.places import work_folder
+from routing.places import spool, work_folder
 from routing.steps import collect as step
 from tests.builders import worker
 from tests.builders.orders import order_message
 from tests.builders.studies import PATIENT, head_ct
 from tests.routing.conftest import Place
+from vendors.performers.base import Progress, Run, SubmitFailed
 
 ODD = "tests.fakes.odd_algorithm"
 
@@ -146,6 +148,18 @@ def test_a_series_uid_that_an_algorithm_uses_for_every_study_is_refused(place: P
     assert "Series Instance UID of another study" in render(second.why)
 
 
+def test_objects_full_of_holes_are_refused_by_the_room_a_copy_takes(place: Place) -> None:
+    run(place, "holes", str(2**31 + 1))
+    assert_failed(place, "4294967298 bytes of objects returned, at most 4294967296 expected")
+
+
+def test_what_is_refused_leaves_nothing_in_the_spool(place: Place) -> None:
+    run(place, "capture_and_rubbish")
+    assert_failed(place, "the returned object two.dcm is refused")
+    kept = spool().path("objects/x").parent
+    assert [path for path in kept.rglob("*") if path.is_file()] == []
+
+
 def test_an_object_that_the_manifest_promises_must_be_there(place: Place) -> None:
     place.algorithm_does("more_urgent", module=ODD)
     promises(place, dicom=["SEG"])
@@ -220,6 +234,57 @@ def test_a_performer_that_is_no_longer_allowed_fails_what_it_runs(
     assert item.state == "failed"
     assert "HUB_ALLOW_PROCESS_PERFORMER is off" in render(item.why)
     assert place.nothing_was_sent()
+
+
+class Busy:
+    """A performer whose engine does not answer, over one that does."""
+
+    def __init__(self, within: Any) -> None:
+        self.within = within
+
+    def poll(self, _run: Run) -> Progress:
+        return Progress("silent", why="the engine does not answer")
+
+    def cleanup(self, _run: Run) -> None:
+        raise SubmitFailed("the engine does not answer")
+
+
+@pytest.fixture
+def running(place: Place) -> Place:
+    place.algorithm_does("slow", "3")
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    worker.lose_everything()
+    return place
+
+
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    within = staging.performer_of
+    monkeypatch.setattr(staging, "performer_of", lambda manifest: Busy(within(manifest)))
+
+
+def test_a_run_is_not_given_up_because_its_engine_was_busy(
+    running: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        busy(patched)
+        step.collect(running.workitem)
+        assert (running.workitem.state, running.workitem.attempts) == ("dispatched", 0)
+        assert work_folder(running.workitem).exists()
+    running.time_passes()
+    assert running.workitem.state == "written_back"
+    assert running.workitem.runs == 0
+
+
+def test_a_run_that_nobody_answers_for_is_given_up_past_its_time(
+    running: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workitem.objects.update(dispatched_at=timezone.now() - timedelta(hours=1))
+    with monkeypatch.context() as patched:
+        busy(patched)
+        step.collect(running.workitem)
+    assert (running.workitem.state, running.workitem.attempts) == ("entitled", 1)
+    assert running.nothing_was_sent()
 
 
 def test_collecting_what_somebody_else_holds_does_nothing(place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,19 @@ def test_the_folder_of_a_run_goes_once_its_workitem_is_over(
     tidying.tidy()
     assert folder.exists() is is_kept
     staging.stop(Workitem.objects.get())
+
+
+def test_an_input_does_not_stay_because_its_performer_is_allowed_no_more(
+    place: Place, settings: Any
+) -> None:
+    send(place.rows.pacs, head_ct())
+    worker.drain(until=lambda: Workitem.objects.filter(state="written_back").exists())
+    folder = work_folder(Workitem.objects.get())
+    (folder / "input").mkdir(parents=True)
+    os.utime(folder, (time.time() - 3600,) * 2)
+    settings.HUB_ALLOW_PROCESS_PERFORMER = False
+    assert tidying.tidy() == 1
+    assert not folder.exists()
 
 
 def test_what_is_not_the_hubs_own_stays(place: Place) -> None:
