@@ -17,7 +17,7 @@ from hub.hl7.content import OrderContent
 from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
-from routing import nudges, pathway, priority_changes, worklist
+from routing import nudges, pathway, priority_changes, verdicts, worklist
 from routing.models import Order, Priority, Study
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,7 @@ def _follow(study: Study, order: Order) -> None:
         study.save(update_fields=["order", "changed_at"])
         link_study(study)
         return
+    verdicts.give_again(study)
     worklist.place(study)
     _expect(study, order)
     priority_changes.tell(study)

@@ -137,6 +137,44 @@ def test_an_order_that_came_at_the_same_moment_is_found_at_the_latest_now(place:
     assert place.study.priority == Priority.HIGH
 
 
+def test_an_order_that_comes_after_the_study_is_held_against_the_rules(place: Place) -> None:
+    wants_stat(place)
+    place.send(head_ct())
+    place.work()
+    assert verdicts(place.study) == [(False, "order.priority is missing")]
+    place.order(order_message())
+    place.work()
+    assert verdicts(place.study) == [(False, "order.priority is ROUTINE, not STAT")]
+    assert not Workitem.objects.exists()
+    place.order(order_message(control="XO", priority="S"))
+    place.work()
+    assert verdicts(place.study) == [(True, "order.priority is STAT")]
+    assert place.workitem.state == "written_back"
+    # what was started stands: only a person takes a result back
+    place.order(order_message(control="XO", priority="R"))
+    place.work()
+    assert verdicts(place.study) == [(True, "order.priority is STAT")]
+    assert (place.workitem.state, place.results()) == ("written_back", ["P"])
+    assert UsageEvent.objects.count() == 1
+
+
+def test_an_order_that_changes_after_the_study_was_read_starts_nothing(place: Place) -> None:
+    wants_stat(place)
+    place.send(head_ct())
+    place.order(order_message())
+    place.work()
+    Study.objects.update(is_read=True)
+    place.order(order_message(control="XO", priority="S"))
+    place.work()
+    assert not Workitem.objects.exists()
+    assert place.ris.of_type("ORU^R01") == []
+
+
+def wants_stat(place: Place) -> None:
+    rule = {"order.priority": {"equals": "STAT"}}
+    Rule.objects.filter(pk=place.rows.rule.pk).update(when=rule)
+
+
 def test_a_result_whose_answer_was_lost_is_corrected_and_not_told_anew(place: Place) -> None:
     def deaf(message: bytes) -> str:
         place.ris.received.append(message)
