@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hub.dicom import sr
@@ -12,16 +13,20 @@ from routing.places import spool
 # Outlines of one finding that a report holds. A report names the images worth opening; what shows
 # every pixel is a segmentation, and each outline costs a reader and this worker time.
 MOST_REGIONS = 50
+# And of all findings together: 5 ms each, and a file that a viewer opens at once.
+MOST_REGIONS_IN_ALL = 500
 
 
 def build(workitem: Workitem) -> list[sr.Report]:
     """The reports of one result, positive or negative; the same rows give the same bytes."""
     study = workitem.study
     earlier = workitem.replaces
+    findings = list(workitem.findings.all())
+    regions_each = _regions_each(findings)
     return sr.build_reports(
         _study(study),
         instances=_instances(workitem),
-        findings=[_finding(row) for row in workitem.findings.all()],
+        findings=[_finding(row, regions_each) for row in findings],
         algorithm=_algorithm(workitem),
         document=sr.DocumentContext(
             workitem_uid=workitem.uid.hex,
@@ -92,7 +97,13 @@ def _algorithm(workitem: Workitem) -> sr.AlgorithmContent:
     )
 
 
-def _finding(row: Finding) -> sr.FindingContent:
+def _regions_each(findings: Sequence[Finding]) -> int:
+    """Outlines of each finding, so that none is without one and all together are bounded."""
+    outlined = sum(bool(row.regions) for row in findings)
+    return max(1, min(MOST_REGIONS, MOST_REGIONS_IN_ALL // max(1, outlined)))
+
+
+def _finding(row: Finding, regions_each: int) -> sr.FindingContent:
     return sr.FindingContent(
         code=sr.Code(**row.code),
         status=row.status,  # type: ignore[arg-type]
@@ -111,6 +122,6 @@ def _finding(row: Finding) -> sr.FindingContent:
                 one["frame"],
                 tuple((float(x), float(y)) for x, y in one["polygon"]),
             )
-            for one in row.regions[:MOST_REGIONS]
+            for one in row.regions[:regions_each]
         ),
     )
