@@ -41,7 +41,7 @@ def give_again(study: Study) -> list[Workitem]:
     It only adds: what was started or told because of the order as it was, stands.
     """
     # Locked and read anew: match() may just have given the first verdicts.
-    now = Study.objects.select_for_update(of=("self",)).get(pk=study.pk)
+    now = Study.objects.lock(study.pk)
     rules = _rules(now)
     if now.state != Study.State.MATCHED or now.is_read or not _read_the_order(rules):
         return []
