@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -52,6 +52,8 @@ class Intake:
 
     def take(self, raw: bytes, address: str) -> bytes:
         """The acknowledgement of one message, once what it says is committed (HL7 2.9.2)."""
+        # This thread lives as long as the listener; the database may have been restarted since.
+        close_old_connections()
         try:
             incoming = _read(raw, address)
         except MessageError as fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -210,6 +211,22 @@ def test_what_could_not_be_stored_is_not_accepted(place: Place) -> None:
         assert answered(place, order_message(control_id="A17")).code == "AE"
     assert (Order.objects.count(), Message.objects.count()) == (0, 0)
     assert answered(place, order_message(control_id="A17")).code == "AA"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_listener_whose_database_was_restarted_goes_on_by_itself(place: Place) -> None:
+    receiver = Intake()
+
+    def send_then_lose_the_database(number: int) -> bytes:
+        answer = receiver.take(order_message(control_id=f"M{number}"), "127.0.0.1")
+        connection.connection.close()  # as the server does when it goes down
+        return answer
+
+    with ThreadPoolExecutor(1) as thread:  # as a thread of the listener: it lives on
+        answers = [thread.submit(send_then_lose_the_database, one).result() for one in (1, 2, 3)]
+        thread.submit(lambda: connection.close()).result()
+    receiver.close()
+    assert [read_ack(one).code for one in answers] == ["AA", "AA", "AA"]
 
 
 def test_an_order_whose_study_has_come_already_moves_it_at_once(place: Place) -> None:
