@@ -70,8 +70,8 @@ def priority_change(
 
 def _envelope(node: Node, name: str) -> Envelope:
     return Envelope(
-        receiving_application=node.hl7.get("receiving_application", ""),
-        receiving_facility=node.hl7.get("receiving_facility", ""),
+        receiving_application=node.hl7.get("receiving_application") or "",
+        receiving_facility=node.hl7.get("receiving_facility") or "",
         control_id=control_id(name),
         at=timezone.now().astimezone(node.site.zone),
         sending_facility=node.site.code.upper(),

@@ -142,6 +142,16 @@ def test_a_ris_that_cannot_write_the_name_holds_up_nobody_else(place: Place) -> 
     assert place.study.priority == Priority.STAT
 
 
+def test_a_ris_that_is_set_up_without_a_facility_is_heard_and_told(place: Place) -> None:
+    place.rows.ris.hl7["receiving_facility"] = None  # as `apply` stores what the file leaves out
+    place.rows.ris.save()
+    whole_way(place, order=order_message(facility=""))
+    assert Order.objects.get().site == place.rows.site
+    (result,) = place.ris.of_type("ORU^R01")
+    assert (result.header.value(5), result.header.value(6)) == ("RIS", "")
+    assert len(place.objects()) == 1
+
+
 # -- nobody ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("purpose", ["shadow", "validation"])
 def test_what_is_not_in_clinical_use_leaves_the_hub_never(place: Place, purpose: str) -> None:
