@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -58,11 +58,18 @@ class Intake:
             incoming = _read(raw, address)
         except MessageError as fault:
             return _refuse(raw, sender=address, node=None, fault=fault)
+        except _Unread as unread:
+            return _refuse(raw, sender=unread.sender, node=unread.node, fault=unread.fault)
         try:
             return self._rows.submit(incoming)
-        except Exception:
+        except (OperationalError, InterfaceError):
             log.error("intake.not_committed", node=incoming.node.code, exc_info=True)
             return _answer(raw, "AE", text="not stored: send again", error=("MSH", 207))
+        except Exception:
+            # It would fail again however often it came, and hold up the sender's queue unseen.
+            log.error("intake.not_understood", node=incoming.node.code, exc_info=True)
+            kept = MessageError("MSH", 207, "the hub failed on this message; it was kept")
+            return _refuse(raw, sender=incoming.sender, node=incoming.node, fault=kept)
 
     def close(self) -> None:
         """Commit what is waiting."""
@@ -75,26 +82,52 @@ class UnknownSender(MessageError):  # noqa: N818
     acknowledgement = "AR"
 
 
+class _Unread(Exception):  # noqa: N818
+    """The sender is known, but not the characters of what it sent."""
+
+    def __init__(self, node: Node, sender: str, fault: UnparsableMessage) -> None:
+        super().__init__(str(fault))
+        self.node = node
+        self.sender = sender
+        self.fault = fault
+
+
 def _read(raw: bytes, address: str) -> Incoming:
-    message = Er7.from_bytes(raw)
-    header = read_header(message)
+    header = read_header(Er7.from_bytes(raw))
     node = _node_of(header, address)
-    charset = node.hl7.get("charset") or "8859/1"
-    message = Er7.from_bytes(raw, default_charset=charset)
-    header = read_header(message)
     sender = f"{header.sending_application}|{header.sending_facility}@{address}"
-    return Incoming(raw, message, header, node, sender)
+    charset = node.hl7.get("charset") or "8859/1"
+    try:
+        message = Er7.from_bytes(raw, default_charset=charset)
+    except UnparsableMessage as fault:
+        raise _Unread(node, sender, fault) from fault
+    return Incoming(raw, message, read_header(message), node, sender)
 
 
 def _node_of(header: MessageHeader, address: str) -> Node:
-    for node in Node.objects.filter(protocol=Node.Protocol.HL7).select_related("site"):
-        is_named = (
-            node.hl7.get("receiving_application") == header.sending_application
-            and node.hl7.get("receiving_facility", "") == header.sending_facility
-        )
-        if is_named and node.has_role("orders") and may_come_from(node.host, address):
+    named = [
+        node
+        for node in Node.objects.filter(protocol=Node.Protocol.HL7).select_related("site")
+        if node.hl7.get("receiving_application") == header.sending_application
+        and (node.hl7.get("receiving_facility") or "") == header.sending_facility
+    ]
+    allowed = [node for node in named if node.has_role("orders")]
+    for node in allowed:
+        if may_come_from(node.host, address):
             return node
-    raise UnknownSender("MSH-3", 207, "sending application and facility of a known node expected")
+    raise UnknownSender("MSH-3", 207, _why_unknown(header, named, allowed))
+
+
+def _why_unknown(header: MessageHeader, named: list[Node], allowed: list[Node]) -> str:
+    """What an administrator must mend; names in MSH are of systems, never of patients."""
+    if allowed:
+        codes = ", ".join(node.code for node in allowed)
+        return f"the address of node {codes} was expected"
+    if named:
+        codes = ", ".join(node.code for node in named)
+        return f"role orders was expected at node {codes}"
+    application, facility = header.sending_application[:40], header.sending_facility[:40]
+    return f"sender {application}|{facility} was found, one of the set-up was expected"
 
 
 def may_come_from(host: str, address: str) -> bool:
@@ -143,10 +176,18 @@ def _record_one(incoming: Incoming) -> bytes:
 
 def _answer_again(incoming: Incoming, known: Message) -> bytes:
     """A message that was taken before: the same answer, unless it says something else now."""
-    if bytes(known.raw) == incoming.raw:
+    if _without_time(bytes(known.raw)) == _without_time(incoming.raw):
         return bytes(known.answer)
     fault = MessageError("MSH-10", 205, "this control id was used for another message")
     return _refuse(incoming.raw, sender=incoming.sender, node=incoming.node, fault=fault)
+
+
+def _without_time(raw: bytes) -> bytes:
+    """The message without MSH-7: who sends again may write the time of sending anew."""
+    start = raw.find(b"MSH")
+    separator = raw[start + 3 : start + 4]
+    fields = raw[start:].split(separator, 7)
+    return separator.join(fields[:6] + fields[7:])
 
 
 def _store(incoming: Incoming, known: Message | None, answer: bytes, *, is_accepted: bool) -> None:

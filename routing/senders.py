@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 from hub.dicom import scu
 from hub.hl7.ack import NotAnAcknowledgement, read_ack
 from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
+from hub.hl7.er7 import UnparsableMessage
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from routing.models import Delivery
@@ -105,7 +106,7 @@ class Hl7Sender:
         """Send the stored bytes and wait for the ACK; AE and AR stand until a person replays."""
         try:
             ack = read_ack(self._connection.send(bytes(delivery.message)))
-        except (Unreachable, NoAnswer, NotAnAcknowledgement) as fault:
+        except (Unreachable, NoAnswer, NotAnAcknowledgement, UnparsableMessage) as fault:
             self._connection.close()
             why = phrase(_("not delivered: %(why)s"), why=str(fault))
             is_sent = not isinstance(fault, Unreachable)

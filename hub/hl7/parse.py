@@ -39,6 +39,8 @@ VERSION = re.compile(r"2\.[1-9](?:\.\d)?")
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 # HL7 2.7 2.14.9.10; cut short, one message could be taken for a duplicate of another
 _LONGEST_CONTROL_ID = 199
+# of a number of instances: a million is more than any study has, and fits any database
+_MOST_DIGITS = 6
 _INSTANCE_COUNT = {"numberofstudyrelatedinstances", "00201208"}
 
 
@@ -310,8 +312,9 @@ def _expected_instances(observations: list[Segment]) -> int | None:
         if not _INSTANCE_COUNT.intersection(names):
             continue
         count = _value(obx, 5)
-        if not (count.isascii() and count.isdigit() and int(count) > 0):
-            text = "a number of instances above 0 was expected"
+        is_number = count.isascii() and count.isdigit() and len(count) <= _MOST_DIGITS
+        if not (is_number and int(count) > 0):
+            text = f"a number of instances from 1 to {'9' * _MOST_DIGITS} was expected"
             raise FieldError(obx.location(5), 102, text)
         return int(count)
     return None

@@ -60,6 +60,15 @@ def test_the_same_message_twice_is_answered_with_the_same_bytes_and_acted_on_onc
     assert SetAside.objects.count() == 0
 
 
+def test_a_message_sent_again_at_another_time_is_the_same_message(place: Place) -> None:
+    raw = order_message(control_id="A17")
+    first = place.order(raw)
+    later = raw.replace(b"|20260316073000|", b"|20260316073105|")
+    assert later != raw
+    assert place.order(later) == first
+    assert SetAside.objects.count() == 0
+
+
 def test_the_same_control_id_of_another_sender_is_another_message(place: Place) -> None:
     place.order(order_message(control_id="A17"))
     place.order(order_message(control_id="A17", facility="NORDBYHAGEN"))
@@ -111,15 +120,23 @@ def test_what_is_wrong_is_named_set_aside_and_changes_nothing(
 def test_a_node_that_may_not_send_orders_is_an_unknown_sender(place: Place) -> None:
     place.rows.ris.roles = ["results"]
     place.rows.ris.save()
-    assert answered(place, order_message()).code == "AR"
+    ack = answered(place, order_message())
+    assert (ack.code, ack.text) == ("AR", "role orders was expected at node drammen-ris")
     assert Order.objects.count() == 0
+
+
+def test_an_unknown_sender_is_told_how_it_called_itself(place: Place) -> None:
+    ack = answered(place, order_message(application="RIS2"))
+    assert ack.text == "sender RIS2|DRAMMEN was found, one of the set-up was expected"
+    assert "RIS2|DRAMMEN" in render(SetAside.objects.get().reason)
 
 
 def test_a_known_name_from_another_address_is_an_unknown_sender(place: Place) -> None:
     receiver = Intake()
     answer = receiver.take(order_message(), "192.0.2.7")
     receiver.close()
-    assert read_ack(answer).code == "AR"
+    ack = read_ack(answer)
+    assert (ack.code, ack.text) == ("AR", "the address of node drammen-ris was expected")
     assert Order.objects.count() == 0
 
 
@@ -227,6 +244,29 @@ def test_a_listener_whose_database_was_restarted_goes_on_by_itself(place: Place)
         thread.submit(lambda: connection.close()).result()
     receiver.close()
     assert [read_ack(one).code for one in answers] == ["AA", "AA", "AA"]
+
+
+def test_letters_that_cannot_be_read_are_reported_with_the_node_that_sent_them(
+    place: Place,
+) -> None:
+    raw = order_message(charset="UNICODE UTF-8", encoding="latin-1")
+    assert answered(place, raw).code == "AR"
+    row = SetAside.objects.get()
+    assert (row.node, row.site, row.field) == (place.rows.ris, place.rows.site, "MSH-18")
+    assert row.sender == "RIS|DRAMMEN@127.0.0.1"
+
+
+def test_a_message_that_the_hub_fails_on_is_kept_and_not_asked_for_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(intake.orders, "apply", fail)
+    raw = order_message()
+    ack = answered(place, raw)
+    assert (ack.code, ack.text) == ("AE", "the hub failed on this message; it was kept")
+    assert_set_aside(raw, "MSH")
 
 
 def test_an_order_whose_study_has_come_already_moves_it_at_once(place: Place) -> None:

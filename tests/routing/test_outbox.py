@@ -151,6 +151,9 @@ def test_what_is_no_acknowledgement_leaves_the_delivery_open(place: Place, answe
     server.close()
     waiting = to(place, "result")
     assert (waiting.state, waiting.attempts) == ("pending", 1)
+    assert "not delivered" in render(waiting.last_error)
+    # It was sent: should a radiologist reject the result now, the RIS must hear of it.
+    assert waiting.may_have_arrived
 
 
 def test_a_pacs_without_space_is_tried_until_it_has_some(place: Place) -> None:

@@ -231,6 +231,8 @@ def test_a_change_is_known_by_its_order_numbers_alone(control: str) -> None:
         (samples.omi(ipcs=("IPC|A|R||S|CT",)), "IPC-3", 101),
         (samples.omi(ipcs=(f"IPC|A|R|{samples.STUDY}", "IPC|B|R|")), "IPC[2]-3", 101),
         (samples.omi(obx="OBX|1|NM|0020,1208||many"), "OBX-5", 102),
+        (samples.omi(obx="OBX|1|NM|0020,1208||3000000000"), "OBX-5", 102),
+        (samples.omi(obx="OBX|1|NM|0020,1208||" + "9" * 5000), "OBX-5", 102),
         (samples.omg() + "PV1|1|O\rORC|CA|OLD\rOBR|1|OLD", "PV1", 100),
     ],
 )
