@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import DataError, close_old_connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -29,6 +29,10 @@ from routing.setting_aside import set_aside
 
 log = structlog.get_logger(__name__)
 
+# What else can fail (the database, the disk, a race with another process) passes.
+_FAULTS_OF_CONTENT = (
+    DataError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
 # as routing.models.Message keeps it
 _LONGEST_CONTROL_ID = 200
 
@@ -62,14 +66,14 @@ class Intake:
             return _refuse(raw, sender=unread.sender, node=unread.node, fault=unread.fault)
         try:
             return self._rows.submit(incoming)
-        except (OperationalError, InterfaceError):
-            log.error("intake.not_committed", node=incoming.node.code, exc_info=True)
-            return _answer(raw, "AE", text="not stored: send again", error=("MSH", 207))
-        except Exception:
+        except _FAULTS_OF_CONTENT:
             # It would fail again however often it came, and hold up the sender's queue unseen.
             log.error("intake.not_understood", node=incoming.node.code, exc_info=True)
             kept = MessageError("MSH", 207, "the hub failed on this message; it was kept")
             return _refuse(raw, sender=incoming.sender, node=incoming.node, fault=kept)
+        except Exception:
+            log.error("intake.not_committed", node=incoming.node.code, exc_info=True)
+            return _answer(raw, "AE", text="not stored: send again", error=("MSH", 207))
 
     def close(self) -> None:
         """Commit what is waiting."""

@@ -10,7 +10,7 @@ from hub.hl7.er7 import CannotEncode
 from hub.models import Node
 from hub.phrases import phrase
 from routing import messages, pathway
-from routing.models import Delivery, Workitem
+from routing.models import Delivery, Study, Workitem
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +36,37 @@ def make(workitem: Workitem, node: Node, *, kind: str, status: str = "P") -> Del
         try:
             write(delivery)
         except UNWRITABLE as fault:
-            log.warning("letters.unwritable", delivery=delivery.pk, node=node.code)
-            why = phrase(_("it cannot be written: %(why)s"), why=str(fault))
-            pathway.advance(delivery, Delivery.State.DEAD, why=why, last_error=why.stored())
+            refuse(delivery, fault)
     return delivery
+
+
+def rewrite(study: Study) -> None:
+    """Write anew what nobody has been sent yet, because the order that it names has changed.
+
+    Otherwise a result that waited would go out under the number of an order that is somebody
+    else's by now, or without that of an order that came meanwhile. Inside a transaction.
+    """
+    unsent = Delivery.objects.select_for_update(no_key=True).filter(
+        workitem__study=study, kind=Delivery.Kind.RESULT, may_have_arrived=False,
+        state__in=(Delivery.State.PENDING, Delivery.State.DEAD),
+    )  # fmt: skip
+    for delivery in unsent:
+        try:
+            write(delivery)
+        except UNWRITABLE as fault:
+            refuse(delivery, fault)
+
+
+def refuse(delivery: Delivery, fault: Exception) -> None:
+    """Make a dead letter of one that cannot be written; without its bytes, nothing is sent."""
+    log.warning("letters.unwritable", delivery=delivery.pk, node=delivery.node.code)
+    why = phrase(_("it cannot be written: %(why)s"), why=str(fault))
+    if delivery.state == Delivery.State.PENDING:
+        pathway.advance(
+            delivery, Delivery.State.DEAD, why=why, message=b"", last_error=why.stored()
+        )
+    else:
+        Delivery.objects.filter(pk=delivery.pk).update(message=b"", last_error=why.stored())
 
 
 def write(delivery: Delivery) -> None:

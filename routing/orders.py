@@ -17,7 +17,7 @@ from hub.hl7.content import OrderContent
 from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
-from routing import nudges, pathway, priority_changes, verdicts, worklist
+from routing import letters, nudges, pathway, priority_changes, verdicts, worklist
 from routing.models import Order, Priority, Study
 
 log = structlog.get_logger(__name__)
@@ -26,8 +26,12 @@ _STATUS = {
     "CA": Order.Status.CANCELLED,
     "DC": Order.Status.DISCONTINUED,
 }
-# ORC-5, HL7 table 0038
-_COMPLETED = {"CM"}
+# ORC-5, HL7 table 0038: some tell the end of an order by its status alone
+_ORDER_STATUS = {
+    "CA": Order.Status.CANCELLED,
+    "DC": Order.Status.DISCONTINUED,
+    "CM": Order.Status.COMPLETED,
+}
 _IDENTIFIERS = {
     "placer_order_number": "ORC-2",
     "filler_order_number": "ORC-3",
@@ -72,11 +76,15 @@ def _follow(study: Study, order: Order) -> None:
     if not _is_same_patient(order, study):
         study.order = None
         study.save(update_fields=["order", "changed_at"])
+        priority_changes.withdraw(order, why=phrase(_("the order is for another patient now")))
         link_study(study)
-        return
-    verdicts.give_again(study)
-    worklist.place(study)
-    _expect(study, order)
+    else:
+        if order.status != Order.Status.ORDERED:
+            priority_changes.withdraw(order, why=phrase(_("the order is over")))
+        verdicts.give_again(study)
+        worklist.place(study)
+        _expect(study, order)
+    letters.rewrite(study)
     priority_changes.tell(study)
 
 
@@ -232,8 +240,8 @@ def _absorb(order: Order, content: OrderContent, node: Node) -> None:
 def _status(content: OrderContent, current: str) -> str:
     if content.order_control in _STATUS:
         return _STATUS[content.order_control]
-    if content.order_status in _COMPLETED:
-        return Order.Status.COMPLETED
+    if content.order_status in _ORDER_STATUS:
+        return _ORDER_STATUS[content.order_status]
     return Order.Status.ORDERED if content.order_control == "NW" else current
 
 

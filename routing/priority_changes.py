@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import structlog
-from django.db.models import Min
-from django.utils import timezone, translation
+from contextlib import suppress
+
+from django.db.models import Min, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from hub.hl7.build import CannotBuild
 from hub.models import Node
-from hub.phrases import phrase
+from hub.phrases import Phrase, phrase
 from routing import letters, messages, nudges, pathway
 from routing.models import Delivery, Finding, Order, Priority, Study
 from routing.worklist import PRIORITY_WORDS, URGENCY, critical_findings
-
-log = structlog.get_logger(__name__)
 
 
 def tell(study: Study) -> None:
@@ -44,14 +44,35 @@ def tell(study: Study) -> None:
 
 def forget(study: Study) -> None:
     """Let a change that was cancelled before it was told be wanted again; in a transaction."""
-    if study.order_id is None:
-        return
-    order = _locked(study.order_id)
-    asked = Delivery.objects.filter(
-        kind=Delivery.Kind.PRIORITY, workitem__study__order=order
-    ).exclude(state=Delivery.State.CANCELLED)
+    if study.order_id is not None:
+        _forget(study.order_id)
+
+
+def withdraw(order: Order, *, why: Phrase) -> None:
+    """Cancel what has not been told yet about an order that nobody is to read sooner now."""
+    waiting = list(
+        _changes_of(order.pk)
+        .filter(state__in=(Delivery.State.PENDING, Delivery.State.DEAD))
+        .order_by("pk")
+    )
+    for delivery in waiting:
+        with suppress(pathway.Overtaken):  # told at this very moment
+            pathway.advance(delivery, Delivery.State.CANCELLED, why=why, due_at=None)
+    if waiting:
+        _forget(order.pk)
+
+
+def _changes_of(order_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        kind=Delivery.Kind.PRIORITY, name__startswith=f"priority:{order_id}:"
+    )
+
+
+def _forget(order_id: int) -> None:
+    _locked(order_id)
+    asked = _changes_of(order_id).exclude(state=Delivery.State.CANCELLED)
     raised_to = asked.aggregate(Min("new_priority"))["new_priority__min"]
-    Order.objects.filter(pk=order.pk).update(raised_to=raised_to)
+    Order.objects.filter(pk=order_id).update(raised_to=raised_to)
 
 
 def _locked(order_id: int) -> Order:
@@ -68,28 +89,28 @@ def _deliver(study: Study, order: Order, node: Node, finding: Finding, wanted: i
         priority=phrase(PRIORITY_WORDS[wanted]),
     )
     delivery = Delivery.objects.filter(name=name).first()
+    if delivery is not None and delivery.workitem.study.order_id != order.pk:
+        # It was about a patient whose order this is no more.
+        name += f":{study.pk}"
+        delivery = Delivery.objects.filter(name=name).first()
     if delivery is None:
-        try:
-            delivery = _make(study, node, finding, name=name, wanted=wanted)
-        except letters.UNWRITABLE:
-            # The order is stored and the result is told all the same.
-            log.exception("priority_changes.unwritable", study=str(study.uid), node=node.code)
-            return False
+        delivery = _make(node, finding, name=name, wanted=wanted)
         pathway.note(delivery, from_state="", to_state=delivery.state, why=why)
+        _try_to_write(delivery)
     elif delivery.state == Delivery.State.CANCELLED:
-        # The same message under the same MSH-10: should it have come after all, it is known.
         pathway.advance(
             delivery, Delivery.State.PENDING, why=why, workitem=finding.workitem,
             attempts=0, due_at=None, created_at=timezone.now(),
         )  # fmt: skip
+        # The same message under the same MSH-10, should it have come after all: it is known.
+        if not delivery.may_have_arrived:
+            _try_to_write(delivery)
     nudges.deliver(node.pk)
     return True
 
 
-def _make(study: Study, node: Node, finding: Finding, *, name: str, wanted: int) -> Delivery:
-    """The row, with its message; the locked order keeps two workers from making it at once."""
-    with translation.override(None):
-        reason = f"AI triage: {finding.code.get('meaning', '')} ({finding.workitem.version})"
+def _make(node: Node, finding: Finding, *, name: str, wanted: int) -> Delivery:
+    """The row, still without its message; the locked order keeps two from making it at once."""
     return Delivery.objects.create(
         name=name,
         workitem=finding.workitem,
@@ -97,7 +118,29 @@ def _make(study: Study, node: Node, finding: Finding, *, name: str, wanted: int)
         kind=Delivery.Kind.PRIORITY,
         control_id=messages.control_id(name),
         new_priority=wanted,
-        message=messages.priority_change(
-            study, node=node, name=name, priority=wanted, reason=reason
-        ),
     )
+
+
+def _try_to_write(delivery: Delivery) -> None:
+    try:
+        write(delivery)
+    except letters.UNWRITABLE as fault:
+        # The order is stored and the result is told all the same.
+        letters.refuse(delivery, fault)
+
+
+def write(delivery: Delivery) -> None:
+    """Write the message of a priority change; raises CannotBuild, CannotEncode."""
+    study = Study.objects.get(pk=delivery.workitem.study_id)
+    critical = [one for one in critical_findings(study) if one.workitem_id == delivery.workitem_id]
+    if study.order_id is None or delivery.new_priority is None or not critical:
+        raise CannotBuild("no critical finding of an order asks for it any more")
+    meaning = critical[0].code.get("meaning", "")
+    delivery.message = messages.priority_change(
+        study,
+        node=delivery.node,
+        name=delivery.name,
+        priority=delivery.new_priority,
+        reason=f"AI triage: {meaning} ({delivery.workitem.version})",
+    )
+    delivery.save(update_fields=["message"])

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub import audit
 from hub.phrases import phrase
-from routing import letters, nudges, pathway, worklist
+from routing import letters, nudges, pathway, priority_changes, worklist
 from routing.models import Breaker, Delivery, Study, Workitem
 from routing.pathway import MoveRefused
 
@@ -46,9 +46,10 @@ def replay_delivery(delivery: Delivery, *, by: object) -> None:
     Raises MoveRefused where there is no letter, because it still cannot be written.
     """
     name = str(getattr(by, "username", by))
-    if delivery.kind == Delivery.Kind.RESULT and not delivery.message:
+    if delivery.kind != Delivery.Kind.DICOM and not delivery.message:
+        is_result = delivery.kind == Delivery.Kind.RESULT
         try:
-            letters.write(delivery)
+            (letters if is_result else priority_changes).write(delivery)
         except letters.UNWRITABLE as fault:
             why = phrase(_("it cannot be written: %(why)s"), why=str(fault))
             raise MoveRefused(str(why)) from fault

@@ -11,9 +11,11 @@ from hub.hl7.er7 import Message as Er7
 from hub.hl7.er7 import MessageError
 from hub.hl7.parse import read_orders
 from hub.models import Node
-from routing import orders
+from hub.phrases import render
+from routing import letters, orders, replay
 from routing.models import Delivery, Order, Priority, Study
 from routing.orders import link_study
+from routing.pathway import MoveRefused
 from tests.builders import parties, worklists
 from tests.builders.orders import bare_message, order_message
 from tests.builders.parties import FirstSite
@@ -145,6 +147,18 @@ def test_an_order_ends_also_where_the_message_gives_nothing_but_its_number(
     assert again(study).is_read is (control == "SC")
 
 
+@pytest.mark.parametrize(
+    ("status", "ended"), [("CA", "cancelled"), ("DC", "discontinued"), ("CM", "completed")]
+)
+@pytest.mark.parametrize("control", ["SC", "XO"])
+def test_an_order_ends_by_its_status_alone(
+    places: FirstSite, control: str, status: str, ended: str
+) -> None:
+    tell(places.ris, order_message(priority="S"))
+    (order,) = tell(places.ris, bare_message(control, status=status))
+    assert order.status == ended
+
+
 def test_a_cancellation_by_number_reaches_every_procedure_of_that_number(
     places: FirstSite,
 ) -> None:
@@ -201,3 +215,100 @@ def test_an_order_that_comes_after_a_critical_finding_is_raised_at_once(
     assert (change.new_priority, change.node) == (Priority.STAT, places.ris)
     order.refresh_from_db()
     assert order.raised_to == Priority.STAT
+
+
+def raised(places: FirstSite) -> Study:
+    """A study whose order is about to be raised."""
+    study = study_of(places)
+    item = worklists.workitem_on(study, places.version)
+    worklists.finding_of(item, urgency="stat", probability=0.9)
+    tell(places.ris, order_message())
+    assert Delivery.objects.get(kind="priority").state == "pending"
+    return study
+
+
+@pytest.mark.parametrize(
+    "fields", [{"control": "CA"}, {"control": "SC", "status": "CM"},
+               {"control": "XO", "patient": "01010112345"}],
+)  # fmt: skip
+def test_what_waits_to_be_told_is_not_told_of_an_order_that_is_over_or_anothers(
+    places: FirstSite, fields: dict[str, str]
+) -> None:
+    raised(places)
+    tell(places.ris, order_message(**fields))
+    assert Delivery.objects.get(kind="priority").state == "cancelled"
+    assert Order.objects.get().raised_to is None
+
+
+def test_an_order_that_went_to_another_patient_is_raised_for_that_patient(
+    places: FirstSite,
+) -> None:
+    raised(places)
+    tell(places.ris, order_message(control="XO", patient="01010112345", accession="A2"))
+    other = study_of(places, patient_id="01010112345", accession_number="A2",
+                     study_instance_uid="1.2.99")  # fmt: skip
+    item = worklists.workitem_on(other, places.version)
+    worklists.finding_of(item, urgency="stat", probability=0.9)
+    tell(places.ris, order_message(control="XO", patient="01010112345", accession="A2"))
+    wish = Delivery.objects.get(kind="priority", state="pending")
+    message = Er7.from_bytes(bytes(wish.message))
+    assert wish.workitem == item
+    assert message.segment("PID").value(3) == "01010112345"
+    assert message.segment("IPC").value(3) == "1.2.99"
+
+
+def test_an_order_that_is_placed_anew_is_raised_again(places: FirstSite) -> None:
+    raised(places)
+    for control in ("CA", "NW"):
+        tell(places.ris, order_message(control=control))
+    assert Delivery.objects.get(kind="priority").state == "pending"
+    assert Order.objects.get().raised_to == Priority.STAT
+
+
+@pytest.mark.parametrize("state", ["pending", "dead"])
+def test_a_result_that_was_not_sent_goes_under_the_order_that_is_its_own_now(
+    places: FirstSite, state: str
+) -> None:
+    study = study_of(places)
+    item = worklists.workitem_on(study, places.version)
+    result = letters.make(item, places.ris, kind=Delivery.Kind.RESULT)
+    Delivery.objects.update(state=state)
+    name = result.control_id
+
+    def placer() -> str:
+        result.refresh_from_db()
+        return Er7.from_bytes(bytes(result.message)).segment("OBR").value(2)
+
+    assert placer() == ""
+    tell(places.ris, order_message())
+    assert placer() == "P1"
+    tell(places.ris, order_message(control="XO", patient="01010112345"))
+    assert placer() == ""
+    assert result.control_id == name
+    # what the RIS may have is never exchanged for something else under the same name
+    Delivery.objects.update(may_have_arrived=True)
+    tell(places.ris, order_message(control="XO"))
+    assert again(study).order is not None
+    assert placer() == ""
+
+
+def test_a_wish_that_cannot_be_written_is_a_dead_letter_that_can_be_replayed(
+    places: FirstSite,
+) -> None:
+    places.ris.hl7 |= {"charset": "8859/1"}
+    places.ris.save()
+    study = study_of(places)
+    item = worklists.workitem_on(study, places.version)
+    worklists.finding_of(item, urgency="stat", probability=0.9)
+    tell(places.ris, order_message(name="Wałęsa^Łucja"))
+    dead = Delivery.objects.get(kind="priority")
+    assert (dead.state, bytes(dead.message)) == ("dead", b"")
+    assert "U+0142" in render(dead.last_error)
+    with pytest.raises(MoveRefused, match="U\\+0142"):
+        replay.replay_delivery(dead, by="admin")
+    places.ris.hl7 |= {"charset": "UNICODE UTF-8"}
+    places.ris.save()
+    replay.replay_delivery(Delivery.objects.get(pk=dead.pk), by="admin")
+    wish = Delivery.objects.get(pk=dead.pk)
+    assert wish.state == "pending"
+    assert Er7.from_bytes(bytes(wish.message)).segment("TQ1").value(9) == "S"
