@@ -23,7 +23,7 @@ from hub.hl7.parse import MessageHeader, read_header, read_orders
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from routing import orders
-from routing.models import Message
+from routing.models import Message, SetAside
 from routing.places import spool
 from routing.setting_aside import set_aside
 
@@ -75,6 +75,17 @@ class Intake:
             log.error("intake.not_committed", node=incoming.node.code, exc_info=True)
             return _answer(raw, "AE", text="not stored: send again", error=("MSH", 207))
 
+    def take_broken(self, raw: bytes, reason: str, address: str) -> bytes:
+        """Keep and report the beginning of what is no whole message; its refusal."""
+        close_old_connections()
+        fault = UnparsableMessage(reason, code=207)
+        try:
+            header = read_header(Er7.from_bytes(raw))
+            node = _node_of(header, address)
+        except MessageError:
+            return _refuse(raw, sender=address, node=None, fault=fault)
+        return _refuse(raw, sender=_name(header, address), node=node, fault=fault)
+
     def close(self) -> None:
         """Commit what is waiting."""
         self._rows.close()
@@ -99,13 +110,17 @@ class _Unread(Exception):  # noqa: N818
 def _read(raw: bytes, address: str) -> Incoming:
     header = read_header(Er7.from_bytes(raw))
     node = _node_of(header, address)
-    sender = f"{header.sending_application}|{header.sending_facility}@{address}"
+    sender = _name(header, address)
     charset = node.hl7.get("charset") or "8859/1"
     try:
         message = Er7.from_bytes(raw, default_charset=charset)
     except UnparsableMessage as fault:
         raise _Unread(node, sender, fault) from fault
     return Incoming(raw, message, read_header(message), node, sender)
+
+
+def _name(header: MessageHeader, address: str) -> str:
+    return f"{header.sending_application}|{header.sending_facility}@{address}"
 
 
 def _node_of(header: MessageHeader, address: str) -> Node:
@@ -210,12 +225,25 @@ def _store(incoming: Incoming, known: Message | None, answer: bytes, *, is_accep
 
 def _refuse(raw: bytes, *, sender: str, node: Node | None, fault: MessageError) -> bytes:
     """Keep the bytes, report why, and answer with the field and what was expected."""
-    key = spool().set_aside(raw, reason=str(fault), suffix=".hl7")
-    set_aside(
-        node=node, sender=sender, key=key, why=_words(fault), field=fault.location, protocol="hl7"
-    )
+    if not _is_reported(raw, sender=sender, fault=fault):
+        key = spool().set_aside(raw, reason=str(fault), suffix=".hl7")
+        set_aside(
+            node=node, sender=sender, key=key, why=_words(fault), field=fault.location,
+            protocol="hl7",
+        )  # fmt: skip
     log.warning("intake.refused", sender=sender, field=fault.location, code=fault.code)
     return _answer(raw, fault.acknowledgement, text=fault.text, error=(fault.location, fault.code))
+
+
+def _is_reported(raw: bytes, *, sender: str, fault: MessageError) -> bool:
+    """Whether the very same was set aside last: some send a refused message for ever."""
+    last = SetAside.objects.filter(sender=sender, field=fault.location).order_by("-pk").first()
+    if last is None or last.reason != _words(fault).stored():
+        return False
+    try:
+        return spool().path(last.key).read_bytes() == raw
+    except OSError:
+        return False
 
 
 def _words(fault: MessageError) -> Phrase:

@@ -6,7 +6,7 @@ START = b"\x0b"
 END = b"\x1c"
 CARRIAGE_RETURN = b"\r"
 MAX_BYTES = 16 * 1024 * 1024
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 65536  # kept of what is no whole message, to answer and to report it
 # A sender that restarts on the same connection begins anew without ending what it had begun;
 # read as one, two patients' messages would be mixed. (0x0B alone also occurs inside text.)
 _RESTART = START + b"MSH"
@@ -45,6 +45,7 @@ class FrameReader:
     ) -> None:
         self.max_bytes = max_bytes
         self.junk_bytes = 0
+        self._junk = bytearray()  # the first of it
         self._on_junk = on_junk
         self._buffer = bytearray()
         self._scanned = 0  # no end of frame begins before this place
@@ -60,6 +61,17 @@ class FrameReader:
     def awaits_carriage_return(self) -> bool:
         """All but the last byte of a frame is there; some senders never send that byte."""
         return self._is_inside and self._buffer.endswith(END)
+
+    @property
+    def unfinished(self) -> bytes:
+        """The first bytes of a frame that has begun and not ended, unless it was too large."""
+        is_begun = self._is_inside and not self._is_skipping
+        return bytes(self._buffer[:_HEAD_BYTES]) if is_begun else b""
+
+    @property
+    def unframed(self) -> bytes:
+        """The first bytes outside any frame, where they hold a message; empty otherwise."""
+        return bytes(self._junk) if b"MSH" in self._junk else b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages completed by `data`, in order. Raises FrameTooLarge."""
@@ -136,5 +148,6 @@ class FrameReader:
     def _report_junk(self, junk: bytes) -> None:
         count = len(junk.strip(b"\r\n"))
         self.junk_bytes += count
+        self._junk += junk[: _HEAD_BYTES - len(self._junk)]
         if count and self._on_junk:
             self._on_junk(count)

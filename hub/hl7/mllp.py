@@ -12,6 +12,7 @@ import inspect
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ _HANDLER_THREADS = 8
 
 _T = TypeVar("_T")
 OnMessage = Callable[[bytes, str], Awaitable[bytes | None]]
+# (the first bytes, what is wrong, the peer's address)
+OnBroken = Callable[[bytes, str, str], Awaitable[bytes | None]]
 
 
 class PortTaken(OSError):  # noqa: N818
@@ -60,6 +63,7 @@ class Limits:
     max_bytes: int = MAX_BYTES
     max_connections: int = 100
     idle_seconds: float = 3600.0  # between messages
+    giving_way_seconds: float = 60.0  # between messages, while others find no free connection
     stall_seconds: float = 60.0  # inside a message, or for an answer that the peer does not take
     carriage_return_seconds: float = 2.0  # for the last byte of a frame, which some never send
     junk_bytes: int = 1024 * 1024  # outside frames, before the connection is closed
@@ -68,8 +72,11 @@ class Limits:
 class Serving:
     """A listening MLLP server on the running event loop; end it with close()."""
 
-    def __init__(self, on_message: OnMessage, limits: Limits) -> None:
+    def __init__(
+        self, on_message: OnMessage, limits: Limits, on_broken: OnBroken | None = None
+    ) -> None:
         self._on_message = on_message
+        self._on_broken = on_broken or _answer_only
         self._limits = limits
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
@@ -93,11 +100,11 @@ class Serving:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        if self._is_closing or len(self._connections) >= self._limits.max_connections:
+        if self._is_closing or not self._has_room():
             log.warning("mllp connection refused: %d are open", len(self._connections))
             writer.close()
             return
-        connection = _Connection(reader, writer, peer, self._limits)
+        connection = _Connection(reader, writer, peer, self._limits, self._on_broken)
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = connection
@@ -108,6 +115,21 @@ class Serving:
             log.debug("mllp connection with %s ended by close", peer)
         finally:
             del self._connections[task]
+
+    def _has_room(self) -> bool:
+        """Whether one more may come: one that has been quiet for long gives way to it.
+
+        Otherwise one peer that opens a connection for each message and leaves it open would shut
+        out every other hospital.
+        """
+        if len(self._connections) < self._limits.max_connections:
+            return True
+        quiet = [(one.quiet_seconds, task) for task, one in self._connections.items()]
+        longest, task = max(quiet, key=lambda pair: pair[0])
+        if longest < self._limits.giving_way_seconds:
+            return False
+        task.cancel()
+        return True
 
     async def close(self, grace: float = 5.0) -> None:
         """Stop listening, let messages at hand be answered for `grace` seconds, hang up."""
@@ -135,6 +157,7 @@ class _Connection:
         writer: asyncio.StreamWriter,
         peer: str,
         limits: Limits,
+        on_broken: OnBroken,
     ) -> None:
         self.is_busy = False
         self.is_closing = False
@@ -142,15 +165,25 @@ class _Connection:
         self._writer = writer
         self._peer = peer
         self._limits = limits
+        self._on_broken = on_broken
+        self._heard_at = time.monotonic()
         self._frames = FrameReader(limits.max_bytes, on_junk=self._report_junk)
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long nothing has come; 0 while a message is under way."""
+        is_quiet = not (self.is_busy or self._frames.is_inside)
+        return time.monotonic() - self._heard_at if is_quiet else 0.0
 
     async def run(self, on_message: OnMessage) -> None:
         try:
-            await self._converse(on_message)
-        except TimeoutError:
-            log.info("mllp peer %s was silent for too long", self._peer)
-        except OSError as error:
-            log.info("mllp connection with %s broke: %s", self._peer, error)
+            try:
+                await self._converse(on_message)
+            except TimeoutError:
+                log.info("mllp peer %s was silent for too long", self._peer)
+            except OSError as error:
+                log.info("mllp connection with %s broke: %s", self._peer, error)
+            await self._report_rest()
         except Exception:
             # The sender keeps what it got no answer for and sends it again; no other peer notices.
             log.exception("mllp message of %s could not be handled; hanging up", self._peer)
@@ -165,6 +198,7 @@ class _Connection:
             self.is_busy = True
             await self._handle(data, on_message)
             self.is_busy = False
+            self._heard_at = time.monotonic()
 
     async def _read(self) -> bytes | None:
         """What came next; None when the peer has hung up."""
@@ -191,8 +225,16 @@ class _Connection:
             if too_large is None:
                 return
             log.warning("mllp peer %s sent %s", self._peer, too_large)
-            await self._answer(_refusal(too_large))
+            await self._answer(await self._on_broken(too_large.head, str(too_large), self._peer))
             data = b""
+
+    async def _report_rest(self) -> None:
+        """What came and was no message: without an answer, so that the sender sends it again."""
+        if rest := self._frames.unfinished:
+            await self._on_broken(rest, "a message without its end, 0x1C 0x0D", self._peer)
+        if rest := self._frames.unframed:
+            words = "a message outside a frame, 0x0B to 0x1C 0x0D"
+            await self._on_broken(rest, words, self._peer)
 
     async def _answer(self, answer: bytes | None) -> None:
         if answer is None:
@@ -205,13 +247,13 @@ class _Connection:
         log.warning("mllp peer %s sent %d bytes outside any message", self._peer, count)
 
 
-def _refusal(error: FrameTooLarge) -> bytes:
+async def _answer_only(head: bytes, reason: str, _peer: str) -> bytes:
     return build_ack(
-        error.head,
+        head,
         code="AR",
         control_id=uuid4().hex[:20],
         at=datetime.now(UTC),
-        text=str(error),
+        text=reason,
         error=("MSH", 207),
     )
 
@@ -221,15 +263,19 @@ async def serve(
     host: str,
     port: int,
     on_message: OnMessage,
+    on_broken: OnBroken | None = None,
     limits: Limits | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Serving:
     """Listen for MLLP peers; `on_message(message, peer's address)` gives the answer or None.
 
+    `on_broken(first bytes, reason, peer's address)` hears of a message that is too large, and
+    gives its answer; and of one that is not in a frame, or only begun when the peer goes.
+
     When on_message raises, the connection is closed without an answer and the sender will send
     the message again. Raises PortTaken.
     """
-    serving = Serving(on_message, limits or Limits())
+    serving = Serving(on_message, limits or Limits(), on_broken)
     await serving.start(host, port, tls)
     return serving
 
@@ -245,6 +291,7 @@ class MllpServer:
         self,
         on_message: Callable[[bytes, str], bytes | None | Awaitable[bytes | None]],
         *,
+        on_broken: Callable[[bytes, str, str], bytes | None] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         limits: Limits | None = None,
@@ -255,9 +302,15 @@ class MllpServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="mllp", daemon=True)
         self._thread.start()
         try:
-            handler = self._off_loop(on_message)
             self._serving = self._call(
-                serve(host=host, port=port, on_message=handler, limits=limits, tls=tls)
+                serve(
+                    host=host,
+                    port=port,
+                    on_message=self._off_loop(on_message),
+                    on_broken=self._off_loop(on_broken) if on_broken else None,
+                    limits=limits,
+                    tls=tls,
+                )
             )
         except BaseException:
             self._stop()
@@ -280,13 +333,13 @@ class MllpServer:
         self._call(self._serving.close(grace))
         self._stop()
 
-    def _off_loop(self, on_message: Callable[[bytes, str], Any]) -> OnMessage:
-        if inspect.iscoroutinefunction(on_message):
-            return cast(OnMessage, on_message)
+    def _off_loop(self, handler: Callable[..., Any]) -> Callable[..., Awaitable[bytes | None]]:
+        if inspect.iscoroutinefunction(handler):
+            return handler
 
-        async def in_thread(message: bytes, peer: str) -> bytes | None:
+        async def in_thread(*words: Any) -> bytes | None:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, on_message, message, peer)
+            return cast("bytes | None", await loop.run_in_executor(self._threads, handler, *words))
 
         return in_thread
 

@@ -256,6 +256,27 @@ def test_letters_that_cannot_be_read_are_reported_with_the_node_that_sent_them(
     assert row.sender == "RIS|DRAMMEN@127.0.0.1"
 
 
+def test_the_beginning_of_a_message_too_large_is_kept_and_reported(place: Place) -> None:
+    receiver = Intake()
+    head = order_message(control_id="A17")
+    answer = receiver.take_broken(head, "a message of more than 16777216 bytes", "127.0.0.1")
+    receiver.close()
+    assert (read_ack(answer).code, read_ack(answer).control_id) == ("AR", "A17")
+    assert_set_aside(head, "MSH")
+    assert SetAside.objects.get().site == place.rows.site
+    assert Order.objects.count() == 0
+
+
+def test_a_refused_message_that_is_sent_for_ever_is_reported_once(place: Place) -> None:
+    raw = order_message(control="ZZ")
+    for _ in range(3):
+        assert answered(place, raw).code == "AE"
+    assert_set_aside(raw, "ORC-1")
+    other = order_message(control="ZZ", placer="P2", filler="F2")
+    assert answered(place, other).code == "AE"
+    assert SetAside.objects.count() == 2
+
+
 def test_a_message_that_the_hub_fails_on_is_kept_and_not_asked_for_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,8 @@ class Command(BaseCommand):
         intake = Intake()
         try:
             server = MllpServer(
-                intake.take, host=settings.HUB_BIND, port=settings.HUB_HL7_PORT
+                intake.take, on_broken=intake.take_broken,
+                host=settings.HUB_BIND, port=settings.HUB_HL7_PORT,
             )
         except OSError as fault:
             why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)

@@ -147,6 +147,47 @@ def test_a_message_too_large_is_refused_by_its_control_id_and_the_next_is_taken(
     assert "1000 bytes" in answers[1].text
 
 
+@pytest.mark.parametrize(
+    ("sent", "first", "reason"),
+    [
+        (b"\x0bMSH|half", b"MSH|half", "without its end"),
+        (b"MSH|bare\rPID|\r", b"MSH|bare", "outside a frame"),
+        (frame(b"MSH|" + b"x" * 2000), b"MSH|xxx", "more than 1000 bytes"),
+    ],
+)
+def test_what_is_no_whole_message_is_handed_over_with_the_reason(
+    sent: bytes, first: bytes, reason: str
+) -> None:
+    broken: list[tuple[bytes, str, str]] = []
+
+    def keep(head: bytes, why: str, peer: str) -> bytes:
+        broken.append((head, why, peer))
+        return b"refused"
+
+    limits = Limits(max_bytes=1000)
+    with MllpServer(echo, on_broken=keep, limits=limits) as server:
+        with raw_peer(server.port) as peer:
+            peer.sendall(frame(b"one") + sent)
+            expected = 2 if sent.endswith(frame(b"")[1:]) else 1
+            answers = receive(peer, expected)
+        assert eventually(lambda: server.connection_count == 0)
+    assert answers == [b"echo one", b"refused"][:expected]
+    ((head, why, address),) = broken
+    assert head.startswith(first)
+    assert reason in why
+    assert address == "127.0.0.1"
+
+
+def test_noise_is_not_handed_over_as_a_message() -> None:
+    broken: list[bytes] = []
+    with MllpServer(echo, on_broken=lambda head, *_: broken.append(head)) as server:
+        with raw_peer(server.port) as peer:
+            peer.sendall(b"GET / HTTP/1.1\r\n" + frame(b"one") + b"\r\n")
+            assert receive(peer, 1) == [b"echo one"]
+        assert eventually(lambda: server.connection_count == 0)
+    assert broken == []
+
+
 def test_an_oversized_frame_keeps_what_came_before_it() -> None:
     reader = FrameReader(10)
     with pytest.raises(FrameTooLarge) as caught:
@@ -215,6 +256,23 @@ def test_connections_are_bounded_and_a_place_comes_free() -> None:
         assert eventually(lambda: server.connection_count == 0)
         with MllpConnection("127.0.0.1", server.port, 5) as third:
             assert third.send(b"three") == b"echo three"
+
+
+def test_who_has_been_quiet_for_long_gives_way_to_who_comes_new() -> None:
+    limits = Limits(max_connections=2, giving_way_seconds=0.2)
+    with (
+        MllpServer(echo, limits=limits) as server,
+        raw_peer(server.port) as quiet,
+        raw_peer(server.port) as begun,
+    ):
+        begun.sendall(b"\x0bhalf ")
+        time.sleep(0.4)
+        with raw_peer(server.port) as new:
+            new.sendall(frame(b"new"))
+            assert receive(new, 1) == [b"echo new"]
+            assert is_hung_up(quiet)
+            begun.sendall(b"a message\x1c\r")
+            assert receive(begun, 1) == [b"echo half a message"]
 
 
 def test_closing_lets_the_message_at_hand_be_answered() -> None:
