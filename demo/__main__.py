@@ -83,7 +83,8 @@ def _run(asked: Options, teller: Teller) -> int:
                 is_well = _morning(neighbours, watch, is_once=asked.is_once)
         if not is_well:
             teller.say()
-            teller.say(f"What the hub wrote meanwhile: {watch.hub.log}")
+            teller.say(f"What the hub wrote meanwhile ({watch.hub.log}) ends with:")
+            teller.say(watch.hub.tail())
         if not asked.is_once:
             summary.tell_addresses(teller, watch.hub.url, logins, password)
             _stay(watch)

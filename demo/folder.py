@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def send(found: Found, site: str, neighbours: Neighbours, watch: Watch) -> bool:
     teller = watch.teller
     _tell_skipped(teller, found.skipped)
     for uid, files in found.studies.items():
-        teller.event("PACS -> hub", site, f"{len(files)} images of study {uid}")
+        teller.event("PACS -> hub", site, f"{_count(files)} of study {uid}")
         try:
             outcomes = neighbours.send_images(site, files)
         except (NotSendable, StoreInterrupted, AssociationRefused, Unreachable) as fault:
@@ -80,6 +80,10 @@ def explain(found: Found, neighbours: Neighbours, teller: Teller) -> None:
             teller.say(neighbours.hub.manage("explain", uid))
         except CannotStart as fault:
             teller.say(f"  {fault}")
+
+
+def _count(files: Sequence[Path]) -> str:
+    return f"{len(files)} image{'s' * (len(files) != 1)}"
 
 
 def _study_of(path: Path) -> str:

@@ -165,8 +165,14 @@ def _named(mapping: Any) -> Iterator[tuple[str, Any]]:
 
 def _sole_use(folder: Path) -> IO[str]:
     """Keep the folder to this demonstration: another must not empty it under our feet."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(folder.name + ".lock").open("w")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(folder.name + ".lock").open("w")
+    except OSError as fault:
+        raise CannotStart(
+            f"Nothing can be kept in {folder} ({fault.strerror}): "
+            "name a folder that you may write with HUB_STATE_DIR=DIR."
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -54,6 +54,14 @@ def test_a_taken_port_is_named_with_the_option_that_helps_and_nothing_is_touched
     assert not any(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = run_demo("--once", state=tmp_path / "file")
+    assert done.returncode == 1
+    assert f"Nothing can be kept in {tmp_path}/file/demo" in done.stdout
+    assert "HUB_STATE_DIR" in done.stdout
+
+
 def test_two_doors_cannot_share_a_port(tmp_path: Path) -> None:
     ports = free_ports(len(DOORS))
     ports[4] = ports[2]
