@@ -39,6 +39,22 @@ def test_the_morning_of_nine_trusts_comes_out_as_it_must(tmp_path: Path) -> None
     assert "✗" not in done.stdout
     assert "Intracranial hemorrhage suspected" in done.stdout
     assert "Traceback" not in done.stderr
+    lost = set(_summary(_shown_in_readme())) - set(_summary(done.stdout))
+    # Which came first at the RIS is a matter of moments.
+    assert [line for line in lost if "priority changes" not in line] == []
+
+
+def _summary(output: str) -> list[str]:
+    """The lines from the worklist on; before it stands what happened when."""
+    lines = output.splitlines()
+    start = lines.index("The worklist, in the order to read")
+    end = max(place for place, line in enumerate(lines) if line.startswith("  ✓"))
+    return lines[start : end + 1]
+
+
+def _shown_in_readme() -> str:
+    text = (ROOT / "README.md").read_text("utf-8")
+    return text.split("<!-- demo output -->")[1].split("<!-- end of demo output -->")[0]
 
 
 def test_a_taken_port_is_named_with_the_option_that_helps_and_nothing_is_touched(
