@@ -287,6 +287,20 @@ def test_a_run_that_nobody_answers_for_is_given_up_past_its_time(
     assert running.nothing_was_sent()
 
 
+def test_a_run_of_minutes_is_looked_after_twice_a_second(place: Place) -> None:
+    place.algorithm_does("slow", "30")
+    place.send(head_ct())
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    started = timezone.now() - timedelta(minutes=5)
+    Workitem.objects.update(dispatched_at=started, lease_until=None, due_at=None)
+    step.collect(place.workitem)
+    item = place.workitem
+    assert item.state == "dispatched"
+    assert item.due_at is not None
+    assert item.due_at <= timezone.now() + timedelta(seconds=0.5)
+    assert place.nothing_was_sent()
+
+
 def test_collecting_what_somebody_else_holds_does_nothing(place: Place) -> None:
     place.send(head_ct())
     place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
