@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=512, help="rows and columns")
     options = parser.parse_args(arguments)
     pacs, ris = Pacs(), Ris()
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         state = Path(folder)
         with _hub(state, pacs.port, ris.port) as (environment, dicom_port):
@@ -100,6 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "own_seconds_median": round(statistics.median(own), 3),
         "own_seconds_p95": round(sorted(own)[max(0, round(len(own) * 0.95) - 1)], 3),
         "own_seconds_max": round(max(own), 3),
+        "processors": os.cpu_count(),
+        # What else the machine did: above the number of processors the figures are too high.
+        "load_before": round(busy, 1),
+        "load_after": round(os.getloadavg()[0], 1),
         "date": datetime.now(UTC).date().isoformat(),
     }
     print(json.dumps(figures))
