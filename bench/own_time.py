@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -84,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slices", type=int, default=300)
     parser.add_argument("--size", type=int, default=512, help="rows and columns")
     options = parser.parse_args(arguments)
+    # Without it the hub would outlive a bench that is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     pacs, ris = Pacs(), Ris()
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
