@@ -48,8 +48,10 @@ def _choose(version: AlgorithmVersion) -> Workitem | None:
     if busy >= version.declared.performer.concurrency:
         return None
     waiting = items.filter(state="entitled").exclude(starting)
-    ready = waiting.filter(Q(due_at=None) | Q(due_at__lte=now))
-    return min(ready, key=stands_as, default=None)
+    ready = waiting.filter(Q(due_at=None) | Q(due_at__lte=now)).order_by("created_at", "pk")
+    # Of one priority the oldest stands first: no more than these need be read, however many wait.
+    foremost = (ready.filter(priority=priority).first() for priority in HEAD_START)
+    return min(filter(None, foremost), key=stands_as, default=None)
 
 
 def stands_as(workitem: Workitem) -> tuple[datetime, int]:
