@@ -12,14 +12,16 @@ from routing.models import Result, Study
 log = structlog.get_logger(__name__)
 
 
-def ask_expected(study: Study) -> None:
-    """Keep the archive's count as the number expected; an archive that fails decides nothing."""
+def ask_expected(study: Study) -> int | None:
+    """How many instances the archive has of the study now; None where it does not say.
+
+    It may still be receiving the study itself: its answer is good for the moment, and not kept.
+    """
     nodes = Node.objects.filter(site=study.site, protocol=Node.Protocol.DICOM)
     for node in nodes:
         if node.has_role("archive") and (count := _count(node, study)):
-            Study.objects.filter(pk=study.pk).update(expected_instances=count)
-            study.expected_instances = count
-            return
+            return count
+    return None
 
 
 def _count(node: Node, study: Study) -> int | None:

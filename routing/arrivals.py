@@ -13,7 +13,7 @@ from django.utils import timezone
 from hub.dicom.headers import Header, StudyHeader
 from hub.dicom.spool import Stored
 from hub.models import Node
-from routing import nudges, orders, revisions
+from routing import linking, nudges, revisions
 from routing.conditions import SERIES_FIELDS
 from routing.models import Instance, Result, Series, Study
 
@@ -76,9 +76,14 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
     if is_new:
         revisions.begin(study)
     if is_new or is_named:
-        orders.link_study(study)
+        linking.link_study(study)
     if others:
         _count_in(study, others, now)
+    elif is_new:
+        # What the hub of another site wrote, sent on: nothing to analyse, and no study in limbo.
+        study.due_at = now + timedelta(seconds=settings.HUB_SHORT_QUIET_SECONDS)
+        study.save(update_fields=["due_at", "changed_at"])
+    if others or is_new:
         _wake(study, is_first=is_new or opens_revision)
 
 

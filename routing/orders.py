@@ -1,8 +1,4 @@
-"""Orders and studies find each other, by Study Instance UID or accession number, whichever first.
-
-A link is made only within one site and for one patient: where the Patient ID of the study is none
-of the order's, the two stay apart and the study says so.
-"""
+"""What a message says of an order is taken over, and its studies follow."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from hub.hl7.content import OrderContent
 from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
-from routing import letters, nudges, pathway, priority_changes, verdicts, worklist
+from routing import letters, linking, priority_changes, verdicts, worklist
 from routing.models import Order, Priority, Study
 
 log = structlog.get_logger(__name__)
@@ -30,7 +26,6 @@ _STATUS = {
 _ORDER_STATUS = {
     "CA": Order.Status.CANCELLED,
     "DC": Order.Status.DISCONTINUED,
-    "CM": Order.Status.COMPLETED,
 }
 _IDENTIFIERS = {
     "placer_order_number": "ORC-2",
@@ -54,7 +49,7 @@ def apply(content: OrderContent, *, node: Node) -> list[Order]:
     for order in found:
         _absorb(order, content, node)
         order.save()
-        _link_order(order)
+        linking.link_order(order)
         for study in order.studies.all():
             _follow(study, order)
     return found
@@ -73,102 +68,19 @@ def _lock_studies(content: OrderContent, node: Node) -> None:
 
 def _follow(study: Study, order: Order) -> None:
     """Bring a linked study up to date with its order, unless that is now for somebody else."""
-    if not _is_same_patient(order, study):
+    if not linking.is_same_patient(order, study):
         study.order = None
         study.save(update_fields=["order", "changed_at"])
         priority_changes.withdraw(order, why=phrase(_("the order is for another patient now")))
-        link_study(study)
+        linking.link_study(study)
     else:
         if order.status != Order.Status.ORDERED:
             priority_changes.withdraw(order, why=phrase(_("the order is over")))
         verdicts.give_again(study)
         worklist.place(study)
-        _expect(study, order)
+        linking.expect(study, order)
     letters.rewrite(study)
     priority_changes.tell(study)
-
-
-def link_study(study: Study) -> None:
-    """Find the order of a study that has just begun, and place the study."""
-    for order in _orders_for(study):
-        if _is_same_patient(order, study):
-            _link(study, order)
-            break
-        _keep_apart(study, order)
-    worklist.place(study)
-
-
-def _link_order(order: Order) -> None:
-    # As in _orders_for: an order that names its study is for that one alone.
-    clause = Q(pk__in=[])
-    if order.study_instance_uid:
-        clause = Q(study_instance_uid=order.study_instance_uid)
-    elif order.accession_number:
-        clause = Q(accession_number=order.accession_number)
-    for study in Study.objects.filter(clause, site=order.site, order=None):
-        if _is_same_patient(order, study):
-            _link(study, order)
-        else:
-            _keep_apart(study, order)
-
-
-def _orders_for(study: Study) -> list[Order]:
-    """By Study Instance UID first: an accession number may name several studies."""
-    found = list(
-        Order.objects.filter(
-            site=study.site, study_instance_uid=study.study_instance_uid
-        ).order_by("-pk")
-    )
-    if study.accession_number:
-        found += list(
-            Order.objects.filter(
-                site=study.site, accession_number=study.accession_number
-            )
-            .exclude(pk__in=[order.pk for order in found])
-            .filter(Q(study_instance_uid="") | Q(study_instance_uid=study.study_instance_uid))
-            .order_by("-pk")
-        )
-    return found
-
-
-def _is_same_patient(order: Order, study: Study) -> bool:
-    """Whether the study's Patient ID is one of the order's; either may be silent about it."""
-    known = {one.get("value") for one in order.patient.get("identifiers", [])}
-    known.discard("")
-    return not known or not study.patient_id or study.patient_id in known
-
-
-def _link(study: Study, order: Order) -> None:
-    study.order = order
-    study.save(update_fields=["order", "changed_at"])
-    pathway.note(
-        study,
-        from_state=study.state,
-        to_state=study.state,
-        why=phrase(
-            _("Linked to order %(order)s"),
-            order=order.placer_order_number or order.filler_order_number or order.key,
-        ),
-    )
-    _expect(study, order)
-
-
-def _expect(study: Study, order: Order) -> None:
-    if order.expected_instances and study.expected_instances is None:
-        study.expected_instances = order.expected_instances
-        study.save(update_fields=["expected_instances", "changed_at"])
-        if study.state == Study.State.RECEIVING:
-            nudges.complete(study.pk)
-
-
-def _keep_apart(study: Study, order: Order) -> None:
-    log.warning("orders.other_patient", study=str(study.uid), order=order.pk)
-    why = phrase(
-        _("Not linked to order %(order)s: it is for another Patient ID"),
-        order=order.placer_order_number or order.filler_order_number or order.key,
-    )
-    if not study.transitions.filter(why=why.stored()).exists():
-        pathway.note(study, from_state=study.state, to_state=study.state, why=why)
 
 
 def _key(content: OrderContent) -> str:
@@ -233,13 +145,18 @@ def _absorb(order: Order, content: OrderContent, node: Node) -> None:
     if content.patient.identifiers or content.patient.name:
         order.patient = _patient(content)
     order.details = {**order.details, **_details(content)}
-    order.status = _status(content, order.status)
+    order.status = _status(content, order.status, node)
     order.updated_at = timezone.now()
 
 
-def _status(content: OrderContent, current: str) -> str:
+def _status(content: OrderContent, current: str, node: Node) -> str:
     if content.order_control in _STATUS:
         return _STATUS[content.order_control]
+    if content.order_status == "CM":
+        # IHE RAD-13 tells so that the images were taken; only some tell so that they were read,
+        # and a study must not leave the list of those to read on a guess.
+        is_read = node.hl7.get("order_completed") == "read"
+        return Order.Status.COMPLETED if is_read else current
     if content.order_status in _ORDER_STATUS:
         return _ORDER_STATUS[content.order_status]
     return Order.Status.ORDERED if content.order_control == "NW" else current

@@ -187,6 +187,9 @@ registry.register(Kind(
             Field("charset", Text(40, identifiers.charset), "UNICODE UTF-8", "HL7 table 0211: what "
                   "the hub writes, and takes where MSH-18 says nothing."),
             Field("priority_message", Choice(("OMI^O23", "ORM^O01")), "OMI^O23"),
+            Field("order_completed", Choice(("performed", "read")), "performed",
+                  "What ORC-5 CM of this sender means: the images were taken, or somebody has "
+                  "read them, and then the study leaves the list of those to read."),
         ))), None, "hl7: required."),
     )),
 ))  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -40,9 +40,10 @@ def complete(study: Study) -> None:
     if study.state != Study.State.RECEIVING:
         return
     now = timezone.now()
-    if study.expected_instances is None and now >= study.last_instance_at + _short_quiet():
-        archive.ask_expected(study)
-    closing = decide(evidence_of(study), now)
+    evidence = evidence_of(study)
+    if evidence.expected is None and now >= evidence.last_at + _short_quiet():
+        evidence = replace(evidence, expected=archive.ask_expected(study))
+    closing = decide(evidence, now)
     if isinstance(closing, Closing):
         with transaction.atomic():
             if _has_grown(study):

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import phrase
-from routing import orders, pathway, priority_changes, superseding, verdicts, worklist
+from routing import linking, pathway, priority_changes, superseding, verdicts, worklist
 from routing.models import Study
 
 
@@ -24,7 +24,7 @@ def match(study: Study) -> None:
     study.refresh_from_db(fields=["order"])
     if study.order is None:
         # Under READ COMMITTED an order and a study that came at once did not see each other.
-        orders.link_study(study)
+        linking.link_study(study)
     wanted = verdicts.give(study)
     pathway.advance(
         study,

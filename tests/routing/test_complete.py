@@ -15,7 +15,7 @@ from routing.steps import complete as step
 from routing.steps.complete import Closing, Evidence, decide
 from tests.builders import worker
 from tests.builders.orders import order_message
-from tests.builders.studies import head_ct
+from tests.builders.studies import head_ct, send
 from tests.fakes.archive import Archive
 from tests.routing.conftest import Place
 
@@ -156,11 +156,27 @@ def test_an_archive_that_has_more_holds_the_study_open(place: Place, archive: Ar
     made = head_ct(slices=13)
     place.send(made[:12])
     place.work(until=lambda: bool(archive.asked))
-    assert (place.study.state, place.study.expected_instances) == ("receiving", 13)
+    assert place.study.state == "receiving"
     place.send(made[12:])
     place.work()
     assert closed_by(place) == "expected"
-    assert archive.asked == [place.study.study_instance_uid]
+    assert set(archive.asked) == {place.study.study_instance_uid}
+
+
+def test_what_an_archive_has_while_it_receives_itself_is_not_taken_for_all(
+    place: Place, archive: Archive
+) -> None:
+    archive.count = 12
+    made = head_ct(slices=14)
+    place.send(made[:11])
+    place.work(until=lambda: len(archive.asked) == 1)
+    archive.count = 14
+    place.send(made[11:12])
+    place.work(until=lambda: len(archive.asked) == 2)
+    assert place.study.state == "receiving"
+    place.send(made[12:])
+    place.work()
+    assert (closed_by(place), place.study.revision) == ("expected", 1)
 
 
 @pytest.mark.parametrize("count", [None, 0, 5])
@@ -178,6 +194,18 @@ def test_an_archive_that_does_not_answer_decides_nothing(place: Place, archive: 
     place.send(head_ct())
     place.work()
     assert closed_by(place) == "no_gap"
+
+
+def test_what_the_hub_wrote_and_another_archive_sends_on_alone_comes_to_an_end(
+    place: Place,
+) -> None:
+    place.send(head_ct())
+    place.work()
+    send(place.rows.other_pacs, place.objects())
+    place.work()
+    study = Study.objects.get(site=place.rows.other_site)
+    assert (study.state, study.workitems.count()) == ("matched", 0)
+    assert study not in Study.objects.unread()
 
 
 # -- late instances ------------------------------------------------------------------------------

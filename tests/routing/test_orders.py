@@ -13,8 +13,8 @@ from hub.hl7.parse import read_orders
 from hub.models import Node
 from hub.phrases import render
 from routing import letters, orders, replay
+from routing.linking import link_study
 from routing.models import Delivery, Order, Priority, Study
-from routing.orders import link_study
 from routing.pathway import MoveRefused
 from tests.builders import parties, worklists
 from tests.builders.orders import bare_message, order_message
@@ -78,11 +78,63 @@ def test_an_order_that_names_its_study_is_not_linked_to_another_of_the_same_acce
     message = order_message(study="1.2.3", accession="A1")
     if is_order_first:
         tell(places.ris, message)
+    ordered = study_of(places, study_instance_uid="1.2.3")
     other = study_of(places, study_instance_uid="1.2.4")
+    link_study(ordered)
     link_study(other)
     if not is_order_first:
         tell(places.ris, message)
+    assert again(ordered).order == Order.objects.get()
     assert again(other).order is None
+
+
+@pytest.mark.parametrize("is_order_first", [True, False])
+def test_a_study_under_a_uid_of_the_scanners_own_finds_its_order_by_its_number(
+    places: FirstSite, is_order_first: bool
+) -> None:
+    message = order_message(study="1.2.3", accession="A1", priority="S")
+    if is_order_first:
+        tell(places.ris, message)
+    study = study_of(places, study_instance_uid="1.2.4")
+    link_study(study)
+    if not is_order_first:
+        tell(places.ris, message)
+    assert again(study).priority == Priority.STAT
+
+
+@pytest.mark.parametrize("patient", ["01010112345", ""])
+@pytest.mark.parametrize("is_order_first", [True, False])
+def test_it_does_not_where_the_patient_is_not_surely_the_same(
+    places: FirstSite, is_order_first: bool, patient: str
+) -> None:
+    message = order_message(study="1.2.3", accession="A1", priority="S")
+    if is_order_first:
+        tell(places.ris, message)
+    study = study_of(places, study_instance_uid="1.2.4", patient_id=patient)
+    link_study(study)
+    if not is_order_first:
+        tell(places.ris, message)
+    assert again(study).order is None
+
+
+def test_it_does_not_where_two_orders_have_that_number(places: FirstSite) -> None:
+    for uid, number in (("1.2.3", "P1"), ("1.2.5", "P2")):
+        tell(places.ris, order_message(study=uid, accession="A1", procedure=number))
+    study = study_of(places, study_instance_uid="1.2.4")
+    link_study(study)
+    assert again(study).order is None
+
+
+def test_the_order_that_names_a_study_takes_it_from_one_that_only_shares_its_number(
+    places: FirstSite,
+) -> None:
+    tell(places.ris, order_message(study="1.2.3", accession="A1", procedure="RP1"))
+    study = study_of(places, study_instance_uid="1.2.4")
+    link_study(study)
+    tell(places.ris, order_message(study="1.2.4", accession="A1", procedure="RP2"))
+    linked = again(study).order
+    assert linked is not None
+    assert linked.study_instance_uid == "1.2.4"
 
 
 @pytest.mark.parametrize("is_order_first", [True, False])
@@ -139,6 +191,7 @@ def test_an_order_ends_also_where_the_message_gives_nothing_but_its_number(
     tell(places.ris, order_message(priority="S"))
     study = study_of(places)
     link_study(study)
+    places.ris.hl7["order_completed"] = "read"
     raw = bare_message(control, status="CM" if control == "SC" else "")
     tell(places.ris, raw)
     (order,) = Order.objects.all()
@@ -154,9 +207,22 @@ def test_an_order_ends_also_where_the_message_gives_nothing_but_its_number(
 def test_an_order_ends_by_its_status_alone(
     places: FirstSite, control: str, status: str, ended: str
 ) -> None:
+    places.ris.hl7["order_completed"] = "read"
     tell(places.ris, order_message(priority="S"))
     (order,) = tell(places.ris, bare_message(control, status=status))
     assert order.status == ended
+
+
+@pytest.mark.parametrize("control", ["SC", "XO"])
+def test_a_study_whose_images_were_taken_still_waits_to_be_read(
+    places: FirstSite, control: str
+) -> None:
+    tell(places.ris, order_message(priority="S"))
+    study = study_of(places)
+    link_study(study)
+    (order,) = tell(places.ris, bare_message(control, status="CM", priority=""))
+    assert order.status == "ordered"
+    assert (again(study).priority, again(study).is_read) == (Priority.STAT, False)
 
 
 def test_a_cancellation_by_number_reaches_every_procedure_of_that_number(
@@ -235,6 +301,7 @@ def test_what_waits_to_be_told_is_not_told_of_an_order_that_is_over_or_anothers(
     places: FirstSite, fields: dict[str, str]
 ) -> None:
     raised(places)
+    places.ris.hl7["order_completed"] = "read"
     tell(places.ris, order_message(**fields))
     assert Delivery.objects.get(kind="priority").state == "cancelled"
     assert Order.objects.get().raised_to is None

@@ -94,6 +94,8 @@ def test_a_critical_finding_raises_the_order_once(place: Place) -> None:
 def test_an_order_that_is_urgent_over_or_anothers_is_not_raised(
     place: Place, order: dict[str, str]
 ) -> None:
+    place.rows.ris.hl7["order_completed"] = "read"
+    place.rows.ris.save()
     whole_way(place, order=order_message(**order))
     assert place.ris.of_type("OMI^O23") == []
     assert Delivery.objects.filter(kind="priority").count() == 0
