@@ -106,6 +106,22 @@ def test_a_weak_password_is_refused_with_the_reason(tmp_path, monkeypatch, typed
     assert not User.objects.get(username="admin").has_usable_password()
 
 
+def test_revoking_ends_every_token_of_that_user_and_of_nobody_else(tmp_path):
+    from knox.auth import TokenAuthentication
+    from rest_framework.exceptions import AuthenticationFailed
+
+    applied(write(tmp_path))
+    mine, other = run("token", "admin").strip(), run("token", "radiologist.drammen").strip()
+    assert run("token", "admin", "--revoke") == "1 of admin ended\n"
+    factory = APIRequestFactory()
+    with pytest.raises(AuthenticationFailed):
+        TokenAuthentication().authenticate(factory.get("/", HTTP_AUTHORIZATION=f"Token {mine}"))
+    kept = TokenAuthentication().authenticate(factory.get("/", HTTP_AUTHORIZATION=f"Token {other}"))
+    assert kept[0].username == "radiologist.drammen"
+    event = AuditEvent.objects.get(action="tokens_revoked")
+    assert (event.subject, len(event.details["token_keys"])) == ("admin", 1)
+
+
 @pytest.mark.parametrize("command", ["token", "password"])
 def test_an_unknown_or_closed_account_is_told(tmp_path, command):
     closed = SETUP.replace("name: IT administrator,", "name: IT administrator, active: false,")
