@@ -1,20 +1,17 @@
 """MLLP over real sockets: nothing is lost, nobody waits for another, every end is clean."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hub.hl7.ack import build_ack, read_ack
+from hub.hl7.ack import read_ack
 from hub.hl7.frames import FrameReader, FrameTooLarge, frame
 from hub.hl7.mllp import (
     Limits,
@@ -25,68 +22,14 @@ from hub.hl7.mllp import (
     Unreachable,
 )
 from tests.hub.hl7 import samples
-from tests.hub.hl7.outgoing import AT
-
-
-def echo(message: bytes, peer: str) -> bytes:
-    return b"echo " + message
-
-
-def acknowledge(message: bytes, peer: str) -> bytes:
-    return build_ack(message, code="AA", control_id="A1", at=AT)
-
-
-@contextmanager
-def raw_peer(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
-        yield peer
-
-
-def receive(peer: socket.socket, count: int) -> list[bytes]:
-    """The next `count` frames; fewer when the other side hangs up."""
-    reader, found = FrameReader(), []
-    while len(found) < count and (data := peer.recv(65536)):
-        found += reader.feed(data)
-    return found
-
-
-@contextmanager
-def listener(converse: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A peer of ours that does as it is told, once for each connection."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection, contextlib.suppress(ConnectionError):
-                converse(connection)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield server.getsockname()[1]
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        thread.join(timeout=5)
-
-
-def is_hung_up(peer: socket.socket) -> bool:
-    """The other side has closed; a reset says so as well as an end of the stream."""
-    try:
-        return peer.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return holds()
+from tests.hub.hl7.peers import (
+    acknowledge,
+    echo,
+    eventually,
+    is_hung_up,
+    raw_peer,
+    receive,
+)
 
 
 def test_many_messages_go_over_one_connection_and_are_answered_in_order() -> None:
@@ -316,69 +259,6 @@ def test_a_taken_port_is_named() -> None:
     assert str(caught.value.port) in str(caught.value)
 
 
-def test_nobody_at_the_port_is_unreachable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    with pytest.raises(Unreachable, match=str(port)):
-        MllpConnection("127.0.0.1", port, 1).send(b"x")
-
-
-def test_a_peer_that_does_not_answer_is_given_up_in_time() -> None:
-    def drip(connection: socket.socket) -> None:
-        connection.recv(65536)
-        for _ in range(30):
-            time.sleep(0.05)
-            try:
-                connection.sendall(b"\x0bMSH"[:1])
-            except OSError:
-                return
-
-    with listener(drip) as port:
-        started = time.monotonic()
-        with pytest.raises(NoAnswer, match=r"0\.3 seconds"):
-            MllpConnection("127.0.0.1", port, 0.3).send(b"x")
-        assert time.monotonic() - started < 1
-
-
-def test_a_peer_that_hangs_up_gave_no_answer() -> None:
-    with (
-        listener(lambda connection: connection.recv(65536) and None) as port,
-        pytest.raises(NoAnswer),
-    ):
-        MllpConnection("127.0.0.1", port, 2).send(b"x")
-
-
-@pytest.mark.parametrize("pause", [0, 0.05])
-def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_one(pause: float) -> None:
-    def talkative(connection: socket.socket) -> None:
-        for message in receive(connection, 1):
-            answers = [frame(b"to " + message), frame(b"stray")]
-            connection.sendall(answers.pop(0) if pause else b"".join(answers))
-            time.sleep(pause)
-            connection.sendall(answers.pop() if pause else b"")
-            receive(connection, 1)
-
-    with listener(talkative) as port, MllpConnection("127.0.0.1", port, 2) as connection:
-        assert connection.send(b"first") == b"to first"
-        time.sleep(2 * pause)
-        assert connection.send(b"second") == b"to second"
-
-
-def test_an_answer_without_its_last_byte_is_taken() -> None:
-    def careless(connection: socket.socket) -> None:
-        if receive(connection, 1):
-            connection.sendall(b"\x0bMSH|ack\x1c")
-            time.sleep(0.1)
-
-    with listener(careless) as port, MllpConnection("127.0.0.1", port, 5) as connection:
-        assert connection.send(b"x") == b"MSH|ack"
-
-
-def test_a_message_that_would_end_its_own_frame_is_not_sent() -> None:
-    with pytest.raises(ValueError, match="0x1C"):
-        MllpConnection("127.0.0.1", 1, 1).send(b"a\x1c\rb")
-
-
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [(samples.orm(), "latin-1"), (samples.omi(), "utf-8"), (samples.omg(), "latin-1")],
@@ -406,16 +286,6 @@ def test_an_independent_sender_gets_its_acknowledgement(
     ((message, peer),) = arrived
     assert message.replace(b"\n", b"\r").strip() == text.encode(encoding).strip()
     assert peer == "127.0.0.1"
-
-
-def test_a_connection_that_the_peer_closed_meanwhile_is_opened_again() -> None:
-    with (
-        MllpServer(echo, limits=Limits(idle_seconds=0.05)) as server,
-        MllpConnection("127.0.0.1", server.port, 5) as connection,
-    ):
-        assert connection.send(b"one") == b"echo one"
-        assert eventually(lambda: server.connection_count == 0)
-        assert connection.send(b"two") == b"echo two"
 
 
 @pytest.fixture
