@@ -38,6 +38,6 @@ def set_aside(
         site=row.site,
         subject=f"set-aside {row.pk}",
         field=field,
-        reason=why.text,
+        reason=str(why),
     )
     return row

@@ -266,6 +266,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_is_not_given_up_because_its_engine_was_busy(
     running: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    Workitem.objects.update(due_at=None)
     with monkeypatch.context() as patched:
         busy(patched)
         step.collect(running.workitem)
@@ -279,7 +280,7 @@ def test_a_run_is_not_given_up_because_its_engine_was_busy(
 def test_a_run_that_nobody_answers_for_is_given_up_past_its_time(
     running: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Workitem.objects.update(dispatched_at=timezone.now() - timedelta(hours=1))
+    Workitem.objects.update(dispatched_at=timezone.now() - timedelta(hours=1), due_at=None)
     with monkeypatch.context() as patched:
         busy(patched)
         step.collect(running.workitem)
