@@ -135,6 +135,8 @@ def _one(
             shape=Shape(is_abnormal=True, slices=options.slices, size=options.size),
         ),
     )
+    # A scanner has a disk of its own: what it still has to write is not the hub's time.
+    os.sync()
     _send(folder, dicom_port)
     sent_at = time.monotonic()
     while not pacs.of_study(study):

@@ -254,6 +254,9 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 CELERY_TIMEZONE = "UTC"
+# Without an event loop, as with the folder, the worker looks only so often whether a nudge is due:
+# at Celery's own one second a complete study could lie for as long as all of the hub's own work.
+CELERY_WORKER_TIMER_PRECISION = 0.02
 if HUB_BROKER_URL.startswith("filesystem"):
     _queue_folder = HUB_STATE_DIR / "queue"
     _queue_folder.mkdir(parents=True, exist_ok=True)

@@ -77,14 +77,13 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
         revisions.begin(study)
     if is_new or is_named:
         linking.link_study(study)
-    if others:
-        _count_in(study, others, now)
-    elif is_new:
-        # What the hub of another site wrote, sent on: nothing to analyse, and no study in limbo.
-        study.due_at = now + timedelta(seconds=settings.HUB_SHORT_QUIET_SECONDS)
-        study.save(update_fields=["due_at", "changed_at"])
+    # What the hub of another site wrote, sent on, is nothing to analyse, but no study in limbo.
     if others or is_new:
-        _wake(study, is_first=is_new or opens_revision)
+        look_at = now + timedelta(seconds=settings.HUB_SHORT_QUIET_SECONDS)
+        waits_long = study.due_at is None or study.due_at > look_at
+        study.due_at = look_at
+        _count_in(study, others, now)
+        _wake(study, is_first=is_new or opens_revision or waits_long)
 
 
 def _fill_in(study: Study, others: list[Arrival]) -> bool:
@@ -112,7 +111,6 @@ def _count_in(study: Study, others: list[Arrival], now: datetime) -> None:
     study.instance_count += len(others)
     study.has_images |= _are_images(others)
     study.last_instance_at = now
-    study.due_at = now + timedelta(seconds=settings.HUB_SHORT_QUIET_SECONDS)
     study.save(
         update_fields=[
             "modality", "instance_count", "has_images", "last_instance_at", "due_at", "changed_at",

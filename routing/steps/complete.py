@@ -88,8 +88,8 @@ def decide(evidence: Evidence, now: datetime) -> Closing | datetime:
             "ceiling", phrase(_("Still arriving after %(seconds)s s: closed as it stands"),
                               seconds=settings.HUB_CEILING_SECONDS)
         )  # fmt: skip
-    waits_long = evidence.has_gap or is_short or quiet >= _short_quiet()
-    next_look = evidence.last_at + (_quiet() if waits_long else _short_quiet())
+    # While they are still arriving a gap says nothing: few senders keep to the order of numbers.
+    next_look = evidence.last_at + (_quiet() if quiet >= _short_quiet() else _short_quiet())
     return min(next_look, evidence.first_at + _ceiling())
 
 

@@ -48,6 +48,9 @@ def decided(*, quiet: float, age: float = 100, **fields: Any) -> str | float:
         ({"quiet": 11}, "no_gap"),
         ({"quiet": 9}, 1),
         ({"quiet": 11, "has_gap": True}, 19),
+        # still arriving, and in no order: the gap may be filled in a moment
+        ({"quiet": 9, "has_gap": True}, 1),
+        ({"quiet": 9, "expected": 13}, 1),
         ({"quiet": 31, "has_gap": True}, "quiet"),
         ({"quiet": 11, "expected": 13}, 19),
         ({"quiet": 31, "expected": 13}, "quiet"),
@@ -138,6 +141,20 @@ def test_a_study_that_never_rests_is_closed_at_the_ceiling(place: Place, setting
     step.complete(place.study)
     place.work(until=lambda: place.study.state == "matched")
     assert closed_by(place) == "ceiling"
+
+
+def test_a_gap_that_is_filled_while_it_is_waited_for_closes_without_the_sweep(
+    place: Place, settings: Any
+) -> None:
+    settings.HUB_QUIET_SECONDS = 60.0
+    made = head_ct()
+    place.send(made[:6] + made[7:])
+    far = timezone.now() + timedelta(seconds=30)
+    place.work(until=lambda: bool(place.study.due_at and place.study.due_at > far))
+    assert place.study.state == "receiving"
+    place.send(made[6:7])
+    place.work(until=lambda: place.study.state == "matched")
+    assert closed_by(place) == "no_gap"
 
 
 @pytest.fixture
