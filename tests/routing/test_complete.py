@@ -55,7 +55,7 @@ def decided(*, quiet: float, age: float = 100, **fields: Any) -> str | float:
         ({"quiet": 11, "expected": 13}, 19),
         ({"quiet": 31, "expected": 13}, "quiet"),
         ({"quiet": 1, "age": 901, "has_gap": True}, "ceiling"),
-        ({"quiet": 1, "age": 890, "has_gap": True}, 10),
+        ({"quiet": 11, "age": 890, "has_gap": True}, 10),
         # more came than somebody told: whoever told it was wrong
         ({"quiet": 0, "expected": 11}, 10),
         ({"quiet": 11, "expected": 11}, "no_gap"),
