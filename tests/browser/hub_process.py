@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fakes.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -46,7 +47,7 @@ class Hub:
 @contextlib.contextmanager
 def running_hub(folder: Path) -> Iterator[Hub]:
     """A hub with one morning's worklist, stopped at the end."""
-    port = _free_port()
+    (port,) = free_ports(1)
     environment = _environment(folder)
     database = folder / "hub.sqlite3"
     _manage(environment, "migrate", "--verbosity", "0")
@@ -82,12 +83,6 @@ def _environment(folder: Path) -> dict[str, str]:
 def _manage(environment: dict[str, str], *arguments: str) -> None:
     command = [sys.executable, "manage.py", *arguments]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

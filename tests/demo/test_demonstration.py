@@ -13,7 +13,7 @@ import pytest
 from demo.options import DOORS
 from demo.phantoms import make_study, write_study
 from tests.builders.studies import PATIENT
-from tests.fakes.waiting import free_ports
+from tests.fakes.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 

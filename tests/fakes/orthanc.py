@@ -17,7 +17,8 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from hub.supervisor import die_with_parent
-from tests.fakes.waiting import free_ports, until
+from tests.fakes.ports import free_ports
+from tests.fakes.waiting import until
 from tests.hub.dicom.peers import program
 
 

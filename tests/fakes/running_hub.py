@@ -18,7 +18,8 @@ from typing import Any
 from hub.doors import is_open
 from hub.supervisor import die_with_parent
 from tests.fakes import database
-from tests.fakes.waiting import free_ports, until
+from tests.fakes.ports import free_ports
+from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("web", "listen_dicom", "listen_hl7", "worker", "beat")

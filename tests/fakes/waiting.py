@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,12 +20,3 @@ def until(look: Callable[[], Found], what: str, *, seconds: float = 60.0) -> Fou
             raise AssertionError(f"not in {seconds:g} s: {what}; last seen: {found!r}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

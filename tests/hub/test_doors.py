@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from hub.doors import obstacle, told
+from tests.fakes.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 # The system hands a signal to any thread that takes it; Python's handlers run in the main one.
@@ -66,13 +66,9 @@ def a_command(name: str, folder: Path, **settings: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def free_ports() -> dict[str, str]:
+def free_doors() -> dict[str, str]:
     names = ("HUB_HTTP_PORT", "HUB_DICOM_PORT", "HUB_HL7_PORT")
-    with ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return {
-            name: str(one.getsockname()[1]) for name, one in zip(names, found, strict=True)
-        }
+    return {name: str(port) for name, port in zip(names, free_ports(3), strict=True)}
 
 
 @pytest.mark.parametrize("name", ["hub", "web", "listen_dicom", "listen_hl7"])
@@ -97,7 +93,7 @@ def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"postgres://hub:hidden@127.0.0.1:{port}/hub"
-    done = a_command("hub", tmp_path, HUB_DATABASE_URL=url, HUB_SECRET_KEY="k" * 60, **free_ports())
+    done = a_command("hub", tmp_path, HUB_DATABASE_URL=url, HUB_SECRET_KEY="k" * 60, **free_doors())
     assert done.returncode != 0
     assert "CommandError: the database cannot be used" in done.stderr
     assert "Traceback" not in done.stderr

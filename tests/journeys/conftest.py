@@ -9,8 +9,8 @@ import pytest
 from tests.fakes.modality import program
 from tests.fakes.obstinate import Door, ObstinateRis
 from tests.fakes.orthanc import running_orthanc
+from tests.fakes.ports import free_ports
 from tests.fakes.running_hub import running_hub
-from tests.fakes.waiting import free_ports
 from tests.journeys.hospitals import ALGORITHMS, Hospital, setup_of
 from tests.journeys.region import Region, Scan
 

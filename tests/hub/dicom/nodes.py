@@ -17,6 +17,7 @@ from pynetdicom import AE, _config, evt
 
 from hub.dicom.association import Peer, Unreachable
 from hub.dicom.scu import echo
+from tests.fakes.ports import free_ports
 from tests.hub.dicom.peers import program
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -120,8 +121,7 @@ def port_that(serve) -> Iterator[Peer]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 @contextmanager
