@@ -47,4 +47,4 @@ class Command(BaseCommand):
         audit.record(
             "tokens_revoked", actor=operator(), subject=user.username, token_keys=keys
         )
-        self.stdout.write(f"{len(keys)} of {user.username} ended")
+        self.stdout.write(f"tokens of {user.username} ended: {len(keys)}")

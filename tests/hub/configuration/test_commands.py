@@ -112,7 +112,7 @@ def test_revoking_ends_every_token_of_that_user_and_of_nobody_else(tmp_path):
 
     applied(write(tmp_path))
     mine, other = run("token", "admin").strip(), run("token", "radiologist.drammen").strip()
-    assert run("token", "admin", "--revoke") == "1 of admin ended\n"
+    assert run("token", "admin", "--revoke") == "tokens of admin ended: 1\n"
     factory = APIRequestFactory()
     with pytest.raises(AuthenticationFailed):
         TokenAuthentication().authenticate(factory.get("/", HTTP_AUTHORIZATION=f"Token {mine}"))
