@@ -1,7 +1,9 @@
 """In charge of what a data set says about itself: encoded bytes -> frozen, normalised headers."""
 
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from operator import attrgetter
 from os import PathLike
 from typing import Any
 
@@ -94,6 +96,54 @@ class Header:
     series: SeriesHeader
     instance: InstanceHeader
     raw: dict[str, str]
+
+
+class _Names:
+    """The attributes of one kind of header, and how one of them is made plain and back."""
+
+    def __init__(self, kind: type[StudyHeader | SeriesHeader | InstanceHeader]) -> None:
+        self.kind = kind
+        self.names = tuple(field.name for field in fields(kind))
+        self._values = attrgetter(*self.names)
+        self._unsaid = tuple(
+            None if field.default is MISSING else field.default for field in fields(kind)
+        )
+
+    def plain(self, header: object) -> list[tuple[str, Any]]:
+        """What the header says, without what it leaves open."""
+        said = zip(self.names, self._values(header), self._unsaid, strict=True)
+        return [(name, value) for name, value, unsaid in said if value != unsaid]
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        return self.kind(**{name: values[name] for name in self.names if name in values})
+
+
+_STUDY, _SERIES, _INSTANCE = map(_Names, (StudyHeader, SeriesHeader, InstanceHeader))
+
+
+def plain(header: Header) -> dict[str, Any]:
+    """Give a header as what JSON can hold: attributes by name, without those it leaves open.
+
+    No name is in two of the levels. `raw` is there where something was changed.
+    """
+    said = _STUDY.plain(header.study) + _SERIES.plain(header.series)
+    given = dict(said + _INSTANCE.plain(header.instance))
+    if header.series.image_type:
+        given["image_type"] = list(header.series.image_type)
+    if header.raw:
+        given["raw"] = dict(header.raw)
+    return given
+
+
+def from_plain(given: Mapping[str, Any]) -> Header:
+    """Give back the very header of which `plain` was made, also after a way through JSON.
+
+    Raises TypeError where one of the UIDs that every header has is missing.
+    """
+    if "image_type" in given:
+        given = {**given, "image_type": tuple(given["image_type"])}
+    raw = dict(given.get("raw", ()))
+    return Header(_STUDY.of(given), _SERIES.of(given), _INSTANCE.of(given), raw)
 
 
 _ATTRIBUTES: dict[str, tuple[int, Meaner]] = {
