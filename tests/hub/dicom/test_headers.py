@@ -1,6 +1,4 @@
-import json
 import zlib
-from dataclasses import fields
 
 import pydicom
 import pytest
@@ -14,19 +12,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from hub.dicom.header_values import uid
-from hub.dicom.headers import (
-    _ATTRIBUTES,
-    Header,
-    InstanceHeader,
-    SeriesHeader,
-    StudyHeader,
-    UnreadableDataset,
-    from_plain,
-    plain,
-    read_file_header,
-    read_header,
-)
+from hub.dicom.headers import Header, UnreadableDataset, read_file_header, read_header
 from tests.hub.dicom.encoded import CORPUS, PACKAGED, element, encode, minimal, with_elements
 
 LITTLE = ExplicitVRLittleEndian
@@ -387,35 +373,3 @@ def test_what_is_inside_a_sequence_is_not_taken_for_the_patient_of_the_instance(
     rest = with_elements((0x00100020, b"LO", b"4711"))[len(sop) :]
     nested = b"\x08\x00\x40\x11" + sequence + SEQUENCE_END + NOTHING
     assert read_header(sop + nested + rest, LITTLE).study.patient_id == "4711"
-
-
-def test_the_levels_of_a_header_share_no_attribute():
-    names = [f.name for kind in (StudyHeader, SeriesHeader, InstanceHeader) for f in fields(kind)]
-    assert len(names) == len(set(names))
-    assert "raw" not in names
-
-
-def kept(header: Header) -> Header:
-    return from_plain(json.loads(json.dumps(plain(header))))
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(list(_ATTRIBUTES.values())), unique=True), st.data())
-def test_a_header_comes_back_whole_from_its_plain_form(chosen, data):
-    values = st.one_of(st.binary(max_size=12), st.sampled_from([b"1", b"2.5 ", b" a\\B\\", b"0"]))
-    header = read(
-        *((tag, b"LO", data.draw(values)) for tag, meaning in chosen if meaning is not uid)
-    )
-    assert kept(header) == header
-
-
-def test_a_plain_header_says_nothing_about_what_is_left_open():
-    assert plain(read((0x00080060, b"CS", b"ct "))) == {
-        "study_instance_uid": "1.2.3",
-        "series_instance_uid": "1.2.3.1",
-        "sop_class_uid": "",
-        "sop_instance_uid": "1.2.3.4",
-        "transfer_syntax_uid": LITTLE,
-        "modality": "CT",
-        "raw": {"modality": "ct "},
-    }
