@@ -16,15 +16,15 @@ from hub.dicom.streams import (
     reaches_end,
 )
 
-_EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # The second is General Electric's, implicit too; only its pixels are big endian.
-_IMPLICIT = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
+IMPLICIT = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
 _PIXEL_DATA_GROUP = 0x7FE00000
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 # PS3.5 7.1.2: these have two reserved bytes and a length of four, all other VRs a length of two.
-_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 
 
 class Element(NamedTuple):
@@ -136,7 +136,7 @@ class _Walk:
         # Items have no VR, and some writers fall back to implicit in the middle of a data set.
         if is_implicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
             return _Head(group << 16 | number, b"", self._long(head, 4)[0])
-        if vr not in _LONG_VRS:
+        if vr not in LONG_VRS:
             return _Head(group << 16 | number, vr, self._short(head, 6)[0])
         length = self._stream.read(4)
         if len(length) < 4:
@@ -175,7 +175,7 @@ class _Walk:
         self._stream.seek(position)
         if self._tag(head.ljust(4, b"\0"))[0] == 0xFFFE:
             return None
-        return head[4:6] not in _LONG_VRS | _SHORT_VRS
+        return head[4:6] not in LONG_VRS | SHORT_VRS
 
 
 def _encoding(stream: Stream, transfer_syntax_uid: str) -> tuple[bool, bool]:
@@ -188,12 +188,12 @@ def _encoding(stream: Stream, transfer_syntax_uid: str) -> tuple[bool, bool]:
     stream.seek(0)
     if len(head) < 6:
         raise NotADataSet("is too short to be a data set")
-    is_little_endian = transfer_syntax_uid != _EXPLICIT_BIG_ENDIAN
+    is_little_endian = transfer_syntax_uid != EXPLICIT_BIG_ENDIAN
     if not transfer_syntax_uid:
         # Groups of a first element are small; 0x0800 is 0x0008 read the wrong way round.
         is_little_endian = int.from_bytes(head[:2], "little") < 0x0400
     vr = head[4:6]
     shows_vr = vr.isalpha() and vr.isupper()
-    if transfer_syntax_uid in _IMPLICIT and not shows_vr:
+    if transfer_syntax_uid in IMPLICIT and not shows_vr:
         return True, True
     return not shows_vr, is_little_endian

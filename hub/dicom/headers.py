@@ -1,8 +1,9 @@
 """In charge of what a data set says about itself: encoded bytes -> frozen, normalised headers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from os import PathLike
 from typing import Any
@@ -12,6 +13,7 @@ from hub.dicom.character_sets import CharacterSet
 from hub.dicom.file_meta import read_file_meta
 from hub.dicom.header_reader import Element, read_elements, require_end
 from hub.dicom.header_values import LONGEST_TEXT, Meaner
+from hub.dicom.header_walk import Buffer, Walk, is_whole
 from hub.dicom.streams import FileWindow, NotADataSet, Source
 
 
@@ -98,54 +100,6 @@ class Header:
     raw: dict[str, str]
 
 
-class _Names:
-    """The attributes of one kind of header, and how one of them is made plain and back."""
-
-    def __init__(self, kind: type[StudyHeader | SeriesHeader | InstanceHeader]) -> None:
-        self.kind = kind
-        self.names = tuple(field.name for field in fields(kind))
-        self._values = attrgetter(*self.names)
-        self._unsaid = tuple(
-            None if field.default is MISSING else field.default for field in fields(kind)
-        )
-
-    def plain(self, header: object) -> list[tuple[str, Any]]:
-        """What the header says, without what it leaves open."""
-        said = zip(self.names, self._values(header), self._unsaid, strict=True)
-        return [(name, value) for name, value, unsaid in said if value != unsaid]
-
-    def of(self, values: Mapping[str, Any]) -> Any:
-        return self.kind(**{name: values[name] for name in self.names if name in values})
-
-
-_STUDY, _SERIES, _INSTANCE = map(_Names, (StudyHeader, SeriesHeader, InstanceHeader))
-
-
-def plain(header: Header) -> dict[str, Any]:
-    """Give a header as what JSON can hold: attributes by name, without those it leaves open.
-
-    No name is in two of the levels. `raw` is there where something was changed.
-    """
-    said = _STUDY.plain(header.study) + _SERIES.plain(header.series)
-    given = dict(said + _INSTANCE.plain(header.instance))
-    if header.series.image_type:
-        given["image_type"] = list(header.series.image_type)
-    if header.raw:
-        given["raw"] = dict(header.raw)
-    return given
-
-
-def from_plain(given: Mapping[str, Any]) -> Header:
-    """Give back the very header of which `plain` was made, also after a way through JSON.
-
-    Raises TypeError where one of the UIDs that every header has is missing.
-    """
-    if "image_type" in given:
-        given = {**given, "image_type": tuple(given["image_type"])}
-    raw = dict(given.get("raw", ()))
-    return Header(_STUDY.of(given), _SERIES.of(given), _INSTANCE.of(given), raw)
-
-
 _ATTRIBUTES: dict[str, tuple[int, Meaner]] = {
     "sop_class_uid": (0x00080016, means.uid),
     "sop_instance_uid": (0x00080018, means.uid),
@@ -191,6 +145,31 @@ _ATTRIBUTES: dict[str, tuple[int, Meaner]] = {
     "burned_in_annotation": (0x00280301, means.code_string),
 }
 _Values = dict[str, Any]
+
+
+class _Level:
+    """The attributes of one kind of header, and how one of them is made plain and back."""
+
+    def __init__(self, kind: type[StudyHeader | SeriesHeader | InstanceHeader]) -> None:
+        self.kind = kind
+        self.names = tuple(field.name for field in fields(kind))
+        self.named = tuple(name for name in self.names if name in _ATTRIBUTES)
+        self.tags = tuple(_ATTRIBUTES[name][0] for name in self.named)
+        self._values = attrgetter(*self.names)
+        self._unsaid = tuple(
+            None if field.default is MISSING else field.default for field in fields(kind)
+        )
+
+    def plain(self, header: object) -> list[tuple[str, Any]]:
+        """What the header says, without what it leaves open."""
+        said = zip(self.names, self._values(header), self._unsaid, strict=True)
+        return [(name, value) for name, value, unsaid in said if value != unsaid]
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        return self.kind(**{name: values[name] for name in self.names if name in values})
+
+
+_STUDY, _SERIES, _INSTANCE = map(_Level, (StudyHeader, SeriesHeader, InstanceHeader))
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _WANTED = frozenset(tag for tag, _ in _ATTRIBUTES.values()) | {_SPECIFIC_CHARACTER_SET}
 _NAMES = {tag: name for name, (tag, _) in _ATTRIBUTES.items()}
@@ -203,16 +182,42 @@ _IDENTIFIERS = ("patient_id", "issuer_of_patient_id", "accession_number", "sop_c
 # PS3.5 9.1, but for leading zeros in a component, which much working equipment writes.
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _LONGEST_UID = 64
+_WALK = Walk(_WANTED)
 
 
-def read_header(dataset: bytes | memoryview, transfer_syntax_uid: str) -> Header:
+def plain(header: Header) -> dict[str, Any]:
+    """Give a header as what JSON can hold: attributes by name, without those it leaves open.
+
+    No name is in two of the levels. `raw` is there where something was changed.
+    """
+    said = _STUDY.plain(header.study) + _SERIES.plain(header.series)
+    given = dict(said + _INSTANCE.plain(header.instance))
+    if header.series.image_type:
+        given["image_type"] = list(header.series.image_type)
+    if header.raw:
+        given["raw"] = dict(header.raw)
+    return given
+
+
+def from_plain(given: Mapping[str, Any]) -> Header:
+    """Give back the very header of which `plain` was made, also after a way through JSON.
+
+    Raises TypeError where one of the UIDs that every header has is missing.
+    """
+    if "image_type" in given:
+        given = {**given, "image_type": tuple(given["image_type"])}
+    raw = dict(given.get("raw", ()))
+    return Header(_STUDY.of(given), _SERIES.of(given), _INSTANCE.of(given), raw)
+
+
+def read_header(dataset: Buffer, transfer_syntax_uid: str) -> Header:
     """Read the header of an encoded data set without file meta, as C-STORE carries it.
 
     Takes every transfer syntax (PS3.5 Annex A); nothing at or after pixel data is looked at.
     Raises UnreadableDataset when the bytes cannot be parsed, when the Study, Series or SOP
     Instance UID is missing or not a UID (PS3.5 9.1), and for an identifier of absurd length.
     """
-    return _header(dataset, transfer_syntax_uid)
+    return _quickly(dataset, transfer_syntax_uid) or _header(dataset, transfer_syntax_uid)
 
 
 def read_file_header(path: str | PathLike[str]) -> Header:
@@ -226,8 +231,10 @@ def read_file_header(path: str | PathLike[str]) -> Header:
         return _header(dataset, _uid_or_nothing(meta.transfer_syntax_uid), meta.sop_class_uid)
 
 
-def require_whole(dataset: bytes | memoryview, transfer_syntax_uid: str) -> None:
+def require_whole(dataset: Buffer, transfer_syntax_uid: str) -> None:
     """Raise UnreadableDataset where an encoded data set ends before its last value does."""
+    if is_whole(dataset, transfer_syntax_uid):
+        return
     try:
         require_end(dataset, transfer_syntax_uid=transfer_syntax_uid)
     except NotADataSet as error:
@@ -247,32 +254,78 @@ def _header(dataset: Source, transfer_syntax_uid: str, sop_class_uid: str = "") 
     except NotADataSet as error:
         raise UnreadableDataset(error.reason, _NAMES.get(error.tag or 0, "")) from error
     _refuse_absurd_identifiers(elements)
-    values, raw = _normalised(elements)
+    declared = elements.get(_SPECIFIC_CHARACTER_SET)
+    character_set = CharacterSet(declared.value if declared else b"")
+    values, raw = _normalised(_ATTRIBUTES, elements, character_set)
     for name in _REQUIRED:
         _require_uid(name, values.get(name, ""))
     values["transfer_syntax_uid"] = transfer_syntax_uid
     values["sop_class_uid"] = _uid_or_nothing(values.get("sop_class_uid") or sop_class_uid)
-    return Header(
-        study=StudyHeader(**_of(StudyHeader, values)),
-        series=SeriesHeader(**_of(SeriesHeader, values)),
-        instance=InstanceHeader(**_of(InstanceHeader, values)),
-        raw=raw,
-    )
+    return Header(_STUDY.of(values), _SERIES.of(values), _INSTANCE.of(values), raw)
 
 
-def _normalised(elements: dict[int, Element]) -> tuple[_Values, dict[str, str]]:
-    declared = elements.get(_SPECIFIC_CHARACTER_SET)
-    character_set = CharacterSet(declared.value if declared else b"")
+def _normalised(
+    names: Iterable[str], elements: Mapping[int, Element], character_set: CharacterSet
+) -> tuple[_Values, dict[str, str]]:
     values: _Values = {}
     raw: dict[str, str] = {}
-    for name, (tag, meaning) in _ATTRIBUTES.items():
+    for name in names:
+        tag, meaning = _ATTRIBUTES[name]
         element = elements.get(tag)
         if element is None or not element.value:
             continue
-        values[name], as_sent = meaning(element, character_set)
+        value, as_sent = meaning(element, character_set)
+        if value is not None:
+            values[name] = value
         if as_sent:
             raw[name] = as_sent
     return values, raw
+
+
+def _quickly(dataset: Buffer, transfer_syntax_uid: str) -> Header | None:
+    """Read the header of a data set in which nothing is unusual; None says nothing about it.
+
+    The instances of a series differ in little of their headers: what was made of the same bytes
+    before is given again.
+    """
+    walked = _WALK.find(dataset, transfer_syntax_uid)
+    if walked is None:
+        return None
+    elements, encoding = walked[0], (walked[0].get(_SPECIFIC_CHARACTER_SET), walked[1])
+    study, study_raw = _read_level(_STUDY, tuple(map(elements.get, _STUDY.tags)), *encoding)
+    series, series_raw = _read_level(_SERIES, tuple(map(elements.get, _SERIES.tags)), *encoding)
+    lying = tuple(map(elements.get, _INSTANCE.tags))
+    values, raw = _level_values(_INSTANCE, lying, *encoding)
+    if not (study and series and _is_uid(values.get("sop_instance_uid", ""))):
+        return None
+    values["transfer_syntax_uid"] = transfer_syntax_uid
+    values["sop_class_uid"] = _uid_or_nothing(values.get("sop_class_uid", ""))
+    return Header(study, series, _INSTANCE.of(values), {**study_raw, **series_raw, **raw})
+
+
+@lru_cache(maxsize=256)
+def _read_level(
+    level: _Level, lying: tuple[bytes | None, ...], declared: bytes | None, is_implicit: bool
+) -> tuple[Any, dict[str, str]]:
+    """What a study or series says in these bytes, or None where its UID will not do."""
+    values, raw = _level_values(level, lying, declared, is_implicit)
+    is_named = all(_is_uid(values.get(name, "")) for name in _REQUIRED if name in level.names)
+    return (level.of(values) if is_named else None), raw
+
+
+def _level_values(
+    level: _Level, lying: tuple[bytes | None, ...], declared: bytes | None, is_implicit: bool
+) -> tuple[_Values, dict[str, str]]:
+    elements = {
+        tag: Element(element[8:], "" if is_implicit else element[4:6].decode(), True)
+        for tag, element in zip(level.tags, lying, strict=True) if element
+    }  # fmt: skip
+    return _normalised(level.named, elements, _character_set(declared))
+
+
+@lru_cache(maxsize=64)
+def _character_set(declared: bytes | None) -> CharacterSet:
+    return CharacterSet(declared[8:] if declared else b"")
 
 
 def _refuse_absurd_identifiers(elements: dict[int, Element]) -> None:
@@ -291,9 +344,9 @@ def _require_uid(name: str, uid: str) -> None:
         raise UnreadableDataset("is not a UID", name)
 
 
+def _is_uid(uid: str) -> bool:
+    return len(uid) <= _LONGEST_UID and _UID.fullmatch(uid) is not None
+
+
 def _uid_or_nothing(uid: str) -> str:
-    return uid if len(uid) <= _LONGEST_UID and _UID.fullmatch(uid) else ""
-
-
-def _of(kind: type[StudyHeader | SeriesHeader | InstanceHeader], values: _Values) -> _Values:
-    return {f.name: values[f.name] for f in fields(kind) if values.get(f.name) is not None}
+    return uid if _is_uid(uid) else ""

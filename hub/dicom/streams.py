@@ -53,7 +53,7 @@ class FileWindow:
 class _Window:
     """A stream over a view, which copies only what is read."""
 
-    def __init__(self, view: memoryview) -> None:
+    def __init__(self, view: bytearray | memoryview) -> None:
         self._view = view
         self._position = 0
 
@@ -109,7 +109,7 @@ class _Inflating:
         return self._position
 
 
-Source = bytes | memoryview | FileWindow
+Source = bytes | bytearray | memoryview | FileWindow
 Stream = BytesIO | FileWindow | _Window | _Inflating
 
 
