@@ -1,39 +1,50 @@
-"""Runs the processes of the hub in the foreground, starts again what dies, stops all at once."""
+"""Runs the processes of the hub in the foreground, starts again what dies, stops all at once.
+
+Each process is a fork of this one, which has imported everything and opened nothing: what they
+have in common is loaded once and lies in memory once. That is sound only while this process has a
+single thread and no connection, so nothing here may start the one or keep the other.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _SHORTEST_WAIT = 0.5
 # A process that has run this long was well: its next death counts as the first.
 _WELL_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
+_GRACE_SECONDS = 25.0
 REFUSED_TO_START = 2
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
 class Child:
-    """One process: its name, its command, and how it has fared."""
+    """One process: the words of its command, the first of which is its name, and how it fared."""
 
-    name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    words: Sequence[str]
+    pid: int | None = None
     started_at: float = 0.0
     next_start_at: float = 0.0
     deaths: int = 0
-    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it does, in the words of the command line."""
+        return " ".join(self.words)
 
 
 class Supervisor:
@@ -48,68 +59,102 @@ class Supervisor:
         self._longest_wait = longest_wait
         self._stopping = threading.Event()
 
-    def start(self) -> None:
-        """Start every child."""
-        for child in self.children:
-            self._start(child)
-
     def stop(self) -> None:
         """Ask to be stopped; run() then ends."""
         self._stopping.set()
 
-    def run(self) -> int:
-        """Watch the children until stop() is called; the exit code."""
+    def run(self, *, look: Callable[[], None]) -> int | Child:
+        """Start the children and watch them until stop() is called; the exit code.
+
+        Returns in every child as well, as fork() does, and gives it the Child that it is: it does
+        its work in the caller, and ends as any program ends. ``look`` is called with each look at
+        the children.
+        """
+        # What stands now is never collected: a collector that wrote into it would copy it.
+        gc.collect()
+        gc.freeze()
         code = 0
-        while not self._stopping.wait(0.1):
+        while not self._stopping.is_set():
             for child in self.children:
                 if self._is_refusal(child):
                     code = REFUSED_TO_START
                     self._stopping.set()
                     break
+                if self._is_to_start(child) and self._start(child) == 0:
+                    return child
+            look()
+            self._stopping.wait(_LOOK_SECONDS)
         self._end()
         return code
 
-    def _start(self, child: Child) -> None:
-        child.process = subprocess.Popen(
-            child.command,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **child.environment},
-            # Ctrl-C goes to the supervisor alone; children are asked in order.
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 (set before any thread is started)
-        )
-        child.started_at = time.monotonic()
+    def _is_to_start(self, child: Child) -> bool:
+        return child.pid is None and time.monotonic() >= child.next_start_at
+
+    def _start(self, child: Child) -> int:
+        """The process id of the new process; 0 within it."""
+        parent = os.getpid()
+        # A signal that came between the fork and the child's own handlers would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _stand_alone(parent, child.words[0])
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        child.pid, child.started_at = pid, time.monotonic()
+        return pid
 
     def _is_refusal(self, child: Child) -> bool:
         """Look after one child; whether it said that it cannot start at all."""
-        now = time.monotonic()
-        if child.process is None:
-            if now >= child.next_start_at:
-                self._start(child)
+        if child.pid is None:
             return False
-        code = child.process.poll()
+        code = _exit_code(child.pid)
         if code is None:
             return False
         if code == REFUSED_TO_START and child.deaths == 0:
+            child.pid = None
             return True
+        now = time.monotonic()
         child.deaths = 1 if now - child.started_at > _WELL_SECONDS else child.deaths + 1
         wait = min(_SHORTEST_WAIT * 2 ** (child.deaths - 1), self._longest_wait)
         log.warning("supervisor.died", process=child.name, code=code, again_in_seconds=wait)
-        child.process, child.next_start_at = None, now + wait
+        child.pid, child.next_start_at = None, now + wait
         return False
 
     def _end(self) -> None:
-        running = [(child.name, child.process) for child in self.children if child.process]
-        for _name, process in running:
-            process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 25
-        for name, process in running:
-            try:
-                process.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                log.warning("supervisor.killed", process=name)
-                process.kill()
-                process.wait()
+        running = {child.pid: child.name for child in self.children if child.pid is not None}
+        for pid in running:
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while running and time.monotonic() < deadline:
+            time.sleep(0.02)
+            running = {pid: name for pid, name in running.items() if _exit_code(pid) is None}
+        for pid, name in running.items():
+            log.warning("supervisor.killed", process=name)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _exit_code(pid: int) -> int | None:
+    """The exit code of a child that has ended (negative: the signal that ended it), or None."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _stand_alone(parent: int, name: str) -> None:
+    """In a new child: nothing of the supervisor's but its memory."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    # Ctrl-C goes to the supervisor alone; children are asked in order.
+    os.setsid()
+    die_with_parent()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode())  # what ps and top show
+    if os.getppid() != parent:
+        os._exit(0)  # it was killed before the system knew that this one dies with it
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def die_with_parent() -> None:

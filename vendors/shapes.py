@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 FOLDER = Path(__file__).parent
 TYPE_NAMES = {
@@ -42,6 +43,9 @@ class ShapeInvalid(ValueError):
 @lru_cache
 def schema_of(name: str) -> Draft202012Validator:
     """The validator of ``<name>.schema.json`` beside this module."""
+    # Slow to import, and not needed until somebody brings a manifest or findings.
+    from jsonschema import Draft202012Validator
+
     schema = json.loads((FOLDER / f"{name}.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)

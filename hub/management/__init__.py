@@ -19,6 +19,14 @@ def operator() -> str:
         return "command line"
 
 
+def run_in_place(*words: str) -> None:
+    """Run a command of manage.py in this process, as its first and last; it ends as that does."""
+    from django.core.management import get_commands, load_command_class
+
+    command = load_command_class(get_commands()[words[0]], words[0])
+    command.run_from_argv(["manage.py", *words])
+
+
 def member(username: str) -> User:
     """The active user of that name; raises CommandError, with the nearest name known."""
     from django.core.management.base import CommandError

@@ -116,10 +116,10 @@ class RunningHub:
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in listed.read_text().split():
             try:
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                is_it = Path(f"/proc/{pid}/comm").read_text().strip() == name
             except OSError:
                 continue
-            if name.encode() in words:
+            if is_it:
                 return int(pid)
         return None
 

@@ -59,6 +59,22 @@ def test_sigterm_stops_every_process_within_seconds(hub: RunningHub) -> None:
         socket.create_server(("127.0.0.1", port)).close()
 
 
+def test_processes_are_forked_from_one_that_has_a_single_thread_and_no_socket(
+    hub: RunningHub,
+) -> None:
+    hub.start()
+    until(lambda: all(hub.child(name) for name in PROCESSES), "all processes run")
+    assert hub.process is not None
+    own = Path(f"/proc/{hub.process.pid}")
+    assert len(list((own / "task").iterdir())) == 1
+    opened = [str(file.readlink()) for file in (own / "fd").iterdir()]
+    assert not [name for name in opened if "socket:" in name or "sqlite" in name]
+    hub.kill("web")
+    until(lambda: hub.child("web"), "web runs again")
+    assert len(list((own / "task").iterdir())) == 1
+    hub.stop()
+
+
 def test_it_starts_again_on_the_same_ports(hub: RunningHub) -> None:
     hub.start()
     hub.stop()

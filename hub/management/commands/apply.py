@@ -17,6 +17,7 @@ from hub.management import operator
 
 class Command(BaseCommand):
     help = "Make the database agree with set-up files: all of it or nothing."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", help="a set-up file; - is stdin")

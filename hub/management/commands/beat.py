@@ -11,6 +11,7 @@ class Command(BaseCommand):
     """Run Celery's beat until SIGTERM."""
 
     help = "Send the periodic nudges."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Beat until told to stop."""

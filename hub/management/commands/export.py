@@ -16,6 +16,7 @@ from hub.configuration.exporting import export_text, export_to
 
 class Command(BaseCommand):
     help = "Write the set-up as YAML: to stdout, or to FILE with the manifests beside it."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", nargs="?", metavar="FILE", help="a file, or a folder")

@@ -1,17 +1,17 @@
 """`manage.py hub`: the whole hub in the foreground."""
 
 import signal
-import sys
-import threading
-import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from hub.doors import is_open, obstacle
-from hub.management import usable_database
+from hub.management import run_in_place, usable_database
+from hub.preload import preload
 from hub.supervisor import Child, Supervisor
 
 PROCESSES = ("web", "listen_dicom", "listen_hl7", "worker", "beat")
@@ -21,23 +21,27 @@ class Command(BaseCommand):
     """Run web, DICOM, HL7, worker and beat; SIGTERM stops them all."""
 
     help = "Run the whole hub in the foreground; settings come from the environment or .env."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Start everything, say so once all doors are open, and wait."""
         self._require_free_ports()
         with usable_database():
-            call_command("migrate", verbosity=0, interactive=False)
-        manage = str(settings.BASE_DIR / "manage.py")
+            _migrate()
+        preload()
         supervisor = Supervisor(
-            [Child(name, [sys.executable, manage, name]) for name in PROCESSES],
-            longest_wait=settings.HUB_RESTART_SECONDS,
+            [Child([name]) for name in PROCESSES], longest_wait=settings.HUB_RESTART_SECONDS
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stop())
-        supervisor.start()
-        threading.Thread(target=self._announce, daemon=True).start()
-        if code := supervisor.run():
-            raise CommandError("the hub did not start", returncode=code)
+        connections.close_all()
+        outcome = supervisor.run(look=self._announce)
+        if isinstance(outcome, Child):
+            run_in_place(*outcome.words)
+        elif outcome:
+            raise CommandError("the hub did not start", returncode=outcome)
+
+    _is_announced = False
 
     def _doors(self) -> dict[str, int]:
         return {
@@ -58,11 +62,19 @@ class Command(BaseCommand):
 
     def _announce(self) -> None:
         host = settings.HUB_BIND
-        while not all(is_open(host, port) for port in self._doors().values()):
-            time.sleep(0.05)
+        if self._is_announced or not all(is_open(host, port) for port in self._doors().values()):
+            return
+        self._is_announced = True
         self.stdout.write(
             f"hub is open: http://{host}:{settings.HUB_HTTP_PORT}/, "
             f"DICOM {settings.HUB_AE_TITLE}@{host}:{settings.HUB_DICOM_PORT}, "
             f"HL7 {host}:{settings.HUB_HL7_PORT}"
         )
         self.stdout.flush()
+
+
+def _migrate() -> None:
+    """Bring the tables up to date; where they are, to find that out is all it costs."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)

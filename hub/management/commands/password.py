@@ -18,6 +18,7 @@ from hub.management import member, operator
 
 class Command(BaseCommand):
     help = "Set the password of a user from the first line of standard input."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")

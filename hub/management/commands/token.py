@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "Print a new API token for a user, of which the database keeps only the hash; "
         "with --revoke, end all tokens of the user."
     )
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")

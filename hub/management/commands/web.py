@@ -13,6 +13,7 @@ class Command(BaseCommand):
     """Serve the ASGI application until SIGTERM."""
 
     help = "Serve pages and API (HUB_BIND, HUB_HTTP_PORT)."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""

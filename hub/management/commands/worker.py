@@ -18,6 +18,7 @@ class Command(BaseCommand):
     """Run a Celery worker of threads until SIGTERM."""
 
     help = "Work through the queues route, run and write_back (all, unless --queues names some)."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The queues, and how many threads."""
@@ -28,10 +29,7 @@ class Command(BaseCommand):
         """Work until told to stop; what is at hand is finished first."""
         # It warns of root because of pickle; this worker takes JSON alone.
         warnings.filterwarnings("ignore", category=SecurityWarning)
-        # Half a second that the first result should not have to wait for.
-        threading.Thread(
-            target=importlib.import_module, args=("hub.dicom.sr_document",), daemon=True
-        ).start()
+        threading.Thread(target=_warm_up, daemon=True).start()
         app.worker_main(
             [
                 "--quiet",
@@ -45,3 +43,9 @@ class Command(BaseCommand):
                 "--loglevel=WARNING",
             ]
         )
+
+
+def _warm_up() -> None:
+    """Import what the first result should not have to wait for."""
+    for name in ("jsonschema", "hub.dicom.sr_document"):
+        importlib.import_module(name)

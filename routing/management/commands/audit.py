@@ -22,6 +22,7 @@ class Command(BaseCommand):
     """Print the audit trail, the oldest first; reading it is itself kept there."""
 
     help = "Print who saw, accepted, replayed or changed what, the oldest first."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to narrow it to; together they all must hold."""

@@ -13,6 +13,7 @@ class Command(BaseCommand):
     """List dead letters and failed Workitems, each with the means to replay it."""
 
     help = "List dead letters and failed Workitems; `manage.py replay` starts them again."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """One line each; nothing to show is said plainly."""

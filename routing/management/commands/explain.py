@@ -14,6 +14,7 @@ class Command(BaseCommand):
     """Print the whole way of a study, step by step, with times and reasons."""
 
     help = "Explain what happened to a study: every step, verdict, workitem and delivery."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The study, and its site where two sites have the same UID."""

@@ -39,6 +39,7 @@ class Command(BaseCommand):
     """Listen for C-STORE and C-ECHO until SIGTERM; running associations are drained."""
 
     help = "Receive studies by DICOM (HUB_BIND, HUB_DICOM_PORT, HUB_AE_TITLE)."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""

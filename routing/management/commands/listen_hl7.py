@@ -14,6 +14,7 @@ class Command(BaseCommand):
     """Listen for orders until SIGTERM; messages at hand are answered first."""
 
     help = "Receive orders by HL7 over MLLP (HUB_BIND, HUB_HL7_PORT)."
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""

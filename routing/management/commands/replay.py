@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Replay what `manage.py deadletters` lists."""
 
     help = "Replay a delivery (number) or a Workitem (uid); --all replays every dead letter."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to replay."""
