@@ -133,7 +133,8 @@ def discard(workitem: Workitem) -> None:
     shutil.rmtree(work_folder(workitem), ignore_errors=True)
 
 
-Staged = tuple[Instance, str, str, str]  # row, Series Instance UID, SOP Instance UID, path
+# row, Series Instance UID, SOP Instance UID, path, Instance Number
+Staged = tuple[Instance, str, str, str, int | None]
 # UIDs beside those of study, series and instance that were replaced, such as frames of reference
 _OTHER_UIDS = "other-uids.json"
 # what study.json says of a series, as in the headers
@@ -156,7 +157,8 @@ def _link(run: Run, place: int, instance: Instance) -> Staged:
     target.parent.mkdir(parents=True, exist_ok=True)
     # A copy, not a link: an algorithm must not be able to reach the one kept in the spool.
     shutil.copyfile(spool().path(instance.key), target)
-    return instance, instance.series.series_instance_uid, instance.sop_instance_uid, path
+    uids = (instance.series.series_instance_uid, instance.sop_instance_uid)
+    return instance, *uids, path, instance.instance_number
 
 
 def _pseudonymise(
@@ -176,7 +178,8 @@ def _pseudonymise(
             spool().path(instance.key), target, pseudonymiser=pseudonymiser, options=options
         )
         others.update(made.other_uids)
-        return instance, made.series_instance_uid, made.sop_instance_uid, path
+        uids = (made.series_instance_uid, made.sop_instance_uid)
+        return instance, *uids, path, made.instance_number
 
     with ThreadPoolExecutor(_THREADS) as pool:
         staged = list(pool.map(one, enumerate(instances)))
@@ -191,14 +194,10 @@ def _path(instance: Instance, place: int) -> str:
 def _describe(workitem: Workitem, study_instance_uid: str, staged: list[Staged]) -> dict[str, Any]:
     header = workitem.study.header
     by_series: dict[str, dict[str, Any]] = {}
-    for instance, series_uid, sop_uid, path in staged:
+    for instance, series_uid, sop_uid, path, number in staged:
         series = by_series.setdefault(series_uid, _describe_series(instance.series, series_uid))
         series["instances"].append(
-            {
-                "sop_instance_uid": sop_uid,
-                "instance_number": instance.instance_number,
-                "path": path,
-            }
+            {"sop_instance_uid": sop_uid, "instance_number": number, "path": path}
         )
     return {
         "schema": "hub.study/1",

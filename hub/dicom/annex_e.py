@@ -27,7 +27,7 @@ class Action(IntEnum):
     WALK = 5  # K of a sequence: each item is treated in turn
     NUMBER = 6  # K, for numbers written as text; removed when it is anything else
     TERM = 7  # K, for coded strings; emptied when it names somebody
-    CODE = 8  # K, for the value of a code; emptied when it is an identifying value
+    CODE = 8  # K, for the value of a code; emptied when it is, or holds, an identifying value
     TEXT = 9  # C, for technical text: words that name somebody go
     DESCRIPTOR = 10  # C, for descriptions typed by people: numbers and dates go too
     SHIFT = 11  # C, whole days (Retain Longitudinal Temporal Information, Modified Dates)
@@ -36,6 +36,7 @@ class Action(IntEnum):
     PATIENT_ID = 14
     ACCESSION_NUMBER = 15
     AGE = 16
+    DESCRIPTOR_OF_TABLE = 17  # K, for the three numbers of a lookup table; else removed
 
 
 class Rule(NamedTuple):
@@ -139,10 +140,18 @@ _OPTIONS: Final[Mapping[Action, str]] = {
         "ContentSequence ReferencedImageSequence SourceImageSequence RequestedProcedureCodeSequence"
     ),
     Action.DUMMY: "TextValue",
+    Action.DESCRIPTOR_OF_TABLE: (
+        "RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor "
+        "BluePaletteColorLookupTableDescriptor AlphaPaletteColorLookupTableDescriptor "
+        "GrayLookupTableDescriptor BlendingLookupTableDescriptor "
+        "WeightingLookupTableDescriptor LUTDescriptor"
+    ),
     Action.REMOVE: "IssuerOfAccessionNumberSequence OrderPlacerIdentifierSequence "
     "OrderFillerIdentifierSequence ReferencedPerformedProcedureStepSequence",
 }
 
+# What the patient is called; of all others it is enough that they are not.
+_PATIENT_NAMES: Final = "PatientName OtherPatientNames PatientBirthName"
 # Whose values must stand nowhere else in what leaves; names and days are told by their VR.
 _IDENTIFYING: Final = (
     "PatientID OtherPatientIDs PatientAddress PatientTelephoneNumbers MedicalRecordLocator "
@@ -192,10 +201,11 @@ def retained() -> Mapping[int, Action]:
 
 @cache
 def identifying() -> Mapping[int, str]:
-    """The attributes whose values identify: the tag with "name", "day" or "value"."""
+    """The attributes whose values identify: the tag with "patient", "name", "day" or "value"."""
     kinds = {"PN": "name", "DA": "day", "DT": "day"}
     by_vr = {tag: kinds[rule.vr] for tag, rule in rules().items() if rule.vr in kinds}
-    return by_vr | {_tag(keyword): "value" for keyword in _IDENTIFYING.split()}
+    patients = {_tag(keyword): "patient" for keyword in _PATIENT_NAMES.split()}
+    return by_vr | patients | {_tag(keyword): "value" for keyword in _IDENTIFYING.split()}
 
 
 @cache

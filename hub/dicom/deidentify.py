@@ -47,6 +47,7 @@ _REQUIRED: Final = {
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
 }
+_INSTANCE_NUMBER: Final = 0x00200013
 _ADDED: Final = frozenset((PATIENT_AGE, *(element.tag for element in DECLARED)))
 
 
@@ -65,7 +66,8 @@ class DeidentificationFailed(Exception):  # noqa: N818 (named by what failed)
 @dataclass(frozen=True, slots=True)
 class PseudonymInstance:
     """The names of an instance and of its copy; `other_uids` are the originals of all others
-    that were renamed within it (frames of reference, references)."""
+    that were renamed within it (frames of reference, references). `instance_number` is that of the
+    copy: None where the original numbered the instance by the patient."""
 
     original_sop_instance_uid: str
     sop_instance_uid: str
@@ -74,6 +76,7 @@ class PseudonymInstance:
     original_study_instance_uid: str
     study_instance_uid: str
     other_uids: frozenset[str]
+    instance_number: int | None = None
 
 
 def deidentify_file(
@@ -125,7 +128,7 @@ def _deidentified(
     _refuse_unfit(header, options)
     copy = _Copy(instance, header, pseudonymiser)
     write_whole(target, copy.pieces(), pixels=copy.pixels, source=descriptor, after=copy.after)
-    return _names(header, copy.renamed, pseudonymiser)
+    return _names(header, copy, pseudonymiser)
 
 
 class _Copy:
@@ -156,6 +159,7 @@ class _Copy:
             self._head += writer.head_of_pixels(self.pixels)
         self.after = writer.encoded(treatment.treated(instance.trailing))
         self.renamed = treatment.renamed
+        self.instance_number = _number_in(kept)
         _refuse_residue(known, self._head, self.after)
         if self._is_deflated:
             self._deflate()
@@ -251,8 +255,14 @@ def _header_of(instance: Instance) -> dict[int, bytes]:
     }
 
 
+def _number_in(kept: list[Element]) -> int | None:
+    value = next((one.value for one in kept if one.tag == _INSTANCE_NUMBER), b"")
+    text = b"" if isinstance(value, list) else value.strip(b" \0")
+    return int(text) if text.removeprefix(b"-").isdigit() else None
+
+
 def _names(
-    header: dict[int, bytes], renamed: set[str], pseudonymiser: Pseudonymiser
+    header: dict[int, bytes], copy: _Copy, pseudonymiser: Pseudonymiser
 ) -> PseudonymInstance:
     sop, study, series = (text_of(header, tag) for tag in tuple(_REQUIRED)[1:])
     return PseudonymInstance(
@@ -262,5 +272,6 @@ def _names(
         series_instance_uid=pseudonymiser.uid(series),
         original_study_instance_uid=study,
         study_instance_uid=pseudonymiser.uid(study),
-        other_uids=frozenset(renamed - {sop, series, study}),
+        other_uids=frozenset(copy.renamed - {sop, series, study}),
+        instance_number=copy.instance_number,
     )

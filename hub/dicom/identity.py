@@ -22,6 +22,7 @@ _SUSPECT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+NAMES: Final = frozenset(("patient", "name"))
 _LONG_NUMBER = re.compile(r"\d+(?:\.\d+){5,}|\w*\d{8}\w*")
 # No description is longer; the expressions above take their time over what is.
 _LONGEST_TEXT: Final = 1024
@@ -44,8 +45,22 @@ _STANDARD_TERMS = frozenset(
 )
 
 
+# What stands for a name where nobody knows it, or where somebody took it out before.
+_PLACEHOLDERS = frozenset(
+    ("anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymisert", "anonymiseret")
+    + ("unknown", "ukjent", "ukendt", "noname", "nameless", "name", "navn", "none", "null", "nil")
+    + ("patient", "pasient", "test", "testing", "subject", "phantom", "fantom", "pseudonym")
+    + ("withheld", "removed", "redacted", "deidentified", "hidden", "emergency", "trauma", "akutt")
+    + ("akut", "john", "jane", "doe", "mann", "mand", "kvinne", "kvinde", "man", "woman", "male")
+    + ("female", "barn", "child", "baby", "first", "last", "middle", "surname", "given", "family")
+)
+# The fewest digits in a row that tell a person in a code, which is most often digits itself.
+_LEAST_DIGITS_IN_CODE: Final = 6
+_LEAST_LETTERS_IN_CODE: Final = 3
+
+
 class Identifier(NamedTuple):
-    """One identifying value: `kind` is "name", "day" or "value"."""
+    """One identifying value: `kind` is "patient" or "name" (of anybody), "day" or "value"."""
 
     kind: str
     text: str
@@ -59,9 +74,12 @@ class Identity:
     Letter case, accents and spellings such as ø, o and oe are no hiding place.
     """
 
-    __slots__ = ("_parts", "_wholes", "_words")
+    __slots__ = ("_parts", "_wholes", "_words", "knows_patient")
 
-    def __init__(self, words: frozenset[str], wholes: frozenset[str]) -> None:
+    def __init__(
+        self, words: frozenset[str], wholes: frozenset[str], *, knows_patient: bool = True
+    ) -> None:
+        self.knows_patient = knows_patient
         self._words = words
         self._parts = tuple(word for word in words if _is_long(word, _LEAST_PART))
         self._wholes = tuple(wholes)
@@ -71,19 +89,21 @@ class Identity:
         """Make ready what identifies; values of under four letters count only in names."""
         words: set[str] = set()
         wholes: set[str] = set()
+        knows_patient = False
         for kind, text in identifiers:
+            knows_patient = knows_patient or (kind == "patient" and _is_somebody(text))
             if kind == "day":
                 words.update(_spellings_of_day(text))
                 continue
             for spelled in {text, text.casefold().translate(_SPELLED_OUT)}:
                 found = [_folded(word) for word in _WORD.findall(spelled)]
-                least = 2 if kind == "name" else _LEAST_PART
+                least = 2 if kind in NAMES else _LEAST_PART
                 words.update(word for word in found if _is_long(word, least))
                 if kind == "value" and len(found) > 1:
                     wholes.add("".join(found))
         words -= _NO_NAME
         long = {whole for whole in wholes if len(whole) >= _LEAST_PART}
-        return cls(frozenset(words), frozenset(long))
+        return cls(frozenset(words), frozenset(long), knows_patient=knows_patient)
 
     def names(self, word: str) -> bool:
         """Say whether a word equals or holds an identifying value."""
@@ -108,11 +128,32 @@ class Identity:
         return _tidy("".join(pieces))
 
     def described(self, text: str) -> str:
-        """Give a description without words that identify, numbers, days and who bears a title."""
-        if len(text) > _LONGEST_TEXT:
+        """Give a description without words that identify, numbers, days and who bears a title.
+
+        Give none where the patient's name is not known: whoever typed it into the description
+        could not be told from an organ.
+        """
+        if len(text) > _LONGEST_TEXT or not self.knows_patient:
             return ""
         harmless = _SUSPECT.sub("", text)
         return self.cleaned(text if harmless == text else _tidy(harmless))
+
+    def coded(self, code: str) -> str:
+        """Give the value of a code, or nothing where it is, or holds, what identifies.
+
+        Digits count from six in a row on: a number of four stands in many a code by chance.
+        """
+        words = [_folded(word) for word in _WORD.findall(code)]
+        return "" if self.is_value(code) or any(map(self._is_in_code, words)) else code
+
+    def _is_in_code(self, word: str) -> bool:
+        if word in self._words and not word.isdigit() and _is_long(word, _LEAST_LETTERS_IN_CODE):
+            return True
+        return any(
+            part in word
+            for part in self._parts
+            if not part.isdigit() or len(part) >= _LEAST_DIGITS_IN_CODE
+        )
 
     def without_names(self, term: str) -> str:
         """Give a coded string, or nothing where it names somebody and is no defined term."""
@@ -120,6 +161,13 @@ class Identity:
         words = [word for word in _WORD.findall(term) if _is_long(word, _LEAST_PART)]
         unusual = (word for word in words if word.casefold() not in _STANDARD_TERMS)
         return "" if any(map(self.names, unusual)) else term
+
+
+def _is_somebody(name: str) -> bool:
+    """Say whether a name tells who it is: a placeholder, or a number in its place, does not."""
+    words = [_folded(word) for word in _WORD.findall(name)]
+    named = [word for word in words if word.isalpha() and _is_long(word, 2)]
+    return any(word not in _PLACEHOLDERS and word not in _NO_NAME for word in named)
 
 
 def _is_long(word: str, least: int) -> bool:

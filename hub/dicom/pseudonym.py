@@ -13,6 +13,7 @@ _LEAST_KEY_BYTES: Final = 16
 # Far enough that the day an algorithm runs on is never taken for a shifted day of its input.
 _LEAST_DAYS: Final = 366
 _DAYS_TO_CHOOSE_FROM: Final = 3287
+PSEUDONYM: Final = "Pseudonym"
 
 
 class Pseudonymiser:
@@ -34,7 +35,7 @@ class Pseudonymiser:
         self.also_identifying = tuple(also_identifying)
         chosen = int.from_bytes(self._digest("days")[:8]) % _DAYS_TO_CHOOSE_FROM
         self.days_back = _LEAST_DAYS + chosen
-        self.patient_name = f"Pseudonym^{self._letters('patient name', '')[:8]}"
+        self.patient_name = f"{PSEUDONYM}^{self._letters('patient name', '')[:8]}"
         # What was worked out for one file of a series holds for the next ones.
         self.remembered: dict[object, object] = {}
 

@@ -1,5 +1,6 @@
 """In charge of what leaves in place of each element: Annex E's actions, applied to bytes."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,9 +11,9 @@ from pydicom.charset import convert_encodings, encode_string
 from hub.dicom.annex_e import APPLIED, FAMILIES, Action, identifying, rules
 from hub.dicom.character_sets import CharacterSet
 from hub.dicom.elements import Element
-from hub.dicom.identity import Identifier, Identity
+from hub.dicom.identity import NAMES, Identifier, Identity
 from hub.dicom.instance_reading import SPECIFIC_CHARACTER_SET
-from hub.dicom.pseudonym import Pseudonymiser
+from hub.dicom.pseudonym import PSEUDONYM, Pseudonymiser
 
 PATIENT_AGE: Final = 0x00101010
 _BIRTH_DATE: Final = 0x00100030
@@ -28,6 +29,7 @@ _DUMMIES: Final[Mapping[str, bytes]] = {"PN": b"Withheld", "TM": b"000000"}
 _DUMMY: Final = b"WITHHELD"
 # Where a number is measured or set, and is that of a patient's ID by chance alone.
 _TECHNICAL_GROUPS: Final = frozenset((0x0018, 0x0028))
+_BITS_OF_TABLE: Final = frozenset(range(8, 17))
 _MOST_REMEMBERED: Final = 4096
 _MOST_IDENTITIES: Final = 64
 
@@ -83,11 +85,14 @@ def known_of(elements: list[Element], pseudonymiser: Pseudonymiser) -> Known:
     identifiers = [
         Identifier(kind, text)
         for kind, charset, raw in values
-        for text in CharacterSet(charset).decode(raw, is_name=kind == "name").split("\\")
+        for text in CharacterSet(charset).decode(raw, is_name=kind in NAMES).split("\\")
     ]
-    identifiers += [Identifier("name", text) for text in pseudonymiser.also_identifying]
+    identifiers += [
+        Identifier("value" if any(map(str.isdigit, text)) else "patient", text)
+        for text in pseudonymiser.also_identifying
+    ]
     identity = Identity.of(identifiers)
-    residues = {raw for kind, _, raw in values if kind != "day" and _is_telling(raw, identity)}
+    residues = {raw for raw in _looked_for(values, pseudonymiser) if _is_telling(raw, identity)}
     if len(pseudonymiser.remembered) >= _MOST_IDENTITIES:
         pseudonymiser.remembered.clear()
     known = Known(identity, tuple(residues))
@@ -104,9 +109,22 @@ def _collect(elements: list[Element], charset: bytes, found: list[Found]) -> Non
             continue
         if tag == SPECIFIC_CHARACTER_SET:
             charset = value
-        kind = "name" if vr == "PN" else kinds.get(tag)
+        kind = kinds.get(tag, "name" if vr == "PN" else None)
         if kind is not None and value:
             found.append((kind, charset, value[:8] if kind == "day" else value))
+
+
+def _looked_for(values: Iterable[Found], pseudonymiser: Pseudonymiser) -> Iterable[bytes]:
+    """Give values as they are encoded, and of names each word: binary data may hold it alone."""
+    for kind, _, raw in values:
+        if kind != "day":
+            yield raw
+        if kind in NAMES:
+            yield from re.split(rb"[\^= \\]+", raw)
+    for text in pseudonymiser.also_identifying:
+        for word in (text, *re.split(r"[\^ ]+", text)):
+            yield word.encode("utf-8")
+            yield word.encode("latin_1", "ignore")
 
 
 def _is_telling(raw: bytes, identity: Identity) -> bool:
@@ -125,6 +143,7 @@ def _constants() -> Iterable[bytes]:
     yield METHOD.encode()
     for option in APPLIED:
         yield option.meaning.encode()
+    yield from (_DUMMY, *_DUMMIES.values(), PSEUDONYM.encode())
 
 
 class Treatment:
@@ -180,6 +199,8 @@ class Treatment:
     def _answer(self, action: Action, vr: str, raw: bytes) -> bytes | None:
         if action == Action.NUMBER:
             return None if raw.translate(None, _IN_NUMBERS) else raw
+        if action == Action.DESCRIPTOR_OF_TABLE:
+            return raw if _describes_table(raw) else None
         if action == Action.TIME:
             return b"" if raw.translate(None, _IN_TIMES) else raw
         if action == Action.REMAP or vr == "UI":
@@ -224,7 +245,7 @@ class Treatment:
         identity = self._known.identity
         clean = {
             Action.TERM: identity.without_names,
-            Action.CODE: lambda code: "" if identity.is_value(code) else code,
+            Action.CODE: identity.coded,
             Action.TEXT: identity.cleaned,
             Action.DESCRIPTOR: identity.described,
         }[action]
@@ -296,6 +317,12 @@ def _day(text: bytes) -> date | None:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError:
         return None
+
+
+def _describes_table(raw: bytes) -> bool:
+    """Say whether these are three numbers of which the last is a number of bits (PS3.3 C.7.9)."""
+    bits = {int.from_bytes(raw[4:], "little"), int.from_bytes(raw[4:], "big")}
+    return len(raw) == 6 and not _BITS_OF_TABLE.isdisjoint(bits)
 
 
 def _padded(value: bytes, padding: bytes) -> bytes:

@@ -104,7 +104,14 @@ def test_the_names_given_are_told_to_the_hub(tmp_path: Path) -> None:
         original_study_instance_uid=STUDY,
         study_instance_uid=names.uid(STUDY),
         other_uids=frozenset((FRAME, f"{ROOT}.8000.1")),
+        instance_number=2,
     )
+
+
+def test_an_instance_numbered_by_the_patient_has_no_number(tmp_path: Path) -> None:
+    source = save(ct(PatientID="44712", InstanceNumber=44712), tmp_path / "a.dcm")
+    given = deidentify_file(source, tmp_path / "b.dcm", pseudonymiser=pseudonymiser())
+    assert given.instance_number is None
 
 
 def test_two_sites_never_give_the_same_names() -> None:
