@@ -14,13 +14,13 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
-from knox.auth import TokenAuthentication
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
 from hub.access import holds_role
 from hub.celery import app
+from hub.tokens import TokenAuthentication
 from routing.metrics import registry
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ def _is_from_here(request: HttpRequest) -> bool:
 def _is_administrator(request: HttpRequest) -> bool:
     try:
         known = TokenAuthentication().authenticate(Request(request))
-    except AuthenticationFailed:
+    except (AuthenticationFailed, Throttled):
         return False
     if known is None:
         return False

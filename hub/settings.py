@@ -61,6 +61,9 @@ HUB_DEBUG = flag("HUB_DEBUG", default=False)
 HUB_HTTPS = flag("HUB_HTTPS", default=False)
 HUB_ALLOWED_HOSTS = texts("HUB_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
 HUB_TRUSTED_ORIGINS = texts("HUB_TRUSTED_ORIGINS")
+HUB_TRUSTED_PROXIES = texts("HUB_TRUSTED_PROXIES", ("127.0.0.1", "::1"))
+HUB_API_RATE_PER_MINUTE = whole("HUB_API_RATE_PER_MINUTE", 3000)
+HUB_TOKEN_DAYS = whole("HUB_TOKEN_DAYS", 365)
 
 DEBUG = HUB_DEBUG
 _SHORTEST_KEY = 50
@@ -203,28 +206,35 @@ SECURE_HSTS_PRELOAD = HUB_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "hub.pages.stale"
 X_FRAME_OPTIONS = "DENY"
 
 # -- the API -----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "hub.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["hub.tokens.PerCaller"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 100,
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=HUB_TOKEN_DAYS), "AUTH_HEADER_PREFIX": "Token"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Avrop, a vendor-neutral AI hub for medical imaging",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "hub.openapi.tell_refusals",
+    ],
 }
 
 # -- work --------------------------------------------------------------------------------------

@@ -18,5 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(routing.pages)),
 ]
 
+handler400 = pages.unfit
 handler403 = pages.refused
 handler404 = pages.not_found
+handler500 = pages.failed

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import global_settings
+from django.contrib.auth.hashers import identify_hasher, make_password
 from django.test import Client
 from django.utils import timezone
 
@@ -104,3 +106,66 @@ def test_a_button_on_an_old_page_is_answered_by_a_sentence_in_the_language_of_th
     assert response.status_code == 403
     assert "eldre enn økten din" in response.content.decode()
     assert trail() == []
+
+
+def failed(actor: str, *, address: str, times: int) -> None:
+    now = timezone.now()
+    AuditEvent.objects.bulk_create(
+        AuditEvent(at=now, actor=actor, action="sign_in_failed", details={"address": address})
+        for _ in range(times)
+    )
+
+
+def test_one_password_tried_on_everybody_comes_to_an_end_too(kari: User) -> None:
+    """Ten for each name would be a password each for a thousand names."""
+    for number in range(signing_in.MOST_OF_ADDRESS):
+        failed(f"somebody {number}", address="10.6.6.6", times=1)
+    assert TOO_MANY in sign_in("kari", PASSWORD, address="10.6.6.6").content.decode()
+    assert sign_in("kari", PASSWORD, address="10.0.0.7").status_code == 302
+
+
+def test_guessing_from_many_addresses_comes_to_an_end_where_the_person_never_sat(
+    kari: User,
+) -> None:
+    assert sign_in("kari", PASSWORD, address="10.0.0.7").status_code == 302
+    for number in range(signing_in.MOST_OF_NAME):
+        failed("kari", address=f"10.66.{number}.1", times=1)
+    assert TOO_MANY in sign_in("kari", PASSWORD, address="10.66.200.1").content.decode()
+    # and yet nobody can lock the person out
+    assert sign_in("kari", PASSWORD, address="10.0.0.7").status_code == 302
+
+
+def test_the_longest_of_several_waits_is_told(kari: User) -> None:
+    failed("kari", address="10.0.0.7", times=signing_in.MOST_OF_ADDRESS)
+    assert "in 15 min" in sign_in("kari", PASSWORD).content.decode()
+
+
+def test_a_password_is_kept_as_a_slow_hash(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS
+    kept = make_password(PASSWORD)
+    assert identify_hasher(kept).algorithm == "pbkdf2_sha256"
+    assert int(kept.split("$")[1]) >= 600_000
+    assert PASSWORD not in kept
+
+
+def test_a_new_session_has_a_new_name_and_a_cookie_that_no_script_reads(
+    kari: User, settings: Any
+) -> None:
+    client = Client(REMOTE_ADDR="10.0.0.7")
+    client.cookies["sessionid"] = "chosen-by-somebody-else"
+    answer = client.post("/login/", {"username": "kari", "password": PASSWORD})
+    cookie = answer.cookies["sessionid"]
+    assert cookie.value != "chosen-by-somebody-else"
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert int(cookie["max-age"]) == 12 * 3600
+    assert bool(cookie["secure"]) == settings.HUB_HTTPS
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(kari: User) -> None:
+    client = Client(REMOTE_ADDR="10.0.0.7")
+    client.post("/login/", {"username": "kari", "password": PASSWORD})
+    assert client.get("/").status_code == 200
+    kari.set_password("sixteen-green-fjords")
+    kari.save()
+    assert client.get("/").status_code == 302

@@ -251,7 +251,8 @@ def test_seeing_leaves_a_trace_without_a_name(places: FirstSite) -> None:
     for _ in range(3):
         client.get(WORKLIST)
     client.get(detail(study))
-    trace = list(AuditEvent.objects.order_by("pk").values_list("action", "site", "subject"))
+    seen = AuditEvent.objects.exclude(action="token_used").order_by("pk")
+    trace = list(seen.values_list("action", "site", "subject"))
     assert trace == [
         ("worklist.viewed", places.site.pk, ""),
         ("study.viewed", places.site.pk, str(study.uid)),

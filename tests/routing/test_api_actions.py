@@ -59,17 +59,21 @@ def test_a_radiologist_rejects_with_a_reason_and_not_without(
     assert "artefact" in taken.json()["why"] + str(client.get(detail(study)).json()["transitions"])
 
 
+def acts() -> int:
+    return AuditEvent.objects.exclude(action="token_used").count()
+
+
 @pytest.mark.parametrize("verb", ["accept", "reject", "replay"])
 @pytest.mark.parametrize("who", ["other_radiologist", "officer"])
 def test_a_workitem_of_another_trust_does_not_exist(
     places: FirstSite, study: Study, verb: str, who: str
 ) -> None:
     item = held(places, study)
-    events = AuditEvent.objects.count()
+    events = acts()
     answer = as_(getattr(places, who)).post(act(item, verb), {"reason": "mine"}, format="json")
     assert answer.status_code == 404
     item.refresh_from_db()
-    assert (item.state, item.review, AuditEvent.objects.count()) == ("held", "", events)
+    assert (item.state, item.review, acts()) == ("held", "", events)
 
 
 @pytest.mark.parametrize("who", ["other_radiologist", "officer"])

@@ -28,5 +28,7 @@ class Command(BaseCommand):
             access_log=False,
             lifespan="off",
             server_header=False,
+            # what others say of where they come from is not believed
+            forwarded_allow_ips=settings.HUB_TRUSTED_PROXIES,
             timeout_graceful_shutdown=3,
         )

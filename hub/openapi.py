@@ -1,0 +1,23 @@
+"""What the OpenAPI schema says of every door alike: who is refused, and who comes too often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+REFUSALS: dict[str, dict[str, Any]] = {
+    "401": {"description": "No token or session, or one that is wrong, ended or expired."},
+    "429": {
+        "description": "Too many requests: come again after so many seconds.",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+    },
+}
+
+
+def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add 401 and 429 to every operation; a hook of drf-spectacular after its own."""
+    for operations in result.get("paths", {}).values():
+        for operation in operations.values():
+            for status, answer in REFUSALS.items():
+                operation["responses"].setdefault(status, answer | {"content": _PROBLEM})
+    return result

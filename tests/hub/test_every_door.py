@@ -1,0 +1,282 @@
+"""Every address x every method x everybody who has no business there: nobody gets anything.
+
+The table of addresses is walked. An address that is new has no case here, and fails the first test.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from knox.models import AuthToken
+
+from hub.models import AuditEvent, User
+from hub.phrases import phrase
+from routing.models import Delivery, SetAside, Study, Workitem
+from tests.builders import parties, worklists
+from tests.builders.parties import FirstSite
+
+pytestmark = pytest.mark.django_db
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "LOCK")
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "LOCK")
+PATIENT, NUMBER, LOG = "HEMMELIG^NAVN", "13097248022", "what the algorithm wrote"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Drammen with one of everything, and the people of both trusts."""
+
+    places: FirstSite
+    study: Study
+    workitem: Workitem
+    delivery: Delivery
+
+    def secrets(self) -> list[str]:
+        """What stands in answers to those who may, and in no other."""
+        return [
+            PATIENT, "HEMMELIG", NUMBER, LOG, self.study.study_instance_uid,
+            self.study.accession_number, str(self.study.uid), str(self.workitem.uid), "ICH Triage",
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def scene() -> Scene:
+    places = parties.first_site()
+    study = worklists.study_at(
+        places.site, patient=PATIENT, patient_id=NUMBER, accession_number="HEMMELIG-1"
+    )
+    item = worklists.workitem_on(
+        study, places.version, state="held", write_back_mode="after_acceptance", log_tail=LOG
+    )
+    worklists.finding_of(item, probability=0.9)
+    letter = worklists.dead_letter(item, node=places.ris)
+    SetAside.objects.create(
+        site=places.site, at=timezone.now(), protocol="dicom", key="a", field="pixel_data",
+        reason=phrase("cut off").stored(),
+    )  # fmt: skip
+    return Scene(places, study, item, letter)
+
+
+# -- the doors ---------------------------------------------------------------------------------
+Given = Callable[[Scene], dict[str, Any]]
+NOTHING: Given = lambda scene: {}  # noqa: E731
+STUDY: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
+STUDY_UID: Given = lambda scene: {"study_instance_uid": scene.study.study_instance_uid}  # noqa: E731
+WORKITEM: Given = lambda scene: {"uid": scene.workitem.uid}  # noqa: E731
+DELIVERY: Given = lambda scene: {"pk": scene.delivery.pk}  # noqa: E731
+
+# Doors that anybody may open, and that hold nothing of a patient.
+PUBLIC = {"login", "logout", "preferences", "health-live", "health-ready", "api-schema"}
+DOORS: dict[str, Given] = {
+    **dict.fromkeys([*PUBLIC, "metrics"], NOTHING),
+    **dict.fromkeys(["worklist", "operations", "live-worklist"], NOTHING),
+    **dict.fromkeys(["api-worklist", "api-dead-letters"], NOTHING),
+    **dict.fromkeys(["study", "mark-read", "mark-unread"], STUDY),
+    **dict.fromkeys(["api-study", "api-read", "api-unread"], STUDY_UID),
+    **dict.fromkeys(["accept", "reject", "replay-workitem"], WORKITEM),
+    **dict.fromkeys(["api-accept", "api-reject", "api-replay"], WORKITEM),
+    **dict.fromkeys(["replay-delivery", "api-replay-delivery"], DELIVERY),
+}
+# It goes on for ever for those who may listen at all; what it tells whom: test_live.
+STREAMS = {"live-worklist"}
+
+
+def walked(patterns: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    """Name and form of every address there is, wherever it is included."""
+    for one in patterns:
+        if isinstance(one, URLResolver):
+            yield from walked(one.url_patterns, before + str(one.pattern))
+        else:
+            assert isinstance(one, URLPattern)
+            yield one.name or str(one.pattern), f"/{before}{one.pattern}"
+
+
+ADDRESSES = dict(walked(get_resolver().url_patterns))
+
+
+def address(name: str, scene: Scene) -> str:
+    given = DOORS[name](scene)
+    return re.sub(r"<\w+:(\w+)>", lambda part: str(given[part[1]]), ADDRESSES[name])
+
+
+def test_every_address_there_is_has_its_case_here() -> None:
+    assert set(ADDRESSES) == set(DOORS)
+    assert len(list(walked(get_resolver().url_patterns))) == len(ADDRESSES) >= 26
+
+
+# -- those who have no business there ----------------------------------------------------------
+def token_of(user: User, *, days: float = 30) -> str:
+    return str(AuthToken.objects.create(user=user, expiry=timedelta(days=days))[1])
+
+
+_addresses = (f"10.3.{number >> 8 & 255}.{number & 255}" for number in itertools.count())
+
+
+class Wanderer(Client):
+    """Comes from another address each time, as wrong tokens are counted for one."""
+
+    def generic(self, *words: Any, **options: Any) -> Any:
+        return super().generic(*words, **{"REMOTE_ADDR": next(_addresses)} | options)
+
+
+def with_token(token: str) -> Client:
+    return Wanderer(HTTP_AUTHORIZATION=f"Token {token}", raise_request_exception=False)
+
+
+def with_session(user: User) -> Client:
+    client = Client(REMOTE_ADDR="10.3.3.1", raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def revoked(user: User) -> str:
+    row, token = AuthToken.objects.create(user=user)
+    row.delete()
+    return str(token)
+
+
+def of_a_closed_account(places: FirstSite) -> str:
+    token = token_of(places.radiologist)
+    User.objects.filter(pk=places.radiologist.pk).update(is_active=False)
+    return token
+
+
+def whose_role_was_taken(places: FirstSite) -> Client:
+    client = with_session(places.radiologist)
+    places.radiologist.memberships.all().delete()
+    return client
+
+
+def of_the_other_trust(places: FirstSite) -> User:
+    user = parties.member("chief", role="administrator", organisation=places.other_organisation)
+    parties.member("chief", role="radiologist", organisation=places.other_organisation)
+    return user
+
+
+def of_a_vendor() -> User:
+    """An account that a vendor was given: it holds no role at all."""
+    return User.objects.create(username="examplemed", is_staff=True, is_superuser=True)
+
+
+STRANGERS: dict[str, Callable[[FirstSite], Client]] = {
+    "nobody": lambda places: Client(REMOTE_ADDR="10.3.3.2", raise_request_exception=False),
+    "a radiologist of the other trust": lambda places: with_session(places.other_radiologist),
+    "a token of the other trust": lambda places: with_token(
+        token_of(places.other_radiologist)
+    ),
+    "an administrator of the other trust": lambda places: with_session(of_the_other_trust(places)),
+    "a token of that administrator": lambda places: with_token(
+        token_of(of_the_other_trust(places))
+    ),
+    "a procurement officer of the own trust": lambda places: with_session(places.officer),
+    "a vendor's account": lambda places: with_session(of_a_vendor()),
+    "a vendor's token": lambda places: with_token(token_of(of_a_vendor())),
+    "a token that has expired": lambda places: with_token(
+        token_of(places.radiologist, days=-1)
+    ),
+    "a token that was revoked": lambda places: with_token(revoked(places.radiologist)),
+    "a token of a closed account": lambda places: with_token(of_a_closed_account(places)),
+    "a token of nobody": lambda places: with_token("0" * 64),
+    "somebody whose role was taken": whose_role_was_taken,
+}
+
+
+def state_of_the_hub() -> dict[str, list[Any]]:
+    """Every row of every table, but what seeing, refusing and signing out leave by themselves."""
+    spared = {"AuditEvent", "Session", "AuthToken"}
+    return {
+        model._meta.label: sorted(map(repr, model._base_manager.values_list()))
+        for model in apps.get_models()
+        if model.__name__ not in spared and model._meta.managed
+    }
+
+
+def text_of(answer: Any) -> str:
+    told = " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return told if answer.streaming else told + answer.content.decode()
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_who_has_no_business_there_gets_nothing_and_changes_nothing(scene: Scene, who: str) -> None:
+    client = STRANGERS[who](scene.places)
+    before = state_of_the_hub()
+    for name in DOORS:
+        where = address(name, scene)
+        for method in METHODS:
+            if name == "logout" and method == "POST":
+                continue
+            answer = client.generic(method, where, data="reason=mine&next=//evil.example.org/",
+                                    content_type="application/x-www-form-urlencoded")  # fmt: skip
+            told = text_of(answer).replace(where, "")
+            assert answer.status_code < 500, (name, method)
+            assert [one for one in scene.secrets() if one in told] == [], (name, method)
+            assert "evil.example.org" not in answer.headers.get("Location", ""), (name, method)
+            if name not in PUBLIC | STREAMS and method in UNSAFE:
+                assert answer.status_code in (302, 401, 403, 404, 405), (name, method)
+    assert state_of_the_hub() == before
+
+
+@pytest.mark.parametrize("who", ["nobody", "a token of nobody", "a token that has expired"])
+def test_who_is_nobody_is_told_so_at_every_door_that_is_not_public(scene: Scene, who: str) -> None:
+    client = STRANGERS[who](scene.places)
+    for name in set(DOORS) - PUBLIC:
+        answer = client.get(address(name, scene))
+        if ADDRESSES[name].startswith("/api/") or name in ("metrics", "live-worklist"):
+            assert answer.status_code in (401, 405), name
+        else:
+            assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/login/"), name
+
+
+SHOWN = {"worklist", "study", "operations", "api-worklist", "api-study", "api-dead-letters"}
+
+
+def test_those_who_may_do_get_it_at_the_same_addresses(scene: Scene) -> None:
+    """Without this the walk above could look at doors that are nowhere."""
+    people = scene.places
+    parties.member("admin", role="radiologist", site=people.site)
+    client = with_session(people.administrator)
+    for name in sorted(DOORS, key=lambda one: one not in SHOWN):
+        where, is_shown = address(name, scene), name in SHOWN
+        answer = client.get(where) if is_shown else client.post(where, {"reason": "an artefact"})
+        assert answer.status_code != 404, name
+        if is_shown:
+            assert [one for one in scene.secrets() if one in answer.content.decode()], name
+        if name == "logout":
+            client.force_login(people.administrator)
+
+
+# -- forms of other sites ----------------------------------------------------------------------
+def test_no_form_of_another_site_changes_anything_for_who_is_signed_in(scene: Scene) -> None:
+    """CSRF: a browser sends the session along wherever the form came from."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(scene.places.radiologist)
+    parties.member(scene.places.radiologist.username, role="administrator", site=scene.places.site)
+    before = state_of_the_hub()
+    for name in DOORS:
+        for method in UNSAFE:
+            where = address(name, scene)
+            answer = client.generic(method, where, data="reason=x&language=nb&theme=light",
+                                    content_type="application/x-www-form-urlencoded")  # fmt: skip
+            assert answer.status_code in (401, 403, 405), (name, method)
+    assert state_of_the_hub() == before
+    acts = AuditEvent.objects.exclude(action__in=("study.viewed", "worklist.viewed"))
+    assert list(acts) == []
+    assert client.get("/").status_code == 200  # and is still signed in
+
+
+def test_where_to_go_on_is_never_elsewhere(scene: Scene) -> None:
+    client = with_session(scene.places.radiologist)
+    for elsewhere in ("//evil.example.org", "https://evil.example.org/", "/\\evil.example.org",
+                      "javascript:alert(1)", "http:///evil.example.org"):  # fmt: skip
+        for where in (address("mark-read", scene), "/preferences/"):
+            answer = client.post(where, {"next": elsewhere, "theme": "dark"})
+            assert answer["Location"] == "/", (where, elsewhere)
