@@ -11,7 +11,7 @@ FORMATTED := demo tools tests/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv demo hub test check fmt messages clean
+.PHONY: help venv demo hub test faults soak check fmt messages clean
 
 help: ## print these lines
 	@echo "Avrop: a vendor-neutral AI hub for medical imaging"
@@ -26,6 +26,12 @@ hub: $(RUNNING) ## the hub in the foreground, set up by the environment or .env
 
 test: $(DEVELOPING) ## all tests, with all they need; ARGS="tests/routing -x" for some
 	@tools/test $(ARGS)
+
+faults: $(DEVELOPING) ## what dies, lies or runs full, at length; ARGS="--seconds 60 --seed 7" for less
+	@tools/faults $(ARGS)
+
+soak: $(DEVELOPING) ## two hours under twice the load; ARGS="--minutes 2" for less
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 check: $(DEVELOPING) ## style, types, layers, migrations, settings for production
 	@tools/check

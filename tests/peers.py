@@ -15,7 +15,7 @@ import pytest
 
 USES_DATABASE = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
 # These start processes of the hub with a database of their own, unless a marker says otherwise.
-OWN_DATABASE = ("tests/journeys/", "tests/browser/", "tests/demo/")
+OWN_DATABASE = ("tests/journeys/", "tests/browser/", "tests/demo/", "tests/faults/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,14 +23,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--database", choices=["sqlite", "postgresql"],
         help="sqlite: leave out what needs PostgreSQL; postgresql: only what uses the database",
     )  # fmt: skip
+    parser.addoption("--long", action="store_true", help="also the faults that take minutes")
+    parser.addoption("--seconds", default="60", help="how long faults at random go on")
+    parser.addoption("--seed", help="repeat the faults at random of a run that printed this")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     database = config.getoption("--database")
-    if database is None:
+    wanted = {"sqlite": needs_no_postgresql, "postgresql": gains_from_postgresql}.get(database)
+    is_long_wanted = config.getoption("--long")
+    left_out = [
+        item for item in items
+        if (wanted and not wanted(item))
+        or (item.get_closest_marker("long") and not is_long_wanted)
+    ]  # fmt: skip
+    if not left_out:
         return
-    wanted = needs_no_postgresql if database == "sqlite" else gains_from_postgresql
-    left_out = [item for item in items if not wanted(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if wanted(item)]
 

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,20 @@ class RunningHub:
                 return int(pid)
         return None
 
+    def descendants(self) -> list[int]:
+        """The process ids of all its processes below the first, and of theirs."""
+        assert self.process is not None
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            try:
+                listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            except OSError:
+                continue
+            found += map(int, listed)
+            waiting += map(int, listed)
+        return found
+
     def kill(self, name: str) -> bool:
         """kill -9 one of its processes; whether there was one to kill."""
         pid = self.child(name)
@@ -181,13 +195,19 @@ class RunningHub:
 
 
 @contextmanager
-def running_hub(folder: Path, setup: str, **settings: str) -> Iterator[RunningHub]:
-    """A hub with a database of its own and ``setup`` (the text of a set-up file) applied."""
+def running_hub(
+    folder: Path, setup: str, *, database_url: str = "", broker_url: str = "", **settings: str
+) -> Iterator[RunningHub]:
+    """A hub with ``setup`` (the text of a set-up file) applied.
+
+    On a database and a broker of its own, unless it is given those of somebody else.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "setup.yaml"
     path.write_text(setup, encoding="utf-8")
-    with database.own_database(folder) as url:
-        hub = RunningHub(folder, url, database.own_broker(), settings)
+    given = nullcontext(database_url) if database_url else database.own_database(folder)
+    with given as url:
+        hub = RunningHub(folder, url, broker_url or database.own_broker(), settings)
         hub.manage("migrate", "--verbosity=0")
         hub.manage("apply", path)
         try:

@@ -184,3 +184,18 @@ def test_the_command_line_tells_it_in_one_line(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(words)
+
+
+def test_a_standby_may_be_named_beside_the_primary(tmp_path: Path) -> None:
+    """And a server that fell silent is given up while its standby takes over."""
+    said = "from hub import settings; print(settings.DATABASES['default'])"
+    url = "postgres://u:p@one:5432,two:5433/hub?target_session_attrs=read-write&connect_timeout=9"
+    done = subprocess.run(
+        [sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"HUB_STATE_DIR": str(tmp_path), "HUB_SECRET_KEY": "0123456789" * 6,
+             "HUB_DATABASE_URL": url},
+    )  # fmt: skip
+    assert "'HOST': 'one,two', 'PORT': '5432,5433'" in done.stdout
+    assert "'target_session_attrs': 'read-write'" in done.stdout
+    assert "'tcp_user_timeout': 15000" in done.stdout
+    assert "'connect_timeout': '9'" in done.stdout or "'connect_timeout': 9" in done.stdout
