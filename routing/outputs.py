@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from hub.dicom.objects import read_header_of, uids_of_objects
+from hub.dicom.objects import read_header_of, swells, uids_of_objects
 from hub.dicom.reidentify import Originals, ReidentificationFailed, reidentify_file
 from hub.dicom.sr import Region
 from hub.dicom.validate import (
@@ -200,6 +200,12 @@ def _refuse_too_much(files: list[Path]) -> None:
     if size > _MOST_BYTES:
         words = _("%(size)s bytes of objects returned, at most %(most)s expected")
         raise OutputRefused(phrase(words, size=size, most=_MOST_BYTES))
+    # Before anybody reads one: all of it would be inflated at once.
+    for path in files:
+        if swells(path):
+            words = _("the returned object %(name)s is refused: %(why)s")
+            why = "it is deflated from more bytes than are ever looked at"
+            raise OutputRefused(phrase(words, name=path.name, why=why))
 
 
 def _object(

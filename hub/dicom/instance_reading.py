@@ -1,7 +1,6 @@
 """In charge of reading a file into elements, fast where it is plain and by pydicom where not."""
 
 import os
-import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
+from hub.dicom.bombs import is_bomb
 from hub.dicom.elements import (
     PIXEL_DATA,
     Element,
@@ -37,8 +37,6 @@ _UNSUPPORTED: Final = frozenset(
 # Holds the header of nearly every single frame, and a disk reads it in one go.
 _AT_HAND: Final = 1 << 16
 _LARGEST_HEADER: Final = 1 << 28
-_LARGEST_INFLATED: Final = 1 << 28
-_STEP: Final = 1 << 20
 _UNDEFINED: Final = 0xFFFFFFFF
 SPECIFIC_CHARACTER_SET: Final = 0x00080005
 _DELIMITER: Final = {True: b"\xfe\xff\xdd\xe0\0\0\0\0", False: b"\xff\xfe\xe0\xdd\0\0\0\0"}
@@ -140,7 +138,8 @@ def read_patiently(path: Path) -> Instance:
 
 
 def _read_patiently(path: Path) -> Instance:
-    _refuse_bomb(path)
+    if is_bomb(path):
+        raise Unreadable("it is deflated from more bytes than are ever looked at")
     dataset = dcmread(path)
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
     if not (_is_plain(syntax) or syntax in {DEFLATED, BIG_ENDIAN}):
@@ -154,20 +153,6 @@ def _read_patiently(path: Path) -> Instance:
     elements = _elements_of(dataset, is_implicit=syntax == IMPLICIT)
     before = [element for element in elements if element.tag < max(PIXEL_DATA)]
     return Instance(syntax, before, pixels, elements[len(before) :])
-
-
-def _refuse_bomb(path: Path) -> None:
-    """Refuse a deflated data set that would not fit into memory, which pydicom does not ask."""
-    with path.open("rb") as file:
-        meta = read_file_meta(file)
-        if meta.transfer_syntax_uid != DEFLATED:
-            return
-        file.seek(meta.data_offset)
-        inflate, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        while data := inflate.unconsumed_tail or file.read(_STEP):
-            size += len(inflate.decompress(data, _STEP))
-            if size > _LARGEST_INFLATED:
-                raise Unreadable("it is deflated from more bytes than are ever looked at")
 
 
 def _pixels_of(dataset: Dataset, tag: int, earlier: Pixels | None) -> Pixels:

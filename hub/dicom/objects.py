@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+
+from hub.dicom.bombs import is_bomb
 
 
 def read_object(path: Path) -> Dataset:
@@ -18,6 +21,14 @@ def read_object(path: Path) -> Dataset:
 def read_header_of(path: Path) -> Dataset:
     """All of a received instance but its pixels."""
     return pydicom.dcmread(path, stop_before_pixels=True)
+
+
+def swells(path: Path) -> bool:
+    """Whether a returned object inflates to more than memory is given for; damaged ones do not."""
+    try:
+        return is_bomb(path)
+    except (OSError, zlib.error):
+        return False  # whoever reads it in earnest says what is wrong with it
 
 
 def uids_of_objects(paths: Iterable[Path]) -> frozenset[str]:

@@ -6,16 +6,15 @@ or points at something nobody knows, is refused whole.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from io import BytesIO
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
-from hub.dicom.deidentify import write_whole
 from hub.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hub.dicom.originals import (
     EXPECTED,
@@ -61,15 +60,23 @@ def reidentify_file(source: Path, target: Path, *, originals: Originals) -> Data
         result.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
         result.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
         result.preamble = b"\0" * 128
-        encoded = BytesIO()
-        result.save_as(encoded, enforce_file_format=True)
-        write_whole(target, [encoded.getvalue()])
+        _save(result, target)
     except ReidentificationFailed:
         raise
     except Exception as error:
         # Its text may quote what the file holds.
         raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None
     return result
+
+
+def _save(result: Dataset, target: Path) -> None:
+    """Write a file that is whole or not there, straight to the disk: it may have two gigabytes."""
+    part = target.with_name(f".{uuid4().hex}.part")
+    try:
+        result.save_as(part, enforce_file_format=True)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def reidentify_dataset(dataset: Dataset, *, originals: Originals) -> Dataset:

@@ -113,6 +113,50 @@ def holes(size: str) -> int:
     return 0
 
 
+def large(megabytes: str) -> int:
+    """Leave an object with so many megabytes of zeros for pixels."""
+    _large(int(megabytes), is_deflated=False)
+    say()
+    return 0
+
+
+def bomb(megabytes: str) -> int:
+    """Leave a small object that inflates to so many megabytes (PS3.5 A.5)."""
+    _large(int(megabytes), is_deflated=True)
+    say()
+    return 0
+
+
+def _large(megabytes: int, *, is_deflated: bool) -> None:
+    import struct
+    import zlib
+
+    from pydicom import dcmread
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset, write_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    _capture("one.dcm", Rows=1024, Columns=1024, NumberOfFrames=megabytes,
+             SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2")  # fmt: skip
+    path = OUTPUT / "one.dcm"
+    made = dcmread(path)
+    meta, head = DicomBytesIO(), DicomBytesIO()
+    if is_deflated:
+        made.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    write_file_meta_info(meta, made.file_meta)
+    del made.PixelData
+    head.is_little_endian, head.is_implicit_VR = True, False
+    write_dataset(head, made)
+    squeeze = zlib.compressobj(level=1, wbits=-15)
+    pixels = struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, megabytes << 20)
+    with path.open("wb") as file:
+        file.write(b"\0" * 128 + b"DICM" + meta.getvalue())
+        for piece in (head.getvalue(), pixels, *([bytes(1 << 20)] * megabytes)):
+            file.write(squeeze.compress(piece) if is_deflated else piece)
+        if is_deflated:
+            file.write(squeeze.flush())
+
+
 def capture_and_rubbish() -> int:
     (OUTPUT / "two.dcm").write_bytes(b"rubbish")
     return capture()
@@ -125,6 +169,21 @@ def same_uid_twice() -> int:
     _capture("one.dcm", SOPInstanceUID=uid)
     _capture("two.dcm", SOPInstanceUID=uid)
     say()
+    return 0
+
+
+def script() -> int:
+    """Say, wherever words may be said, what a browser would run."""
+    evil = "<script>alert(1)</script>"
+    _capture("one.dcm", SeriesDescription=evil, ImageComments=evil, StudyDescription=evil)
+    say(finding={"code": ICH | {"meaning": evil}, "tracking_id": evil,
+                 "site": {"value": "12738006", "scheme": "SCT", "meaning": evil}})  # fmt: skip
+    print(evil)
+    return 0
+
+
+def not_analysed_script() -> int:
+    say(outcome="not_analysed", reason="<script>alert(1)</script>|^~\\&\r\nMSH|^~", findings=[])
     return 0
 
 

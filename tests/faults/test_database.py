@@ -64,4 +64,5 @@ def test_a_standby_that_takes_over_has_every_instance_that_was_answered(tmp_path
         # What was answered with Success before the fall is not sent again, and is all there.
         trusts.store(half, half.scan.files[6:])
         trusts.assert_once([*before, half], seconds=120)
-        assert trusts.hub.rows(f"SELECT s.instance_count {OF_STUDY}", half.uid, half.site) == [(12,)]
+        counted = f"SELECT s.instance_count {OF_STUDY}"
+        assert trusts.hub.rows(counted, half.uid, half.site) == [(12,)]
