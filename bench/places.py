@@ -1,0 +1,49 @@
+"""Where a benchmark works: a folder on a real disk, free ports, and waiting for what must come."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class NotMeasured(Exception):  # noqa: N818 (named by what failed)
+    """Something could not be measured, and why; never a figure in its place."""
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that goes away again, the same disk for the hub and its peers.
+
+    Below BENCH_FOLDER, or else /var/tmp, which unlike /tmp is a disk by custom (FHS 3.0 5.15): in
+    memory nothing costs what it costs in a hospital. Others may pass through: PostgreSQL refuses
+    to be root.
+    """
+    above = os.environ.get("BENCH_FOLDER") or "/var/tmp"
+    with tempfile.TemporaryDirectory(prefix="avrop-bench-", dir=above) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on, all different."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def wait_until(is_so: Callable[[], object], what: str, *, seconds: float = 60) -> None:
+    """Come back once it is so. Raises NotMeasured where it is not within that time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise NotMeasured(f"{what}: not within {seconds:g} s")
+        time.sleep(0.01)
