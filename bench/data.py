@@ -27,6 +27,16 @@ class Images:
         """Bytes of all files together."""
         return sum(path.stat().st_size for path in self.files)
 
+    def first(self, count: int) -> Images:
+        """So many of them, of all studies alike."""
+        step = len(self.files) / min(count, len(self.files))
+        chosen = [int(number * step) for number in range(min(count, len(self.files)))]
+        return Images(
+            self.folder,
+            tuple(self.files[number] for number in chosen),
+            tuple(self.places[number] for number in chosen),
+        )
+
     def rename(self, run: int) -> None:
         """Give every study, series and instance UIDs of this run, in place and of the same length.
 
