@@ -32,15 +32,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     database = config.getoption("--database")
     wanted = {"sqlite": needs_no_postgresql, "postgresql": gains_from_postgresql}.get(database)
     is_long_wanted = config.getoption("--long")
-    left_out = [
-        item for item in items
-        if (wanted and not wanted(item))
-        or (item.get_closest_marker("long") and not is_long_wanted)
-    ]  # fmt: skip
-    if not left_out:
-        return
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if wanted(item)]
+
+    def is_chosen(item: pytest.Item) -> bool:
+        is_long = item.get_closest_marker("long") is not None
+        return (wanted is None or wanted(item)) and (is_long_wanted or not is_long)
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
+    items[:] = [item for item in items if is_chosen(item)]
 
 
 def needs_no_postgresql(item: pytest.Item) -> bool:
