@@ -1,19 +1,22 @@
 """Many small writes, one commit: callers wait until their own write is durable.
 
-A caller hands in an item and blocks; one thread takes what has gathered meanwhile, commits it in
-one transaction and gives each caller its own answer. Nobody is answered before the commit.
+A caller hands in an item and blocks. Where nobody commits at this moment it commits itself; others
+who come meanwhile wait, and the first of them then commits for all of them in one transaction.
+Nobody is answered before the commit.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Generic, TypeVar, cast
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -21,68 +24,155 @@ log = structlog.get_logger(__name__)
 
 # PostgreSQL's codes for a transaction that it ended to let another through: deadlock, serialization
 _GAVE_WAY = ("40P01", "40001")
+# A connection is looked at this often, and at once when something went wrong with it.
+_LOOK_SECONDS = 1.0
+
+
+class _Entry(Generic[Item, Answer]):
+    """One item, its caller's bell, and in the end its answer or fault; ``leads`` until then."""
+
+    __slots__ = ("answer", "bell", "fault", "item", "leads")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.answer: Answer | None = None
+        self.fault: Exception | None = None
+        self.leads = False
+        # Taken once here and given back by whoever rings; cheaper than an Event.
+        self.bell = threading.Lock()
+        self.bell.acquire()
+
+    def ring(self) -> None:
+        self.bell.release()
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """A thread that commits batches with ``commit``, which answers for each item in order."""
+    """Commits batches with ``commit``, which answers for each item in order.
+
+    ``commit`` is called in the thread of one of the callers, never twice at once, and always with
+    the same connection to the database: callers come and go, and none needs one of its own.
+    """
 
     def __init__(
         self, commit: Callable[[Sequence[Item]], Sequence[Answer]], *, largest_batch: int = 100
     ) -> None:
         self._commit = commit
         self._largest_batch = largest_batch
-        self._queue: queue.SimpleQueue[tuple[Item, Future[Answer]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="group-commit")
-        self._thread.start()
+        self._waiting: deque[_Entry[Item, Answer]] = deque()
+        self._has_leader = False
+        self._lock = threading.Lock()
+        self._connection: BaseDatabaseWrapper | None = None
+        self._looked_at = 0.0
 
     def submit(self, item: Item) -> Answer:
         """Wait until ``item`` is committed; raises what kept this item from being committed."""
-        future: Future[Answer] = Future()
-        self._queue.put((item, future))
-        return future.result()
+        entry: _Entry[Item, Answer] = _Entry(item)
+        with self._lock:
+            self._waiting.append(entry)
+            if not self._has_leader:
+                self._has_leader = entry.leads = True
+        if not entry.leads:
+            entry.bell.acquire()
+        if entry.leads:
+            self._lead(entry)
+        if entry.fault is not None:
+            raise entry.fault
+        return cast(Answer, entry.answer)
 
     def close(self) -> None:
-        """Commit what is waiting, then end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        """Give the connection back; whoever comes now makes another."""
+        with self._lock:
+            is_busy, self._has_leader = self._has_leader, True
+        if not is_busy:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            self._hand_over()
 
-    def _run(self) -> None:
-        is_open = True
-        while is_open:
-            batch = [self._queue.get()]
-            while len(batch) < self._largest_batch and batch[-1] is not None:
-                try:
-                    batch.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
-            is_open = batch[-1] is not None
-            self._settle([entry for entry in batch if entry is not None])
-        connection.close()
-
-    def _settle(
-        self, batch: list[tuple[Item, Future[Answer]]], *, is_again: bool = False
-    ) -> None:
-        if not batch:
-            return
+    def _lead(self, own: _Entry[Item, Answer]) -> None:
+        """Commit what has gathered, with ``own`` as the oldest; then let the next one lead."""
+        with self._lock:
+            count = min(len(self._waiting), self._largest_batch)
+            batch = [self._waiting.popleft() for _ in range(count)]
         try:
-            close_old_connections()
-            answers = self._commit([item for item, _ in batch])
-        except Exception as fault:
-            if len(batch) == 1 and _gave_way(fault) and not is_again:
-                self._settle(batch, is_again=True)
-                return
-            if len(batch) == 1:
-                batch[0][1].set_exception(fault)
-                return
-            # One bad item must not spoil the others: commit each by itself.
-            log.warning("group_commit.batch_failed", items=len(batch), exc_info=True)
+            with self._own_connection():
+                self._settle(batch)
+        except BaseException as fault:
+            # Also what is no Exception, a thread that is ended, must leave nobody waiting.
+            stopped = RuntimeError(f"the commit was stopped by {type(fault).__name__}")
             for entry in batch:
-                self._settle([entry])
+                if entry.answer is None and entry.fault is None:
+                    entry.fault = fault if isinstance(fault, Exception) else stopped
+            if not isinstance(fault, Exception):
+                raise
+        finally:
+            self._hand_over()
+            for entry in batch:
+                if entry is not own:
+                    entry.ring()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            following = self._waiting[0] if self._waiting else None
+            self._has_leader = following is not None
+        if following is not None:
+            following.leads = True
+            following.ring()
+
+    def _settle(self, batch: Sequence[_Entry[Item, Answer]], *, is_again: bool = False) -> None:
+        was_open = connection.connection is not None
+        try:
+            answers = self._commit([entry.item for entry in batch])
+        except Exception as fault:
+            if len(batch) > 1:
+                # One bad item must not spoil the others: commit each by itself.
+                log.warning("group_commit.batch_failed", items=len(batch), exc_info=True)
+                for entry in batch:
+                    self._settle([entry])
+            elif not is_again and (_gave_way(fault) or (was_open and _is_lost())):
+                self._settle(batch, is_again=True)
+            else:
+                batch[0].fault = fault
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            future.set_result(answer)
+        for entry, answer in zip(batch, answers, strict=True):
+            entry.answer = answer
+
+    @contextmanager
+    def _own_connection(self) -> Iterator[None]:
+        """Let ``commit`` find this connection, whichever thread it is called in."""
+        if self._connection is None:
+            self._connection = connections.create_connection(DEFAULT_DB_ALIAS)
+            self._connection.inc_thread_sharing()
+        of_thread = connections.all(initialized_only=True)
+        connections[DEFAULT_DB_ALIAS] = self._connection
+        try:
+            self._look_after(self._connection)
+            yield
+        finally:
+            if of_thread:
+                connections[DEFAULT_DB_ALIAS] = of_thread[0]
+            else:
+                del connections[DEFAULT_DB_ALIAS]
+
+    def _look_after(self, own: BaseDatabaseWrapper) -> None:
+        """Close the connection where it is broken or too old."""
+        now = time.monotonic()
+        if own.errors_occurred or now - self._looked_at > _LOOK_SECONDS:
+            self._looked_at = now
+            if own.vendor == "sqlite":
+                # A file does not age, and to open it takes longer than to commit.
+                own.close_at = None
+            own.close_if_unusable_or_obsolete()
 
 
 def _gave_way(fault: Exception) -> bool:
     """Whether the same will most likely succeed now; no reason to tell a sender that it failed."""
     return getattr(fault.__cause__, "sqlstate", None) in _GAVE_WAY
+
+
+def _is_lost() -> bool:
+    """Whether the connection broke, as at a restart of the database; if so it is opened anew."""
+    if connection.connection is not None and connection.is_usable():
+        return False
+    connection.close()
+    return True
