@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,13 @@ from routing import linking, nudges, revisions
 from routing.conditions import SERIES_FIELDS
 from routing.models import Instance, Result, Series, Study
 
+_LONGEST_ISSUER = 64
 # Distinct values kept of one attribute; more than these never decide a rule.
 _MOST_VALUES = 32
 # What a study has a column for, and how much of it fits; all of it is in its header.
 _COLUMNS = {
     "accession_number": 64,
-    "issuer_of_patient_id": 64,
+    "issuer_of_patient_id": _LONGEST_ISSUER,
     "patient_name": 324,
     "study_description": 64,
 }
@@ -36,12 +37,18 @@ class Arrival:
     header: Header
     stored: Stored
     sender: str
+    received_at: datetime = field(default_factory=timezone.now)
+
+    @property
+    def issuer(self) -> str:
+        """Who gave out the Patient ID, as much of it as a study keeps."""
+        return self.header.study.issuer_of_patient_id[:_LONGEST_ISSUER]
 
 
 def study_of(arrival: Arrival) -> tuple[Study, bool]:
     """The Study row of an arrival, locked, and whether it was made just now."""
     header = arrival.header.study
-    now = timezone.now()
+    now = arrival.received_at
     return Study.objects.select_for_update(no_key=True).get_or_create(
         site=arrival.node.site,
         study_instance_uid=header.study_instance_uid,
@@ -62,7 +69,7 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
 
 def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
     """Add instances that the study did not have; a late one opens a new revision."""
-    now = timezone.now()
+    now = max(arrival.received_at for arrival in fresh)
     series = _series_of(study, fresh)
     others = [
         arrival for arrival in fresh
@@ -71,7 +78,7 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
     opens_revision = bool(others) and study.state != Study.State.RECEIVING
     if opens_revision:
         revisions.open_next(study, instances=len(others), has_images=_are_images(others))
-    Instance.objects.bulk_create([_instance(study, series, arrival, now) for arrival in fresh])
+    Instance.objects.bulk_create([_instance(study, series, arrival) for arrival in fresh])
     is_named = _fill_in(study, others)
     if is_new:
         revisions.begin(study)
@@ -110,7 +117,7 @@ def _count_in(study: Study, others: list[Arrival], now: datetime) -> None:
     study.modality = "\\".join(sorted(filter(None, modalities)))[:64]
     study.instance_count += len(others)
     study.has_images |= _are_images(others)
-    study.last_instance_at = now
+    study.last_instance_at = max(study.last_instance_at, now)
     study.save(
         update_fields=[
             "modality", "instance_count", "has_images", "last_instance_at", "due_at", "changed_at",
@@ -139,10 +146,13 @@ def _series_of(study: Study, fresh: list[Arrival]) -> dict[str, Series]:
     rows = {row.series_instance_uid: row for row in
             study.series.filter(series_instance_uid__in=by_uid)}  # fmt: skip
     # What the hub wrote never comes round again: its own Series are known by their UID.
+    unknown = by_uid.keys() - rows.keys()
     own = set(
-        Result.objects.filter(series_instance_uid__in=by_uid).values_list(
+        Result.objects.filter(series_instance_uid__in=unknown).values_list(
             "series_instance_uid", flat=True
         )
+        if unknown
+        else ()
     )
     for uid, headers in by_uid.items():
         row = rows.setdefault(
@@ -178,9 +188,7 @@ def _value(header: Header, name: str) -> Any:
     return "\\".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def _instance(
-    study: Study, series: dict[str, Series], arrival: Arrival, now: datetime
-) -> Instance:
+def _instance(study: Study, series: dict[str, Series], arrival: Arrival) -> Instance:
     header = arrival.header.instance
     return Instance(
         study=study,
@@ -196,7 +204,7 @@ def _instance(
         sha256=arrival.stored.sha256,
         size=arrival.stored.size,
         revision=study.revision,
-        received_at=now,
+        received_at=arrival.received_at,
     )
 
 

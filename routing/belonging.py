@@ -12,8 +12,6 @@ from routing.setting_aside import set_aside
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_ISSUER = 64
-
 
 def refusal(
     study: Study, arrival: Arrival, known_sha256: str | None
@@ -22,18 +20,13 @@ def refusal(
     if arrival.header.study.patient_id != study.patient_id:
         return "PatientID", phrase(_("Patient ID differs from that of the study"))
     # The same number given out by two authorities is two patients; who says nothing says no other.
-    if len({issuer(arrival), study.issuer_of_patient_id} - {""}) > 1:
+    if len({arrival.issuer, study.issuer_of_patient_id} - {""}) > 1:
         words = _("Issuer of Patient ID differs from that of the study")
         return "IssuerOfPatientID", phrase(words)
     if known_sha256 not in (None, arrival.stored.sha256):
         words = _("SOP Instance UID is already used by an instance with other content")
         return "SOPInstanceUID", phrase(words)
     return None
-
-
-def issuer(arrival: Arrival) -> str:
-    """Who gave out the Patient ID of an arrival, as much of it as a study keeps."""
-    return arrival.header.study.issuer_of_patient_id[:_LONGEST_ISSUER]
 
 
 def divert(study: Study | None, arrival: Arrival, field: str, why: Phrase) -> None:

@@ -16,7 +16,7 @@ from hub.dicom.headers import UnreadableDataset, read_file_header
 from hub.dicom.spool import NotInSpool, Stored
 from hub.models import Node
 from routing.arrivals import Arrival
-from routing.models import Instance, SetAside
+from routing.models import Arrived, Instance, SetAside
 from routing.places import spool
 from routing.steps.receive import Receiver
 
@@ -51,8 +51,12 @@ def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int
     count = 0
     keys = (key for key in spool().walk() if oldest <= _age(key) <= newest)
     while batch := list(islice(keys, _AT_ONCE)):
-        known = set(Instance.objects.filter(key__in=batch).values_list("key", flat=True))
-        known |= set(SetAside.objects.filter(key__in=batch).values_list("key", flat=True))
+        # The inbox first: what leaves it meanwhile is then found where it went.
+        known = {
+            key
+            for rows in (Arrived, Instance, SetAside)
+            for key in rows.objects.filter(key__in=batch).values_list("key", flat=True)
+        }
         for key in batch:
             if key not in known and _take_in(receiver, key):
                 count += 1

@@ -20,7 +20,7 @@ from hub.dicom.validate import (
     validate_returned,
 )
 from hub.phrases import Phrase, phrase
-from routing import staging
+from routing import staging, taking_in
 from routing.models import Finding, Instance, Result, Series, Workitem
 from routing.places import spool, work_folder
 from routing.worklist import URGENCY
@@ -186,6 +186,9 @@ def _objects(
     if len({one.sop_instance_uid for one in found}) < len(found):
         words = _("two returned objects have the same SOP Instance UID")
         raise OutputRefused(phrase(words))
+    if found:
+        # What has been received is what it may not stand in the place of.
+        taking_in.take_in_all()
     for one in found:
         _refuse_taken(workitem, one)
     return found

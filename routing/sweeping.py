@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from routing import nudges
+from routing import nudges, taking_in
 from routing.models import Delivery, Study, Workitem
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,7 @@ _MOST_AT_ONCE = 500
 
 def sweep() -> int:
     """Nudge every row that is due and that nobody holds; how many there were."""
+    _empty_inbox()
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = Q(due_at__lte=now)
@@ -43,6 +44,14 @@ def sweep() -> int:
     if count:
         log.debug("sweep.nudged", rows=count)
     return count
+
+
+def _empty_inbox() -> None:
+    try:
+        taking_in.take_in_left()
+    except Exception:
+        # It waits for the next sweep; what else is due does not.
+        log.warning("sweep.not_taken_in", exc_info=True)
 
 
 def _deliveries(now: datetime) -> QuerySet[Delivery]:

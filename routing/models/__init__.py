@@ -3,10 +3,11 @@
 from routing.models.deliveries import Breaker, Delivery, Transition
 from routing.models.orders import Message, Order, Priority
 from routing.models.rules import Rule, Verdict
-from routing.models.studies import Instance, Series, SetAside, Study
+from routing.models.studies import Arrived, Instance, Series, SetAside, Study
 from routing.models.workitems import Finding, Result, Workitem
 
 __all__ = [
+    "Arrived",
     "Breaker",
     "Delivery",
     "Finding",

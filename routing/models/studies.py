@@ -27,6 +27,10 @@ class StudyQuerySet(SiteScopedQuerySet["Study"]):
         """
         return self.select_for_update(of=("self",), no_key=True).get(pk=pk)
 
+    def lock_to_close(self, pk: int) -> Study:
+        """The study, locked also against new rows that refer to it, as those of the inbox do."""
+        return self.select_for_update(of=("self",)).get(pk=pk)
+
     def quiet_since(self, moment: datetime) -> Self:
         """Studies still receiving whose last instance came before ``moment``."""
         return self.filter(state=Study.State.RECEIVING, last_instance_at__lte=moment)
@@ -187,6 +191,37 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return f"instance {self.pk}"
+
+
+class Arrived(models.Model):
+    """An instance that was answered with Success and is not yet part of its study.
+
+    ``header`` is hub.dicom.headers.plain() as JSON. Only a study that is still receiving has any.
+    """
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+", db_index=False)
+    study = models.ForeignKey(Study, models.CASCADE, related_name="arrived")
+    node = models.ForeignKey(Node, models.PROTECT, related_name="+", db_index=False)
+    sop_instance_uid = models.CharField(max_length=64)
+    key = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    sender = models.CharField(max_length=200)
+    header = models.TextField()
+    received_at = models.DateTimeField()
+
+    objects: ClassVar[SiteScopedQuerySet[Arrived]] = SiteScopedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "arrived"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sop_instance_uid", "site"], name="arrived_once_at_site"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"arrived {self.pk}"
 
 
 class SetAside(models.Model):

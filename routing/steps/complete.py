@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
-from routing import archive, nudges, pathway
+from routing import archive, nudges, pathway, taking_in
 from routing.models import Study
 
 
@@ -39,6 +39,8 @@ def complete(study: Study) -> None:
     """Close the study if the evidence says so; otherwise look again when it next can."""
     if study.state != Study.State.RECEIVING:
         return
+    if taking_in.take_in(study.pk):
+        study.refresh_from_db()
     now = timezone.now()
     evidence = evidence_of(study)
     if evidence.expected is None and now >= evidence.last_at + _short_quiet():
@@ -84,10 +86,8 @@ def decide(evidence: Evidence, now: datetime) -> Closing | datetime:
     if quiet >= _quiet():
         return Closing("quiet", _quiet_words(evidence, is_short))
     if now - evidence.first_at >= _ceiling():
-        return Closing(
-            "ceiling", phrase(_("Still arriving after %(seconds)s s: closed as it stands"),
-                              seconds=settings.HUB_CEILING_SECONDS)
-        )  # fmt: skip
+        words = _("Still arriving after %(seconds)s s: closed as it stands")
+        return Closing("ceiling", phrase(words, seconds=settings.HUB_CEILING_SECONDS))
     # While they are still arriving a gap says nothing: few senders keep to the order of numbers.
     next_look = evidence.last_at + (_quiet() if quiet >= _short_quiet() else _short_quiet())
     return min(next_look, evidence.first_at + _ceiling())
@@ -123,8 +123,8 @@ def evidence_of(study: Study) -> Evidence:
 
 def _has_grown(study: Study) -> bool:
     """Whether an instance came since the evidence was read; locks the row against another."""
-    locked = Study.objects.lock(study.pk)
-    return locked.instance_count != study.instance_count
+    locked = Study.objects.lock_to_close(study.pk)
+    return locked.instance_count != study.instance_count or locked.arrived.exists()
 
 
 def _quiet_words(evidence: Evidence, is_short: bool) -> Phrase:

@@ -17,10 +17,8 @@ from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, Received
 from hub.dicom.spool import SpoolFull
 from hub.group_commit import GroupCommit
 from hub.models import Node
-from hub.phrases import Phrase
-from routing.arrivals import Arrival, add, study_of
-from routing.belonging import divert, issuer, refusal
-from routing.models import Instance
+from routing import inbox, taking_in
+from routing.arrivals import Arrival, study_of
 from routing.places import spool
 from routing.setting_aside import set_aside
 from routing.unreadable import reason_of
@@ -39,6 +37,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self._rows = GroupCommit(record)
+        self._taking_in = taking_in.TakingIn()
 
     def take(self, node: Node, received: ReceivedInstance) -> int:
         """Store one instance for ``node``'s site; the DICOM status to answer (PS3.4 B.2.3)."""
@@ -67,16 +66,19 @@ class Receiver:
     def record(self, arrival: Arrival) -> int:
         """Commit the row of an instance that is durable already; the status to answer."""
         try:
-            return self._rows.submit(arrival)
+            status = self._rows.submit(arrival)
         except Exception:
             # The bytes are durable and the start-up scan would heal them, but no row stands yet:
             # the sender keeps its copy and sends again.
             log.error("receive.not_committed", sender=arrival.sender, exc_info=True)
             return OUT_OF_RESOURCES
+        self._taking_in.tell()
+        return status
 
     def close(self) -> None:
-        """Commit what is waiting."""
+        """Take in what was accepted."""
         self._rows.close()
+        self._taking_in.close()
 
 
 def _unreadable(
@@ -102,47 +104,28 @@ def _unreadable(
 
 @transaction.atomic
 def record(batch: Sequence[Arrival]) -> list[int]:
-    """Write the rows of a batch in one transaction; the DICOM status of each, in order."""
+    """Write the rows of a batch in one transaction; the DICOM status of each, in order.
+
+    What is ordinary gets a row in the inbox; all else is made part of its study now.
+    """
+    ordinary = inbox.admit(batch)
     by_study: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, arrival in enumerate(batch):
-        uid = arrival.header.study.study_instance_uid
-        by_study[arrival.node.site_id, uid].append(place)
+        if place not in ordinary:
+            uid = arrival.header.study.study_instance_uid
+            by_study[arrival.node.site_id, uid].append(place)
     statuses = [SUCCESS] * len(batch)
     # A fixed order, so that two listeners never wait for each other's locks.
     for _key, places in sorted(by_study.items()):
         answers = _record_study([batch[place] for place in places])
-        for place, status in zip(places, answers, strict=True):
-            statuses[place] = status
+        for place, belongs in zip(places, answers, strict=True):
+            statuses[place] = SUCCESS if belongs else SET_ASIDE
     return statuses
 
 
-def _record_study(arrivals: list[Arrival]) -> list[int]:
+def _record_study(arrivals: list[Arrival]) -> list[bool]:
     study, is_new = study_of(arrivals[0])
-    uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
-    # A UID is one instance, also where a sender uses it again in another study. The content of
-    # that one differs for sure: the Study Instance UID is part of it.
-    known = dict(
-        Instance.objects.filter(study__site=study.site_id, sop_instance_uid__in=uids).values_list(
-            "sop_instance_uid", "sha256"
-        )
-    )
-    fresh: list[Arrival] = []
-    refused: list[tuple[Arrival, str, Phrase]] = []
-    statuses = []
-    for uid, arrival in zip(uids, arrivals, strict=True):
-        reason = refusal(study, arrival, known.get(uid))
-        statuses.append(SUCCESS if reason is None else SET_ASIDE)
-        if reason is not None:
-            refused.append((arrival, *reason))
-        elif uid not in known:
-            known[uid] = arrival.stored.sha256
-            study.issuer_of_patient_id = study.issuer_of_patient_id or issuer(arrival)
-            fresh.append(arrival)
-    if fresh:
-        add(study, fresh, is_new=is_new)
-    is_empty = is_new and not fresh
-    if is_empty:
-        study.delete()
-    for arrival, field, why in refused:
-        divert(None if is_empty else study, arrival, field, why)
-    return statuses
+    if not is_new:
+        # What came before these goes before them.
+        taking_in.take_waiting(study)
+    return taking_in.take(study, arrivals, is_new=is_new)

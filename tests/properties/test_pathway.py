@@ -33,8 +33,8 @@ from contracts.models import UsageEvent
 from demo.stand_ins import Pacs, Ris
 from hub.celery import app
 from hub.hl7.er7 import Message
-from routing import intake, pathway, replay, review, sweeping, tasks
-from routing.models import Breaker, Delivery, Instance, Study, Transition, Workitem
+from routing import intake, pathway, replay, review, sweeping, taking_in, tasks
+from routing.models import Arrived, Breaker, Delivery, Instance, Study, Transition, Workitem
 from routing.pathway import MoveRefused, Overtaken
 from routing.places import spool
 from routing.steps.receive import SET_ASIDE, record
@@ -151,6 +151,7 @@ class Way(RuleBasedStateMachine):
     @precondition(lambda self: self.accepted)
     @rule(which=st.integers(0, 99), what=st.sampled_from(["again", "changed", "stranger", "own"]))
     def what_must_change_nothing_comes(self, which: int, what: str) -> None:
+        taking_in.take_in_all()
         before = Study.objects.values_list("revision", "instance_count", "state").get()
         one = copy.deepcopy(self.accepted[which % len(self.accepted)])
         answer = 0
@@ -162,6 +163,11 @@ class Way(RuleBasedStateMachine):
             one = self.around.pacs.received[0]
         assert record([arrival(self.place, one)]) == [answer]
         assert Study.objects.values_list("revision", "instance_count", "state").get() == before
+
+    @rule(dies=deaths)
+    def what_waits_in_the_inbox_is_taken_in(self, dies: int | None) -> None:
+        with killed_at(dies):
+            taking_in.take_in_all()
 
     @rule(
         control=st.sampled_from(["NW", "XO", "CA"]),
@@ -204,6 +210,7 @@ class Way(RuleBasedStateMachine):
             rows.objects.filter(due_at__gt=now).update(due_at=now)  # type: ignore[attr-defined]
         for held in (Workitem, Delivery):
             held.objects.exclude(lease_until=None).update(lease_until=now - timedelta(hours=1))  # type: ignore[attr-defined]
+        taking_in.take_in_all()
         Study.objects.update(last_instance_at=now - timedelta(seconds=120))
         Breaker.objects.update(open_until=None)
         sweeping.sweep()
@@ -247,9 +254,12 @@ class Way(RuleBasedStateMachine):
         self.shadow_leaves_the_hub_never()
 
     def nothing_accepted_is_missing(self) -> None:
-        keys = dict(Instance.objects.values_list("sop_instance_uid", "key"))
+        columns = ("sop_instance_uid", "key")
+        kept = [dict(rows.objects.values_list(*columns)) for rows in (Arrived, Instance)]
         for one in self.accepted:
-            assert spool().path(keys[one.SOPInstanceUID]).exists()
+            (key,) = (keys[one.SOPInstanceUID] for keys in kept if one.SOPInstanceUID in keys)
+            assert spool().path(key).exists()
+        assert not Arrived.objects.exclude(study__state="receiving").exists()
         assert not Instance.objects.filter(sop_instance_uid="1.2.3.4").exists()
 
     def every_row_came_by_moves_of_the_table(self) -> None:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from contracts.models import UsageEvent
 from hub.phrases import phrase
-from routing import intake, lease, pathway, settling
+from routing import intake, lease, pathway, settling, taking_in
 from routing.models import Delivery, Order, Priority, Study, Workitem
 from routing.steps import match as match_step
 from routing.steps import write_back as step
@@ -127,6 +127,7 @@ def test_an_order_and_its_study_that_come_at_once_find_each_other(place: Place) 
 def test_one_study_that_comes_by_two_associations_at_once_is_one_study(place: Place) -> None:
     made = [arrival(place, one) for one in head_ct()]
     assert at_once(lambda: record(made[:6]), lambda: record(made[6:])) == []
+    taking_in.take_in_all()
     assert place.study.instance_count == 12
     (series,) = place.study.series.all()
     assert series.instance_count == 12

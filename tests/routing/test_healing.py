@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from routing import healing
+from routing import healing, taking_in
 from routing.models import Instance, SetAside, Study
 from routing.places import spool
 from routing.steps.receive import Receiver
@@ -36,6 +36,7 @@ def test_what_lies_without_a_row_is_taken_in_and_goes_the_whole_way(
     for one in made[5:]:
         arrival(place, one)
     assert heal(receiver) == 7
+    taking_in.take_in_all()
     assert place.study.instance_count == 12
     place.work()
     assert place.workitem.state == "written_back"

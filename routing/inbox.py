@@ -1,0 +1,145 @@
+"""The inbox: instances that were answered with Success and are not yet part of their study.
+
+One statement for each batch asks all that makes an instance an ordinary one and writes its row. The
+SQL of the hot path is here and nowhere else; taking_in.py makes the rows part of their studies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+from hub.dicom.headers import from_plain, plain
+from hub.dicom.spool import Stored
+from hub.models import Node
+from routing.arrivals import Arrival
+from routing.models import Arrived
+
+# SQLite takes at least 999 parameters in one statement; a row has thirteen.
+_AT_ONCE = 50
+_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+_COLUMNS = (
+    "site_id", "study_instance_uid", "patient_id", "issuer_of_patient_id", "node_id",
+    "sop_instance_uid", "key", "sha256", "size", "sender", "header", "received_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One row of the inbox."""
+
+    pk: int
+    arrival: Arrival
+
+
+def admit(batch: Sequence[Arrival]) -> set[int]:
+    """Write a row for each ordinary instance; the places in ``batch`` of those that have one.
+
+    Ordinary is a new UID at its site, for a study that is there and still receiving, of the same
+    patient. All else is for taking_in.take(). Called inside a transaction, and no later statement
+    of it may fail: what has a row is answered with Success.
+    """
+    places: dict[tuple[int, str], int] = {}
+    for place, arrival in enumerate(batch):
+        # of two with one UID the second is no ordinary one
+        uid = arrival.header.instance.sop_instance_uid
+        places.setdefault((arrival.node.site_id, uid), place)
+    # In one order, so that of two listeners with the same instances none waits for the other.
+    ordered = sorted(places.items())
+    admitted: set[int] = set()
+    for start in range(0, len(ordered), _AT_ONCE):
+        few = [batch[place] for _key, place in ordered[start : start + _AT_ONCE]]
+        values = [value for arrival in few for value in _values(arrival)]
+        with connection.cursor() as cursor:
+            cursor.execute(_admission(len(few), connection.vendor), values)
+            admitted |= {places[site, uid] for site, uid in cursor.fetchall()}
+    return admitted
+
+
+def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
+    """What waits for a study, the oldest first."""
+    columns = ("pk", "node", "header", "key", "sha256", "size", "sender", "received_at")
+    rows = list(
+        Arrived.objects.filter(study=study_id).order_by("pk").values_list(*columns)[:most]
+    )
+    nodes = Node.objects.select_related("site").in_bulk({row[1] for row in rows})
+    return [
+        Waiting(
+            pk,
+            Arrival(
+                nodes[node], from_plain(json.loads(header)),
+                Stored(key=key, sha256=sha256, size=size, is_new=True), sender, received_at,
+            ),
+        )
+        for pk, node, header, key, sha256, size, sender, received_at in rows
+    ]  # fmt: skip
+
+
+def claim(rows: Sequence[Waiting]) -> list[Arrival]:
+    """Take rows out of the inbox; the arrivals of those that nobody else took out before."""
+    ours: set[int] = set()
+    for start in range(0, len(rows), _AT_ONCE):
+        pks = [row.pk for row in rows[start : start + _AT_ONCE]]
+        marks = ", ".join(["%s"] * len(pks))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM routing_arrived WHERE id IN ({marks}) RETURNING id", pks  # noqa: S608
+            )
+            ours |= {pk for (pk,) in cursor.fetchall()}
+    return [row.arrival for row in rows if row.pk in ours]
+
+
+def known(site_id: int, uids: Iterable[str]) -> dict[str, str]:
+    """SHA-256 by SOP Instance UID of what waits at a site, whichever study it is for."""
+    rows = Arrived.objects.filter(site=site_id, sop_instance_uid__in=uids)
+    return dict(rows.values_list("sop_instance_uid", "sha256"))
+
+
+def _values(arrival: Arrival) -> list[Any]:
+    study, stored = arrival.header.study, arrival.stored
+    return [
+        arrival.node.site_id, study.study_instance_uid, study.patient_id, arrival.issuer,
+        arrival.node.pk, arrival.header.instance.sop_instance_uid, stored.key, stored.sha256,
+        stored.size, arrival.sender, _to_json(plain(arrival.header)),
+        _stamp(arrival.received_at),
+    ]  # fmt: skip
+
+
+def _stamp(at: datetime) -> Any:
+    return at if connection.vendor == "postgresql" else at.astimezone(UTC).replace(tzinfo=None)
+
+
+@cache
+def _admission(count: int, vendor: str) -> str:
+    """The statement for so many instances.
+
+    The key of the study is locked against complete(), which closes a study only while nobody holds
+    it so: whoever comes second sees what the first did. SQLite lets one write at a time anyway.
+    """
+    is_postgresql = vendor == "postgresql"
+    at = "CAST(f.received_at AS timestamptz)" if is_postgresql else "f.received_at"
+    row = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
+    return f"""
+    WITH f ({", ".join(_COLUMNS)}) AS (VALUES {", ".join([row] * count)})
+    INSERT INTO routing_arrived
+        (site_id, study_id, node_id, sop_instance_uid, key, sha256, size, sender, header,
+         received_at)
+    SELECT s.site_id, s.id, f.node_id, f.sop_instance_uid, f.key, f.sha256,
+           CAST(f.size AS bigint), f.sender, f.header, {at}
+      FROM f CROSS JOIN routing_study s
+     WHERE s.site_id = f.site_id AND s.study_instance_uid = f.study_instance_uid
+       AND s.state = 'receiving' AND s.patient_id = f.patient_id
+       AND f.issuer_of_patient_id IN ('', s.issuer_of_patient_id)
+       AND NOT EXISTS (
+           SELECT 1 FROM routing_instance i JOIN routing_study o ON o.id = i.study_id
+            WHERE i.sop_instance_uid = f.sop_instance_uid AND o.site_id = f.site_id)
+    {"FOR KEY SHARE OF s" if is_postgresql else ""}
+    ON CONFLICT (sop_instance_uid, site_id) DO NOTHING
+    RETURNING site_id, sop_instance_uid
+    """  # noqa: S608

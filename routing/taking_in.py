@@ -1,0 +1,183 @@
+"""How instances become part of their study: rows and aggregates, or set aside and reported.
+
+What is out of the ordinary is taken in before it is answered. The rest is answered once it has a
+row in the inbox, and taken in from there a quarter of a second later, many at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import structlog
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hub.phrases import Phrase, phrase
+from routing import inbox
+from routing.arrivals import Arrival, add
+from routing.belonging import divert, refusal
+from routing.models import Arrived, Instance, Study
+
+log = structlog.get_logger(__name__)
+
+# Taken in at once: on SQLite nobody else writes meanwhile.
+_MOST_AT_ONCE = 200
+# How long an instance waits for others to be taken in with it, and how long a pause in which none
+# comes means that for now no more will.
+_GATHER_SECONDS = 0.25
+_PAUSE_SECONDS = 0.04
+# What waits longer was left by a listener that died.
+_LEFT_SECONDS = 2.0
+
+
+def take(study: Study, arrivals: list[Arrival], *, is_new: bool = False) -> list[bool]:
+    """Make instances part of their study, which is locked; for each whether it is part of it now.
+
+    What may not become part of it is set aside and reported; a study that was made for nothing
+    else (``is_new``) goes again.
+    """
+    uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
+    sha256 = _known(study, uids)
+    fresh: list[Arrival] = []
+    refused: list[tuple[Arrival, str, Phrase]] = []
+    belongs = []
+    for uid, arrival in zip(uids, arrivals, strict=True):
+        reason = refusal(study, arrival, sha256.get(uid))
+        belongs.append(reason is None)
+        if reason is not None:
+            refused.append((arrival, *reason))
+        elif uid not in sha256:
+            sha256[uid] = arrival.stored.sha256
+            study.issuer_of_patient_id = study.issuer_of_patient_id or arrival.issuer
+            fresh.append(arrival)
+    if fresh:
+        add(study, fresh, is_new=is_new)
+    is_empty = is_new and not fresh
+    if is_empty:
+        study.delete()
+    for arrival, field, why in refused:
+        divert(None if is_empty else study, arrival, field, why)
+    return belongs
+
+
+def take_waiting(study: Study) -> int:
+    """Take in all that waits for a study, which is locked; how many instances."""
+    return _take_rows(study, inbox.waiting(study.pk))
+
+
+def take_in(study_id: int) -> int:
+    """Take in all that waits for a study, in transactions of a size; how many instances."""
+    count = 0
+    while rows := inbox.waiting(study_id, most=_MOST_AT_ONCE):
+        try:
+            count += _take_in(study_id, rows)
+        except OperationalError:
+            raise
+        except Exception:
+            log.error("inbox.not_taken_in", study=study_id, rows=len(rows), exc_info=True)
+            for row in rows:
+                count += _take_in_alone(study_id, row)
+    return count
+
+
+def take_in_all(*, older_than: timedelta = timedelta(0)) -> int:
+    """Take in what waits, study after study, or what has waited for so long; how many instances."""
+    rows = Arrived.objects.all()
+    if older_than:
+        rows = rows.filter(received_at__lt=timezone.now() - older_than)
+    return sum(take_in(pk) for pk in sorted(set(rows.values_list("study_id", flat=True))))
+
+
+def take_in_left() -> int:
+    """Take in what a listener left that died before it had taken it in; how many instances."""
+    return take_in_all(older_than=timedelta(seconds=_LEFT_SECONDS))
+
+
+def _known(study: Study, uids: list[str]) -> dict[str, str]:
+    """SHA-256 by SOP Instance UID.
+
+    A UID is one instance, also where a sender uses it again in another study. The content of that
+    one differs for sure: the Study Instance UID is part of it.
+    """
+    rows = Instance.objects.filter(study__site=study.site_id, sop_instance_uid__in=uids)
+    found = inbox.known(study.site_id, uids)
+    return found | dict(rows.values_list("sop_instance_uid", "sha256"))
+
+
+def _take_rows(study: Study, rows: list[inbox.Waiting]) -> int:
+    arrivals = inbox.claim(rows)
+    if arrivals:
+        take(study, arrivals)
+    return len(arrivals)
+
+
+@transaction.atomic
+def _take_in(study_id: int, rows: list[inbox.Waiting]) -> int:
+    return _take_rows(Study.objects.lock(study_id), rows)
+
+
+def _take_in_alone(study_id: int, row: inbox.Waiting) -> int:
+    """Take in one of several that could not be taken in together; reported if it is this one."""
+    try:
+        return _take_in(study_id, [row])
+    except OperationalError:
+        raise
+    except Exception as fault:
+        # Its sender was told Success: it must be found where people look, and hold up no other.
+        with transaction.atomic():
+            study = Study.objects.lock(study_id)
+            for arrival in inbox.claim([row]):
+                words = _("It could not be made part of the study: %(fault)s")
+                divert(study, arrival, "", phrase(words, fault=type(fault).__name__))
+        return 0
+
+
+class TakingIn:
+    """A thread that takes in what the inbox of this process gets, a moment after it came."""
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self._is_closing = threading.Event()
+        self._last_at = 0.0
+        self._thread = threading.Thread(target=self._run, daemon=True, name="taking-in")
+        self._thread.start()
+
+    def tell(self) -> None:
+        """There is something in the inbox."""
+        self._last_at = time.monotonic()
+        self._came.set()
+
+    def close(self) -> None:
+        """Take in what waits, then end the thread."""
+        self._is_closing.set()
+        self._came.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._is_closing.is_set():
+                self._came.wait()
+                self._gather()
+                self._came.clear()
+                self._take_in()
+            self._take_in()
+        finally:
+            connection.close()
+
+    def _gather(self) -> None:
+        """Wait for others that come close behind."""
+        deadline = time.monotonic() + _GATHER_SECONDS
+        while (now := time.monotonic()) < min(deadline, self._last_at + _PAUSE_SECONDS):
+            if self._is_closing.wait(min(deadline, self._last_at + _PAUSE_SECONDS) - now):
+                return
+
+    def _take_in(self) -> None:
+        try:
+            take_in_all()
+        except Exception:
+            # The rows are committed: the sweep takes them in, if the next round here does not.
+            log.warning("inbox.not_taken_in", exc_info=True)
+            connection.close()
