@@ -33,6 +33,10 @@ faults: $(DEVELOPING) ## what dies, lies or runs full, at length; ARGS="--second
 soak: $(DEVELOPING) ## two hours under twice the load; ARGS="--minutes 2" for less
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
+bench: $(DEVELOPING) ## the hub beside its peers, measured; ARGS=--quick ends within 6 minutes
+	@tools/install-peers dcmtk orthanc postgresql redis-server
+	@$(BIN)/python -m bench $(ARGS)
+
 check: $(DEVELOPING) ## style, types, layers, migrations, settings for production
 	@tools/check
 

@@ -46,7 +46,7 @@ def measure(*, is_quick: bool) -> list[Measurement]:
     return [
         Measurement(
             name="large_memory",
-            says=f"Memory of the listener while an instance of {frames * _FRAME / 1e9:.1f} GB comes",
+            says=f"Listener's memory while {frames * _FRAME / 1e9:.1f} GB come as one instance",
             unit="MB resident",
             figures={} if failures else {HUB: [highest / 1e6]},
             is_rate=False,

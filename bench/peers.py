@@ -6,15 +6,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import processes
 from bench.places import NotMeasured, free_ports, wait_until
 from hub.doors import is_open
 from hub.supervisor import die_with_parent
@@ -34,12 +36,13 @@ class Receiver:
     folder: Path
     process: subprocess.Popen[bytes]
     http_port: int = 0
+    pattern: str = "*"
 
     def count(self) -> int:
         """How many instances it holds."""
         if self.http_port:
             return int(_ask(self.http_port, "statistics")["CountInstances"])
-        return sum(1 for path in self.folder.rglob("*") if path.is_file())
+        return sum(1 for path in self.folder.rglob(self.pattern) if path.is_file())
 
 
 def program(name: str) -> str:
@@ -115,6 +118,30 @@ def pynetdicom_storescp(folder: Path) -> Iterator[Receiver]:
 
 
 @contextmanager
+def mercure(folder: Path) -> Iterator[Receiver]:
+    """mercure's receiver out of the checkout MERCURE: storescp, and a program for each file.
+
+    A process for each association reads tags of each file in one more process; syncs nothing.
+    """
+    script = Path(os.environ.get("MERCURE", "")) / "app/receiver.sh"
+    if not os.environ.get("MERCURE") or not script.exists():
+        raise NotMeasured("MERCURE does not name a checkout of mercure")
+    (port,) = free_ports(1)
+    store = folder / "store"
+    store.mkdir(parents=True)
+    configuration = {"incoming_folder": str(store), "port": port}
+    (folder / "mercure.json").write_text(json.dumps(configuration))
+    settings = {"MERCURE_CONFIG_FOLDER": str(folder), "MERCURE_TLS_ENABLED": "0"}
+    words = ["env", *(f"{name}={value}" for name, value in settings.items())]
+    with started([*words, program("bash"), str(script)], folder) as process:
+        wait_until(lambda: process.poll() is not None or is_open("127.0.0.1", port), "mercure")
+        if process.poll() is not None:
+            said = (folder / "log").read_text(errors="replace").strip().splitlines()
+            raise NotMeasured(f"mercure did not start: {' '.join(said[-2:])}")
+        yield Receiver("mercure", "MERCURE", port, store, process, pattern="*.dcm")
+
+
+@contextmanager
 def started(
     command: Sequence[str], folder: Path, *, has_no_delay: bool = True
 ) -> Iterator[subprocess.Popen[bytes]]:
@@ -127,7 +154,9 @@ def started(
     try:
         yield process
     finally:
-        process.kill()
+        for pid in reversed(processes.family(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
 
 

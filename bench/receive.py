@@ -68,6 +68,7 @@ def measure(*, is_quick: bool) -> list[Measurement]:
 
 def _series() -> list[Series]:
     storescp = {"storescp": _peer(peers.storescp)}
+    mercure = {"mercure": _peer(peers.mercure)} if os.environ.get("MERCURE") else {}
     return [
         Series(
             "receive_durable", "Receive, durable", {HUB: _hub(), "Orthanc": _orthanc(), **storescp},
@@ -78,7 +79,7 @@ def _series() -> list[Series]:
         Series(
             "receive_unsynced", "Receive, not synced",
             {HUB: _hub(HUB_SYNC="off"), "Orthanc": _orthanc(is_synced=False), **storescp,
-             "pynetdicom": _peer(peers.pynetdicom_storescp)},
+             "pynetdicom": _peer(peers.pynetdicom_storescp), **mercure},
             {"synced": "nobody", "network": _BOTH_ENDS},
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
