@@ -34,7 +34,7 @@ AREAS = (
     "receive", "large", "headers", "rules", "orders", "way", "writing_back", "worklist", "growth",
     "resources",
 )  # fmt: skip
-_SECONDS, _QUICK_SECONDS = 1800.0, 150.0
+_SECONDS, _QUICK_SECONDS = 1800.0, 240.0
 
 
 def areas() -> list[str]:

@@ -27,7 +27,7 @@ _DARK = """inline:
 }
 """
 _FAMILY = re.compile(r"^(?P<name>\w+?)_(?P<number>\d+)$")
-_SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
+_NEEDLESS = re.compile(r"<script.*?</script>|<!--.*?-->", re.DOTALL)
 _LABEL = ("associations", "connections", "studies")
 
 
@@ -126,5 +126,5 @@ def _options(who: Sequence[str]) -> dict[str, object]:
 def _write(chart: pygal.Graph, path: Path) -> Path:
     # The name of a chart's parts is drawn at random: the same figures would give another file.
     text = chart.render(is_unicode=True).replace(chart.uuid, path.stem.replace("_", "-"))
-    path.write_text(_SCRIPT.sub("", text) + "\n", "utf-8")
+    path.write_text(_NEEDLESS.sub("", text) + "\n", "utf-8")
     return path

@@ -49,7 +49,7 @@ class Series:
     says: str
     takers: Mapping[str, Start]
     conditions: Mapping[str, Any]
-    images: tuple[int, int] = (400, 120)
+    images: tuple[int, int] = (400, 100)
     associations: Sequence[int] = _ASSOCIATIONS
     targets: Callable[[int], Sequence[Target]] = lambda _: ()
     has_no_delay: bool = True
@@ -59,7 +59,7 @@ class Series:
 def measure(*, is_quick: bool) -> list[Measurement]:
     """Rates of receiving in instances of 526 kB a second, and the processor's time for each."""
     with folder() as here:
-        images = make_images(here / "images", 120 if is_quick else 400)
+        images = make_images(here / "images", 100 if is_quick else 400)
         rows: list[Measurement] = []
         for series in _series():
             rows += _measure(series, images, here / series.name, is_quick=is_quick)
@@ -80,7 +80,8 @@ def _series() -> list[Series]:
             "receive_unsynced", "Receive, not synced",
             {HUB: _hub(HUB_SYNC="off"), "Orthanc": _orthanc(is_synced=False), **storescp,
              "pynetdicom": _peer(peers.pynetdicom_storescp), **mercure},
-            {"synced": "nobody", "network": _BOTH_ENDS},
+            {"synced": "nobody", "network": _BOTH_ENDS,
+             **({"mercure": "storescp --fork, a process for each file"} if mercure else {})},
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
         ),
