@@ -82,8 +82,7 @@ class Work:
     def send(self, door: Door) -> float:
         """Send all images as they are; instances a second. Raises NotMeasured if any is lost."""
         files, before = self.images.files, door.count()
-        pids = door.pids()
-        cpu = processes.cpu_seconds(pids)
+        cpu = processes.cpu_seconds(door.pids())
         seconds = self._raw(door) if self.is_raw else self._storescu(door)
         ended = time.monotonic()
         wanted = before + len(files)
@@ -93,7 +92,8 @@ class Work:
             lost = wanted - door.count()
             raise NotMeasured(f"{lost} of {len(files)} instances did not arrive") from None
         door.counted_after.append(round(time.monotonic() - ended, 3))
-        door.cpu_ms.append((processes.cpu_seconds(pids) - cpu) * 1000 / len(files))
+        cpu = processes.cpu_seconds(door.pids()) - cpu
+        door.cpu_ms.append(cpu * 1000 / len(files))
         return len(files) / seconds
 
     def _storescu(self, door: Door) -> float:
