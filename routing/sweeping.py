@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from routing import nudges, taking_in
+from routing import clocks, nudges, taking_in
 from routing.models import Delivery, Study, Workitem
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,7 @@ _MOST_AT_ONCE = 500
 
 def sweep() -> int:
     """Nudge every row that is due and that nobody holds; how many there were."""
+    clocks.set_right()
     _empty_inbox()
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.running_hub import PROCESSES
 from tests.fakes.waiting import until
 from tests.faults.trusts import Sent, Trusts, meanwhile
 
@@ -51,11 +52,10 @@ class Killer:
 
 def _name(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        said = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "gone"
-    known = ("listen_dicom", "listen_hl7", "worker", "beat", "web")
-    return next((name for name in known if name in words), "algorithm or child")
+    return said if said in PROCESSES else "algorithm or child"
 
 
 def _kill(pid: int) -> bool:

@@ -74,13 +74,17 @@ class Trusts:
         return [self.study(sites[number % 2], **changes) for number in range(count)]
 
     def store(self, sent: Sent, files: Sequence[Path] | None = None) -> None:
-        """Send a study as scanners do: again and again, until every instance was taken."""
-        chosen = sent.scan.files if files is None else files
+        """Send a study as scanners do: whatever was not answered with Success, again and again."""
+        left = list(sent.scan.files if files is None else files)
         name = f"{sent.site.upper()}CT"
-        until(
-            lambda: storescu(chosen, ae_title=name, port=self.hub.dicom_port).is_success,
-            "the study is taken", seconds=120,
-        )  # fmt: skip
+
+        def send() -> bool:
+            answers = storescu(left, ae_title=name, port=self.hub.dicom_port).answers
+            said = dict(enumerate(answers))
+            left[:] = [one for at, one in enumerate(left) if said.get(at) != "Success"]
+            return not left
+
+        until(send, "the study is taken", seconds=120)
 
     def order(self, sent: Sent, message: bytes = b"") -> None:
         """Send its order (or another message) as a RIS does: again until it is accepted."""

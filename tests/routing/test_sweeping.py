@@ -98,5 +98,5 @@ def test_of_more_than_can_be_nudged_at_once_the_longest_due_come_first(place: Pl
 def test_what_waits_for_its_time_is_not_nudged(place: Place) -> None:
     place.send(head_ct())
     worker.lose_everything()
-    Study.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    Study.objects.update(due_at=timezone.now() + timedelta(minutes=10))
     assert sweeping.sweep() == 0

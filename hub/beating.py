@@ -1,0 +1,36 @@
+"""When beat nudges next, also after the clock of its host was put back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery.beat import ScheduleEntry
+from celery.beat import Scheduler as CelerysScheduler
+from celery.schedules import schedstate
+
+_SLACK_SECONDS = 1.0
+
+
+class Scheduler(CelerysScheduler):
+    """Celery's, which keeps the moments of the next nudges by the clock of the wall.
+
+    With a clock that was an hour ahead it would sweep nothing for an hour once that is set right.
+    """
+
+    _ahead: float | None = None
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Nudge for what is due; in how many seconds to look again."""
+        ahead, before = time.time() - time.monotonic(), self._ahead
+        self._ahead = ahead
+        if before is not None and ahead < before - _SLACK_SECONDS:
+            self._heap = None  # made anew at once, by what the clock says now
+        return float(super().tick(*args, **kwargs))
+
+    def is_due(self, entry: ScheduleEntry) -> schedstate:
+        """Whether to nudge now, and in how many seconds to ask again."""
+        now = entry.default_now()
+        if entry.last_run_at > now:
+            entry.last_run_at = now - entry.schedule.run_every
+        return super().is_due(entry)
