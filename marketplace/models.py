@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -43,7 +46,13 @@ class AlgorithmVersion(models.Model):
     @property
     def declared(self) -> Manifest:
         """The manifest as a frozen value."""
-        return Manifest.from_json(self.manifest)
+        return _declared(json.dumps(self.manifest))
+
+
+@lru_cache(maxsize=1024)
+def _declared(manifest: str) -> Manifest:
+    """Held against the schema once, not for every study."""
+    return Manifest.from_json(json.loads(manifest))
 
 
 class Clearance(models.Model):

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
 
+UnfitPattern = re2.error
 Facts = Mapping[str, Any]
 Operator = Callable[[Any, Any], bool]
 
@@ -71,14 +72,14 @@ def decide(when: Any, facts: Facts) -> Decision:
 
 def clause(field: str, operator: str, operand: Any, fact: Any) -> Decision:
     """One clause: ``fact`` is a list of distinct values, a single value, or None."""
-    values = _values(fact)
+    values = values_of(fact)
     if operator == "exists":
         holds = bool(values) == bool(operand)
         words = _("%(field)s is present") if values else _("%(field)s is missing")
         return Decision(holds, phrase(words, field=field))
     if not values:
         return Decision(False, phrase(_("%(field)s is missing"), field=field))
-    check_one = _OPERATORS[operator]
+    check_one = OPERATORS[operator]
     if operator == "contains" and not isinstance(fact, str):
         holds = any(check_one(value, operand) for value in values)
     else:
@@ -127,15 +128,23 @@ def _check_clause(field: Any, test: Any, path: str) -> list[tuple[str, str]]:
 
 
 def _decide_all(parts: Sequence[Any], facts: Facts) -> Decision:
-    decisions = [decide(part, facts) for part in parts]
-    failed = [decision for decision in decisions if not decision.holds]
-    return failed[0] if failed else Decision(True, _joined(decisions))
+    decisions = []
+    for part in parts:
+        decision = decide(part, facts)
+        if not decision.holds:
+            return decision
+        decisions.append(decision)
+    return Decision(True, _joined(decisions))
 
 
 def _decide_any(parts: Sequence[Any], facts: Facts) -> Decision:
-    decisions = [decide(part, facts) for part in parts]
-    held = [decision for decision in decisions if decision.holds]
-    return held[0] if held else Decision(False, _joined(decisions))
+    decisions = []
+    for part in parts:
+        decision = decide(part, facts)
+        if decision.holds:
+            return decision
+        decisions.append(decision)
+    return Decision(False, _joined(decisions))
 
 
 def _joined(decisions: Sequence[Decision]) -> Phrase:
@@ -147,7 +156,8 @@ def _joined(decisions: Sequence[Decision]) -> Phrase:
     return phrase(_("%(first)s; %(rest)s"), first=first, rest=rest)
 
 
-def _values(fact: Any) -> list[Any]:
+def values_of(fact: Any) -> list[Any]:
+    """The values of a fact that say something."""
     if fact is None:
         return []
     if isinstance(fact, (list, tuple, set, frozenset)):
@@ -155,7 +165,7 @@ def _values(fact: Any) -> list[Any]:
     return [] if fact == "" else [fact]
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Text as compared: a stray blank or lower case never decides about a patient."""
     return " ".join(str(value).split()).casefold()
 
@@ -178,14 +188,20 @@ def _at_most(value: Any, operand: Any) -> bool:
 
 
 def _matches(value: Any, operand: Any) -> bool:
-    # A lone surrogate, which JSON can bring, has no place in UTF-8 and must not stop a study.
-    text = str(value).encode("utf-8", "replace").decode()
-    return _pattern(str(operand)).search(text) is not None
+    return pattern(str(operand)).search(proper(value)) is not None
+
+
+def proper(value: Any) -> str:
+    """Text as it is searched: a lone surrogate, which JSON can bring, must not stop a study."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=1024)
-def _pattern(text: str) -> Any:
-    """RE2 takes linear time on any input, so no description can hold a study up."""
+def pattern(text: str) -> Any:
+    """Compile a regular expression.
+
+    RE2 takes linear time on any input, so no description can hold a study up.
+    """
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
@@ -219,10 +235,10 @@ def _is_pattern(operand: Any) -> str:
     if not isinstance(operand, str) or not 0 < len(operand) <= _LONGEST_PATTERN:
         return f"expected a regular expression of at most {_LONGEST_PATTERN} characters"
     try:
-        _pattern(operand)
+        pattern(operand)
     except UnicodeError:
         return "expected a regular expression in proper Unicode"
-    except re2.error as fault:
+    except UnfitPattern as fault:
         return f"expected a regular expression (RE2 syntax): {_said(fault)}"
     return ""
 
@@ -233,10 +249,10 @@ def _said(fault: Exception) -> str:
     return words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
 
 
-_OPERATORS: dict[str, Operator] = {
-    "equals": lambda value, operand: _text(value) == _text(operand),
-    "in": lambda value, operand: _text(value) in {_text(one) for one in operand},
-    "contains": lambda value, operand: _text(operand) in _text(value),
+OPERATORS: dict[str, Operator] = {
+    "equals": lambda value, operand: text_of(value) == text_of(operand),
+    "in": lambda value, operand: text_of(value) in {text_of(one) for one in operand},
+    "contains": lambda value, operand: text_of(operand) in text_of(value),
     "matches": _matches,
     "at_least": _at_least,
     "at_most": _at_most,

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
 from routing import conditions
+from routing.compiled import Clauses, Holds, Known
+from routing.conditions import Decision, Facts
 from routing.facts import facts_of
-from routing.models import Instance, Rule, Series, Study
+from routing.models import Instance, Series, Study
+from routing.rulebook import ReadyRule
 from vendors.manifest import Needs, Range
+
+# The needs of many versions are the same.
+_CLAUSES = Clauses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,78 +41,123 @@ class Unsuitable:
     clause: Phrase
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A series that an algorithm may get, and what is known of it."""
+
+    series: Series
+    known: Known
+
+
+def candidates(study: Study) -> list[Candidate]:
+    """The series of a study; what the hub itself wrote is never one."""
+    rows = list(study.series.filter(is_own=False))
+    return [Candidate(one, Known(facts_of(study, one, series_count=len(rows)))) for one in rows]
+
+
 def judge(
-    study: Study, series: Sequence[Series], *, needs: Needs, rules: Sequence[Rule]
+    offered: Sequence[Candidate], *, needs: Needs, rules: Sequence[ReadyRule]
 ) -> Suitable | Unsuitable:
-    """Hold every series against needs and rules; clauses hold together for one and the same."""
-    nearest = Unsuitable("", phrase(_("no rule at this site names it")))
+    """Hold every series against needs and rules; clauses hold together for one and the same.
+
+    The needs are the same for every rule. So the series that came nearest is the one that meets
+    most of them, and only of the clause that decided is a sentence made.
+    """
     if not rules:
-        return nearest
-    if not series:
+        return Unsuitable("", phrase(_("no rule at this site names it")))
+    if not offered:
         return Unsuitable("", phrase(_("the study holds no series but the hub's own")))
-    distance = -1
+    steps = _need_steps(needs)
+    met = [_count_met(steps, one.known) for one in offered]
+    fit = [one for one, count in zip(offered, met, strict=True) if count == len(steps)]
+    known = [one.known for one in fit]
     for rule in rules:
-        chosen = []
-        for one in series:
-            facts = facts_of(study, one, series_count=len(series))
-            steps = [*_need_steps(needs, one, facts), conditions.decide(rule.when, facts)]
-            passed = next((i for i, step in enumerate(steps) if not step.holds), len(steps))
-            if passed == len(steps):
-                chosen.append((one, steps[-1].clause))
-            elif passed > distance:
-                distance, nearest = passed, Unsuitable(rule.code, steps[passed].clause)
-        if chosen:
+        if any(map(rule.holds, known)):
+            chosen = [one for one in fit if rule.holds(one.known)]
             return _choose(chosen, needs=needs, rule=rule)
-    return nearest
+    nearest = max(met)
+    facts = offered[met.index(nearest)].known.facts
+    if nearest == len(steps):
+        decision = conditions.decide(rules[0].when, facts)
+    else:
+        decision = steps[nearest].decide(facts)
+    return Unsuitable(rules[0].code, decision.clause)
 
 
-def _choose(chosen: list[tuple[Series, Phrase]], *, needs: Needs, rule: Rule) -> Suitable:
+def _choose(chosen: Sequence[Candidate], *, needs: Needs, rule: ReadyRule) -> Suitable:
     if needs.input == "study":
-        rows = tuple(one for one, _clause in chosen)
-        return Suitable(rows, rule.code, chosen[0][1])
+        rows = tuple(one.series for one in chosen)
+        return Suitable(rows, rule.code, _clause(rule, chosen[0]))
     # The fullest series, then the first one taken: the same answer whatever order they came in.
-    row, clause = min(
+    best = min(
         chosen,
-        key=lambda pair: (
-            -pair[0].instance_count,
-            pair[0].series_number or 0,
-            pair[0].series_instance_uid,
+        key=lambda one: (
+            -one.series.instance_count,
+            one.series.series_number or 0,
+            one.series.series_instance_uid,
         ),
     )
-    return Suitable((row,), rule.code, clause)
+    return Suitable((best.series,), rule.code, _clause(rule, best))
 
 
-def _need_steps(
-    needs: Needs, series: Series, facts: dict[str, Any]
-) -> list[conditions.Decision]:
-    steps = []
-    for field, wanted in (
-        ("series.modality", needs.modality),
-        ("series.sop_class_uid", needs.sop_class),
-        ("series.body_part_examined", needs.body_part_examined),
-    ):
-        if wanted:
-            steps.append(conditions.clause(field, "in", list(wanted), facts.get(field)))
-    steps.append(
-        conditions.clause(
-            "series.instance_count", "at_least", needs.minimum_instances, series.instance_count
+def _clause(rule: ReadyRule, candidate: Candidate) -> Phrase:
+    return conditions.decide(rule.when, candidate.known.facts).clause
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One of the needs, to be asked quickly, and to be explained."""
+
+    holds: Holds
+    decide: Callable[[Facts], Decision]
+
+
+@lru_cache(maxsize=1024)
+def _need_steps(needs: Needs) -> tuple[_Step, ...]:
+    steps = [
+        _clause_step(field, "in", list(wanted))
+        for field, wanted in (
+            ("series.modality", needs.modality),
+            ("series.sop_class_uid", needs.sop_class),
+            ("series.body_part_examined", needs.body_part_examined),
         )
+        if wanted
+    ]
+    steps.append(_clause_step("series.instance_count", "at_least", needs.minimum_instances))
+    if (wanted := needs.patient_age_years) is not None:
+        steps.append(_age_step(wanted))
+    return tuple(steps)
+
+
+def _count_met(steps: Sequence[_Step], known: Known) -> int:
+    """How many of the needs are met before the first that is not."""
+    return next((n for n, step in enumerate(steps) if not step.holds(known)), len(steps))
+
+
+def _clause_step(field: str, operator: str, operand: Any) -> _Step:
+    return _Step(
+        itemgetter(_CLAUSES.clause(field, operator, operand)),
+        lambda facts: conditions.clause(field, operator, operand, facts.get(field)),
     )
-    if needs.patient_age_years is not None:
-        steps.append(_age_step(needs.patient_age_years, facts["study.patient_age_years"]))
-    return steps
 
 
-def _age_step(wanted: Range, age: int | None) -> conditions.Decision:
+def _age_step(wanted: Range) -> _Step:
+    def decide(facts: Facts) -> Decision:
+        return _decide_age(wanted, facts["study.patient_age_years"])
+
+    return _Step(lambda known: decide(known.facts).holds, decide)
+
+
+def _decide_age(wanted: Range, age: int | None) -> Decision:
     if age is None:
-        return conditions.Decision(False, phrase(_("the patient's age is not known")))
+        return Decision(False, phrase(_("the patient's age is not known")))
     if wanted.at_least is not None and age < wanted.at_least:
         words = phrase(_("age %(age)s < %(bound)s"), age=age, bound=_number(wanted.at_least))
-        return conditions.Decision(False, words)
+        return Decision(False, words)
     if wanted.at_most is not None and age > wanted.at_most:
         words = phrase(_("age %(age)s > %(bound)s"), age=age, bound=_number(wanted.at_most))
-        return conditions.Decision(False, words)
-    return conditions.Decision(True, phrase(_("age %(age)s is in range"), age=age))
+        return Decision(False, words)
+    return Decision(True, phrase(_("age %(age)s is in range"), age=age))
 
 
 def _number(bound: float) -> int | float:

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 
 from django.utils import timezone
 
-from marketplace.deployment import deployed_version
-from marketplace.models import Algorithm, AlgorithmVersion
+from marketplace.deployment import versions_in_use
+from marketplace.models import AlgorithmVersion
 from routing import nudges, pathway
-from routing.models import Rule, Series, Study, Verdict, Workitem
-from routing.suitability import Suitable, Unsuitable, fingerprint, judge
+from routing.models import Study, Verdict, Workitem
+from routing.rulebook import ReadyRule, Rulebook, rules_at
+from routing.suitability import Suitable, Unsuitable, candidates, fingerprint, judge
 
-Considered = tuple[AlgorithmVersion, list[Rule]]
+Considered = tuple[AlgorithmVersion, Sequence[ReadyRule]]
 
 
 def give(study: Study) -> list[Workitem]:
     """Give every version considered its verdict; the Workitems of those that want the study."""
-    series = _candidates(study)
-    items = []
-    for version, rules in _considered(study, _rules(study)):
-        verdict = judge(study, series, needs=version.declared.needs, rules=rules)
-        Verdict.objects.create(
+    offered = candidates(study)
+    verdicts = [
+        (version, judge(offered, needs=version.declared.needs, rules=rules))
+        for version, rules in _considered(study, rules_at(study.site_id))
+    ]
+    Verdict.objects.bulk_create(
+        Verdict(
             study=study,
             revision=study.revision,
             algorithm=version.algorithm,
             version=version,
             **_said(verdict),
         )
-        if isinstance(verdict, Suitable):
-            items.append(_workitem(study, version, verdict))
-    return items
+        for version, verdict in verdicts
+    )
+    return [
+        _workitem(study, version, verdict)
+        for version, verdict in verdicts
+        if isinstance(verdict, Suitable)
+    ]
 
 
 def give_again(study: Study) -> list[Workitem]:
@@ -42,45 +48,36 @@ def give_again(study: Study) -> list[Workitem]:
     """
     # Locked and read anew: match() may just have given the first verdicts.
     now = Study.objects.lock(study.pk)
-    rules = _rules(now)
-    if now.state != Study.State.MATCHED or now.is_read or not _read_the_order(rules):
+    rulebook = rules_at(now.site_id)
+    if now.state != Study.State.MATCHED or now.is_read or not rulebook.reads_the_order:
         return []
-    series = _candidates(now)
+    offered = candidates(now)
     given = now.verdicts.filter(revision=now.revision)
     items = []
-    for version, of_it in _considered(now, rules):
+    for version, rules in _considered(now, rulebook):
         earlier = given.filter(version=version, is_match=False)
         if not earlier.exists():
             continue
-        verdict = judge(now, series, needs=version.declared.needs, rules=of_it)
+        verdict = judge(offered, needs=version.declared.needs, rules=rules)
         earlier.update(**_said(verdict))
         if isinstance(verdict, Suitable):
             items.append(_workitem(now, version, verdict))
     return items
 
 
-def _rules(study: Study) -> list[Rule]:
-    return list(Rule.objects.filter(site=study.site_id).select_related("algorithm"))
-
-
-def _read_the_order(rules: Sequence[Rule]) -> bool:
-    return any('"order.' in json.dumps(rule.when) for rule in rules)
-
-
-def _candidates(study: Study) -> list[Series]:
-    """What the hub itself wrote is never one."""
-    return list(study.series.filter(is_own=False))
-
-
-def _considered(study: Study, rules: Iterable[Rule]) -> list[Considered]:
-    by_algorithm: dict[Algorithm, list[Rule]] = {}
-    for rule in rules:
-        by_algorithm.setdefault(rule.algorithm, []).append(rule)
+def _considered(study: Study, rulebook: Rulebook) -> list[Considered]:
+    """The versions in use here; where none is, the newest, so that entitle() can say why not."""
+    versions = versions_in_use(rulebook.by_algorithm, site=study.site)
     return [
-        (version, by_algorithm[algorithm])
-        for algorithm in sorted(by_algorithm, key=lambda one: one.pk)
-        for version in _versions(algorithm, study)
+        (version, rulebook.by_algorithm[algorithm])
+        for algorithm in sorted(rulebook.by_algorithm)
+        for version in versions.get(algorithm) or _newest(algorithm)
     ]
+
+
+def _newest(algorithm: int) -> Iterable[AlgorithmVersion]:
+    versions = AlgorithmVersion.objects.filter(algorithm=algorithm)
+    return versions.select_related("algorithm").order_by("-created_at", "-pk")[:1]
 
 
 def _said(verdict: Suitable | Unsuitable) -> dict[str, object]:
@@ -89,16 +86,6 @@ def _said(verdict: Suitable | Unsuitable) -> dict[str, object]:
         "is_match": isinstance(verdict, Suitable),
         "clause": verdict.clause.stored(),
     }
-
-
-def _versions(algorithm: Algorithm, study: Study) -> list[AlgorithmVersion]:
-    """The versions in use here; where none is, the newest, so that entitle() can say why not."""
-    deployed = deployed_version(algorithm, site=study.site)
-    if deployed.deployments:
-        return [deployment.version for deployment in deployed.deployments]
-    return list(
-        algorithm.versions.select_related("algorithm").order_by("-created_at", "-pk")[:1]
-    )
 
 
 def _workitem(study: Study, version: AlgorithmVersion, verdict: Suitable) -> Workitem:
