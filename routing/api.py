@@ -16,12 +16,14 @@ from rest_framework.exceptions import APIException, PermissionDenied, Validation
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
 from hub.access import holds_role, site_clause
 from routing import acting, reading
-from routing.filters import StudyFilter
+from routing.filters import ALL, StudyFilter
 from routing.models import Delivery, Study
+from routing.paging import NotAPlace, Place, page_of
 from routing.pathway import MoveRefused, Overtaken
 from routing.serializers import (
     DeadLetterSerializer,
@@ -58,17 +60,94 @@ class Pages(LimitOffsetPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         """One page; a limit or offset that is no number must not show another page instead."""
-        problems = {}
-        for name, least in (("limit", 1), ("offset", 0)):
-            given = request.query_params.get(name, "")
-            if given and (not WHOLE.fullmatch(given) or int(given) < least):
-                problems[name] = [
-                    _("expected a whole number of at least %(least)s; got %(value)s")
-                    % {"least": least, "value": given[:40]}
-                ]
-        if problems:
-            raise ValidationError(problems)
+        _demand_whole(request, {"limit": 1, "offset": 0})
         return super().paginate_queryset(queryset, request, view)
+
+
+class WorklistPages(Pages):
+    """Pages of the worklist: ``after`` or ``before`` a place, as in ``next`` and ``previous``."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """One page; the places are those that an answer gave, and no others."""
+        self.request = request
+        self._page = page_of(
+            queryset,
+            size=self._size(request),
+            is_counted=request.query_params.get("state") != ALL,
+            **{name: _place(request, name) for name in ("after", "before")},
+        )
+        return self._page.studies
+
+    def _size(self, request: Request) -> int:
+        _demand_whole(request, {"limit": 1})
+        return self.get_limit(request) or self.max_limit
+
+    def get_next_link(self) -> str | None:
+        """The address of the page after this one, with the same question."""
+        return self._link("after", self._page.after)
+
+    def get_previous_link(self) -> str | None:
+        """The address of the page before this one, with the same question."""
+        return self._link("before", self._page.before)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """``count`` is null where studies that were read are asked for, and there are more."""
+        return Response(
+            {
+                "count": self._page.count,
+                "next": self.get_next_link(),
+                "previous": self.get_previous_link(),
+                "results": data,
+            }
+        )
+
+    def get_paginated_response_schema(self, schema: Any) -> Any:
+        """As it is answered."""
+        told = super().get_paginated_response_schema(schema)
+        told["properties"]["count"]["nullable"] = True
+        return told
+
+    def get_schema_operation_parameters(self, view: Any) -> Any:
+        """What may be asked of it, for the schema."""
+        text = {"type": "string"}
+        places = [
+            {"name": name, "in": "query", "required": False, "description": told, "schema": text}
+            for name, told in (
+                ("after", "The place at which the page before ended, as next gives it."),
+                ("before", "The place at which the page after began, as previous gives it."),
+            )
+        ]
+        asked = super().get_schema_operation_parameters(view)
+        return [one for one in asked if one["name"] == "limit"] + places
+
+    def _link(self, name: str, place: Place | None) -> str | None:
+        if place is None or self.request is None:
+            return None
+        url = self.request.build_absolute_uri()
+        for other in ("after", "before"):
+            url = remove_query_param(url, other)
+        return str(replace_query_param(url, name, str(place)))
+
+
+def _place(request: Request, name: str) -> Place | None:
+    try:
+        return Place.read(request.query_params.get(name, ""))
+    except NotAPlace as fault:
+        raise ValidationError({name: [str(fault)]}) from fault
+
+
+def _demand_whole(request: Request, least_of: dict[str, int]) -> None:
+    """Refuse what is no whole number: it must not show another page instead."""
+    problems = {}
+    for name, least in least_of.items():
+        given = request.query_params.get(name, "")
+        if given and (not WHOLE.fullmatch(given) or int(given) < least):
+            problems[name] = [
+                _("expected a whole number of at least %(least)s; got %(value)s")
+                % {"least": least, "value": given[:40]}
+            ]
+    if problems:
+        raise ValidationError(problems)
 
 
 class Door(APIView):
@@ -117,8 +196,8 @@ class WorklistView(Door, generics.ListAPIView[Study]):
 
     serializer_class = StudySerializer
     filterset_class = StudyFilter
-    pagination_class = Pages
-    parameters = (*StudyFilter.base_filters, *PAGING)
+    pagination_class = WorklistPages
+    parameters = (*StudyFilter.base_filters, "limit", "after", "before")
 
     def get_queryset(self) -> QuerySet[Study]:
         """The studies that the user may see."""

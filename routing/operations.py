@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet
+from django.db import models
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from hub.access import site_clause
 from hub.models import Node
 from routing.models import Breaker, Delivery, Message, SetAside, Study, Workitem
+from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
 
 ROLES = ("administrator",)
@@ -57,7 +59,7 @@ def stuck_workitems(user: Any) -> QuerySet[Workitem]:
     failed = Q(state=Workitem.State.FAILED, study__is_read=False)
     return (
         Workitem.objects.filter(site_clause(user, path="study__site", roles=ROLES))
-        .filter(late | failed)
+        .filter(late | failed, state__in=OPEN)
         .select_related("study__site", "version__algorithm")
         .order_by("created_at")
     )
@@ -84,19 +86,23 @@ def set_aside(user: Any) -> QuerySet[SetAside]:
 
 def nodes(user: Any) -> list[Heard]:
     """Every peer of the user's sites, with when it was last heard and last told."""
-    since = timezone.now() - MEMORY
-    peers = Node.objects.visible_to(user, roles=ROLES).select_related("site")
-    sent = _latest(Study.objects.filter(changed_at__gte=since), "source", "last_instance_at")
-    wrote = _latest(Message.objects.filter(received_at__gte=since), "node", "received_at")
-    told = _latest(Delivery.objects.filter(delivered_at__gte=since), "node", "delivered_at")
+    peers = (
+        Node.objects.visible_to(user, roles=ROLES)
+        .select_related("site")
+        .annotate(
+            sent_at=_latest(Study, "source", "last_instance_at"),
+            wrote_at=_latest(Message, "node", "received_at"),
+            told_at=_latest(Delivery, "node", "delivered_at"),
+        )
+    )
     breakers = {breaker.node_id: breaker for breaker in Breaker.objects.all()}
     waiting = _count(Delivery.State.PENDING)
     dead = _count(Delivery.State.DEAD)
     return [
         Heard(
             node=node,
-            heard_at=sent.get(node.pk) or wrote.get(node.pk),
-            told_at=told.get(node.pk),
+            heard_at=_lately(node.sent_at) or _lately(node.wrote_at),
+            told_at=_lately(node.told_at),
             pending=waiting.get(node.pk, 0),
             dead=dead.get(node.pk, 0),
             open_until=_open_until(breakers.get(node.pk)),
@@ -106,8 +112,14 @@ def nodes(user: Any) -> list[Heard]:
     ]
 
 
-def _latest(rows: QuerySet[Any], by: str, column: str) -> dict[int, datetime]:
-    return dict(rows.order_by().values_list(by).annotate(Max(column)))
+def _latest(rows: type[models.Model], by: str, column: str) -> Subquery:
+    """The greatest of a node's times: the last entry of its part of an index."""
+    known = rows._default_manager.filter(**{by: OuterRef("pk"), f"{column}__isnull": False})
+    return Subquery(known.order_by(f"-{column}").values(column)[:1])
+
+
+def _lately(moment: datetime | None) -> datetime | None:
+    return moment if moment and moment >= timezone.now() - MEMORY else None
 
 
 def _count(state: str) -> dict[int, int]:

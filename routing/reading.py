@@ -39,12 +39,15 @@ def may_be_read() -> Q:
 def worklist(user: Any) -> StudyQuerySet:
     """The studies of the user's sites in the order to read, with the findings to be shown."""
     shown = Workitem.objects.filter(may_be_read()).select_related("version__algorithm")
+    # By the keys of the sites, and without a join: so a database sees how few rows they are, and
+    # walks along an index in the order to read instead of sorting all there is.
+    sites = [site.pk for site in visible_sites(user)]
     return (
-        Study.objects.visible_to(user)
+        Study.objects.filter(site__in=sites)
         .in_reading_order()
-        .select_related("site")
         .prefetch_related(
-            Prefetch("workitems", queryset=shown.prefetch_related("findings"), to_attr="to_read")
+            "site",
+            Prefetch("workitems", queryset=shown.prefetch_related("findings"), to_attr="to_read"),
         )
     )
 

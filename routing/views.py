@@ -10,7 +10,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -24,9 +23,10 @@ from routing import acting, operations, reading
 from routing.filters import StudyFilter
 from routing.models import Priority, Study, Workitem
 from routing.models.studies import StudyQuerySet
+from routing.paging import NotAPlace, Page, Place, page_of
 from routing.pathway import MoveRefused, Overtaken
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 REASON_LENGTH = 500
 MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA")
 
@@ -38,12 +38,18 @@ def worklist(request: HttpRequest) -> HttpResponse:
     asked = StudyFilter(request.GET, queryset=reading.worklist(request.user), request=request)
     is_refused = not asked.is_valid()
     found = Study.objects.none() if is_refused else asked.qs
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    reading.note_worklist_seen(request.user, page.object_list, asked=request.GET)
+    page = page_of(
+        found,
+        size=PAGE_SIZE,
+        after=_place(request, "after"),
+        before=_place(request, "before"),
+        is_counted=is_refused or not asked.is_of_all,
+    )
+    reading.note_worklist_seen(request.user, page.studies, asked=request.GET)
     sites = reading.visible_sites(request.user)
     context = {
         "page": page,
-        "rows": [_row(study) for study in page.object_list],
+        "rows": [_row(study) for study in page.studies],
         "counts": counts(Study.objects.visible_to(request.user).unread()),
         "asked": asked,
         "is_refused": is_refused,
@@ -205,15 +211,21 @@ def _workitem(item: Workitem) -> dict[str, Any]:
     return {"workitem": item, "findings": reading.findings_on_page(item)}
 
 
-def _page_links(request: HttpRequest, page: Page[Study]) -> dict[str, str]:
+def _place(request: HttpRequest, name: str) -> Place | None:
+    """Where the page is to begin or end; what is no place begins at the first study."""
+    try:
+        return Place.read(request.GET.get(name, ""))
+    except NotAPlace:
+        return None
+
+
+def _page_links(request: HttpRequest, page: Page) -> dict[str, str]:
     """The addresses of the pages before and after, with the same question."""
-    kept = [(name, value) for name, value in request.GET.items() if name != "page"]
-    links = {}
-    if page.has_previous():
-        links["before"] = "?" + urlencode([*kept, ("page", page.previous_page_number())])
-    if page.has_next():
-        links["after"] = "?" + urlencode([*kept, ("page", page.next_page_number())])
-    return links
+    kept = [item for item in request.GET.items() if item[0] not in ("before", "after")]
+    ends = {"before": page.before, "after": page.after}
+    return {
+        name: "?" + urlencode([*kept, (name, str(place))]) for name, place in ends.items() if place
+    }
 
 
 def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:

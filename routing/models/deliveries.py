@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hub.models import Node
@@ -27,7 +28,9 @@ class Delivery(Actor):
         PRIORITY = "priority", _("HL7 priority change")
 
     workitem = models.ForeignKey(Workitem, models.CASCADE, related_name="deliveries")
-    node = models.ForeignKey(Node, models.PROTECT, related_name="deliveries")
+    node = models.ForeignKey(
+        Node, models.PROTECT, related_name="deliveries", db_index=False
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     name = models.CharField(max_length=120, unique=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
@@ -49,7 +52,17 @@ class Delivery(Actor):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes = [
-            models.Index(fields=["node", "state", "due_at"], name="delivery_queue"),
+            # what few deliveries are at a time: not told yet, or being told
+            models.Index(
+                fields=["node", "state", "due_at"],
+                condition=Q(state__in=["pending", "dead"]),
+                name="delivery_open",
+            ),
+            models.Index(
+                fields=["node"], condition=Q(lease_until__isnull=False), name="delivery_held"
+            ),
+            # when a peer was last told
+            models.Index(fields=["node", "delivered_at"], name="delivery_told"),
         ]
 
     def __str__(self) -> str:

@@ -73,7 +73,8 @@ class Order(models.Model):
 class Message(models.Model):
     """An HL7 message as it came, stored before it was answered, and the answer it got."""
 
-    node = models.ForeignKey(Node, models.PROTECT, related_name="messages")
+    # the unique constraint begins with the node
+    node = models.ForeignKey(Node, models.PROTECT, related_name="messages", db_index=False)
     control_id = models.CharField(max_length=200)
     message_type = models.CharField(max_length=20)
     raw = models.BinaryField()
@@ -86,6 +87,8 @@ class Message(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["node", "control_id"], name="message_once"),
         ]
+        # when a peer was last heard
+        indexes = [models.Index(fields=["node", "received_at"], name="message_heard")]
 
     def __str__(self) -> str:
         return f"{self.message_type} {self.control_id}"

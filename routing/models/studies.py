@@ -61,11 +61,14 @@ class Study(models.Model):
         FAILED = "failed", _("AI failed")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    site = models.ForeignKey(Site, models.PROTECT, related_name="studies")
+    # the unique constraint begins with the site
+    site = models.ForeignKey(Site, models.PROTECT, related_name="studies", db_index=False)
     study_instance_uid = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RECEIVING)
     revision = models.PositiveIntegerField(default=1)
-    source = models.ForeignKey(Node, models.PROTECT, null=True, related_name="+")
+    source = models.ForeignKey(
+        Node, models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     accession_number = models.CharField(max_length=64, blank=True)
     patient_id = models.CharField(max_length=64, blank=True)
@@ -125,6 +128,21 @@ class Study(models.Model):
                 fields=["due_at"], condition=Q(due_at__isnull=False), name="study_due"
             ),
             models.Index(fields=["site", "accession_number"], name="study_accession"),
+            models.Index(fields=["patient_id"], name="study_patient"),
+            models.Index(fields=["reading_band", "read_by", "id"], name="study_order_of_all"),
+            # what few studies are at a time: not matched yet, or with AI that is not over
+            models.Index(
+                fields=["state", "last_instance_at"],
+                condition=~Q(state="matched"),
+                name="study_on_its_way",
+            ),
+            models.Index(
+                fields=["ai_state", "reading_band", "read_by", "id"],
+                condition=Q(ai_state__in=["pending", "running", "held", "failed"]),
+                name="study_ai_open",
+            ),
+            # when a peer was last heard
+            models.Index(fields=["source", "last_instance_at"], name="study_source"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,11 @@ from marketplace.models import AlgorithmVersion
 from routing.models.orders import Priority
 from routing.models.studies import Instance, Study
 
+# where a Workitem has something to do, or somebody to wait for
+OPEN = (
+    "matched", "entitled", "dispatched", "collected", "writing_back", "held", "failed",
+)  # fmt: skip
+
 
 class Actor(models.Model):
     """Common to rows a worker holds: the lease, its fencing number, and when to look again."""
@@ -85,6 +90,9 @@ class Workitem(Actor):
                 fields=["due_at"], condition=Q(due_at__isnull=False), name="workitem_due"
             ),
             models.Index(fields=["version", "state"], name="workitem_running"),
+            models.Index(
+                fields=["state", "created_at"], condition=Q(state__in=OPEN), name="workitem_open"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -267,6 +267,31 @@ def test_the_api_describes_itself_without_a_warning(tmp_path: Any) -> None:
     assert APIClient().get("/api/schema/").status_code == 200
 
 
+def test_the_worklist_is_paged_by_the_last_study_seen(places: FirstSite) -> None:
+    made = [worklists.study_at(places.site, minutes=90 - n, is_read=True) for n in range(5)]
+    client = as_(places.radiologist)
+    first = client.get(WORKLIST, {"state": "all", "limit": 2}).json()
+    second = client.get(first["next"]).json()
+    last = client.get(second["next"]).json()
+    told = [row["study_instance_uid"] for one in (first, second, last) for row in one["results"]]
+    assert told == [study.study_instance_uid for study in made]
+    assert (first["count"], first["previous"], last["next"]) == (None, None, None)
+    assert client.get(last["previous"]).json()["results"] == second["results"]
+    assert client.get(second["previous"]).json()["results"] == first["results"]
+    Study.objects.update(is_read=False)
+    assert client.get(WORKLIST, {"limit": 2}).json()["count"] == 5
+
+
+@pytest.mark.parametrize(("q", "is_found"), [("LI", True), ("I", False), ("ming", True)])
+def test_among_all_studies_a_short_word_begins_a_name(
+    places: FirstSite, q: str, is_found: bool
+) -> None:
+    worklists.study_at(places.site, patient="ZHANG^LI=张^明", is_read=True, patient_id="4",
+                       accession_number="X7", study_description="Ming")  # fmt: skip
+    found = as_(places.radiologist).get(WORKLIST, {"state": "all", "q": q}).json()
+    assert bool(found["results"]) == is_found
+
+
 # -- what is asked wrongly ---------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("asked", "field"),
@@ -274,9 +299,9 @@ def test_the_api_describes_itself_without_a_warning(tmp_path: Any) -> None:
         ("limit=all", "limit"),
         ("limit=0", "limit"),
         ("limit=-1", "limit"),
-        ("offset=-1", "offset"),
-        ("offset=1.5", "offset"),
-        ("offset=99999999999999999999", "offset"),
+        ("offset=100", "offset"),
+        ("after=100", "after"),
+        ("before=1-2-3-nowhere", "before"),
         ("priority=STAT&priority=HIGH", "priority"),
         ("prioritty=STAT", "prioritty"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime
 from uuid import UUID
@@ -126,12 +127,52 @@ def test_a_page_of_more_rows_takes_no_more_questions(places: FirstSite) -> None:
     assert questions() <= few + 1  # findings are asked for once, if there is any
 
 
-def test_a_hundred_studies_fill_a_page_and_the_rest_the_next(places: FirstSite) -> None:
-    for _ in range(101):
-        worklists.study_at(places.site, priority=None)
+def links(shown: str) -> dict[str, str]:
+    found = re.findall(r'rel="(prev|next)" href="([^"]+)"', shown)
+    return {name: "/" + html.unescape(address) for name, address in found}
+
+
+def uids(shown: str) -> list[str]:
+    return re.findall(r'data-study="([^"]+)"', shown)
+
+
+def test_pages_are_turned_from_the_last_study_seen_whatever_is_read_meanwhile(
+    places: FirstSite,
+) -> None:
+    made = [worklists.study_at(places.site, minutes=300 - n) for n in range(120)]
+    in_order = [str(study.uid) for study in made]
     client = as_(places.radiologist)
-    assert page(client).count("data-study=") == 100
-    assert page(client, "/?page=2&modality=CT").count("data-study=") == 1
+    first = page(client, "/?modality=CT")
+    assert (uids(first), list(links(first))) == (in_order[:50], ["next"])
+    Study.objects.filter(pk__in=[study.pk for study in made[10:20]]).update(is_read=True)
+    second = page(client, links(first)["next"])
+    assert uids(second) == in_order[50:100]
+    assert "51–100 of 110" in second
+    third = page(client, links(second)["next"])
+    assert (uids(third), list(links(third))) == (in_order[100:], ["prev"])
+    assert uids(page(client, links(third)["prev"])) == in_order[50:100]
+    back = page(client, links(second)["prev"])
+    assert (uids(back), list(links(back))) == (in_order[:10] + in_order[20:50], ["next"])
+
+
+def test_studies_that_were_read_are_paged_and_not_counted(places: FirstSite) -> None:
+    for number in range(51):
+        worklists.study_at(places.site, minutes=100 - number, is_read=True)
+    client = as_(places.radiologist)
+    assert uids(page(client)) == []
+    first = page(client, "/?state=all")
+    assert len(uids(first)) == 50
+    assert "1–50</span>" in first
+    assert len(uids(page(client, links(first)["next"]))) == 1
+
+
+@pytest.mark.parametrize("place", ["nowhere", "1-2-3", "1-2-99999999999999999-4", "-1-2-3-4"])
+def test_what_is_no_place_in_the_list_shows_a_page_all_the_same(
+    places: FirstSite, place: str
+) -> None:
+    worklists.study_at(places.site, patient=OURS)
+    assert as_(places.radiologist).get("/", {"after": place}).status_code == 200
+    assert as_(places.radiologist).get("/", {"before": place}).status_code == 200
 
 
 def test_a_wrong_filter_says_what_was_expected_and_shows_nobody(places: FirstSite) -> None:
