@@ -1,16 +1,17 @@
-"""In charge of one data set while it arrives: a large one lies on disk and not in memory."""
+"""In charge of one data set while it arrives: hashed as it comes, and on disk where it is large."""
 
+import hashlib
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, BinaryIO
-
-from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.pdu_primitives import P_DATA
+from typing import BinaryIO
 
 from hub.dicom.durable import SpoolFull
+
+# What most instances fit into; it takes no memory before something is read into it.
+_ROOM = 1 << 20
+# An association that once brought something larger does not hold on to that much for ever.
+_MOST_KEPT = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,64 +26,88 @@ class Overflow:
     beyond: int = 16 << 20
 
 
-class Gathering(BytesIO):
-    """What has come of a data set so far.
+class Gathering:
+    """What has come of the data sets of one association, one after the other.
 
-    A slide or a tomosynthesis is gigabytes, and many may come at once. Where there is no room for
-    one the rest of it is let pass, so that its sender gets an answer and not a broken connection.
+    The socket is read straight into `room()`, and `took()` says how much of it was filled. A slide
+    or a tomosynthesis is gigabytes, and many may come at once: beyond the overflow's limit a data
+    set goes to a file. Where there is no room for one the rest of it is let pass, so that its
+    sender gets an answer and not a broken connection.
     """
 
     def __init__(self, overflow: Overflow | None = None) -> None:
-        super().__init__()
         self._overflow = overflow
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
         self._size = 0
         self._is_lost = False
 
-    def write(self, piece: Any, /) -> int:
-        """Take the next piece. Raises nothing: content() does."""
-        self._size += len(piece)
-        if self._overflow is None or self._size <= self._overflow.beyond:
-            return super().write(piece)
-        if not self._is_lost:
-            try:
-                self._write_out(piece, self._overflow)
-            except (OSError, SpoolFull):
-                self._is_lost = True
-                self._file = None
-        return len(piece)
+    def begin(self, transfer_syntax_uid: str) -> None:
+        """Forget what came before, and begin the next data set."""
+        self._digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\0")
+        self._file, self._size, self._is_lost = None, 0, False
+        if len(self._buffer) > _MOST_KEPT or self._is_looked_at():
+            self._buffer = bytearray()
 
-    def content(self) -> bytes | memoryview:
-        """All that came: a view of the file where it is large. Raises SpoolFull."""
+    def forget(self) -> None:
+        """Hold no memory while nothing comes."""
+        self._buffer = bytearray()
+
+    def room(self, size: int) -> memoryview:
+        """Give a view of so many bytes, to read the next piece into."""
+        start = 0 if self._file is not None or self._is_lost else self._size
+        if len(self._buffer) < start + size:
+            grown = bytearray(max(start + size, 2 * len(self._buffer), _ROOM))
+            grown[:start] = memoryview(self._buffer)[:start]
+            self._buffer = grown
+        return memoryview(self._buffer)[start : start + size]
+
+    def took(self, piece: memoryview) -> None:
+        """Take what was read into the room. Raises nothing: content() does."""
+        self._size += len(piece)
+        self._digest.update(piece)
+        if self._overflow is None or self._size <= self._overflow.beyond or self._is_lost:
+            return
+        try:
+            self._write_out(piece, self._overflow)
+        except (OSError, SpoolFull):
+            self._is_lost = True
+            self._file = None
+
+    def content(self) -> memoryview:
+        """All that came: a view of the file where it is large. Raises SpoolFull.
+
+        The next data set takes its place, unless somebody still has the view or a part of it.
+        """
         if self._is_lost:
             raise SpoolFull(self._size)
         if self._file is None:
-            return super().getvalue()
+            return memoryview(self._buffer)[: self._size].toreadonly()
         try:
             self._file.flush()
             return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError as error:
             raise SpoolFull(self._size) from error
 
-    def _write_out(self, piece: Any, overflow: Overflow) -> None:
+    def sha256(self) -> str:
+        """The hexadecimal SHA-256 that `content_sha256` would give for what came."""
+        return self._digest.hexdigest()
+
+    def _write_out(self, piece: memoryview, overflow: Overflow) -> None:
         if self._file is None:
             self._file = overflow.open_file()
-            piece = super().getvalue() + piece
-            super().seek(0)
-            super().truncate()
+            piece = memoryview(self._buffer)[: self._size]
         if len(piece) > overflow.free_bytes():
             raise SpoolFull(self._size)
         self._file.write(piece)
 
-
-class GatheringProvider(DIMSEServiceProvider):
-    """Puts what an association brings where `overflow` says; pynetdicom keeps all in memory."""
-
-    overflow: Overflow | None = None
-
-    def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take the next part of a message."""
-        if self.message is None:
-            self.message = DIMSEMessage()
-            self.message.data_set = Gathering(self.overflow)
-        super().receive_primitive(primitive)
+    def _is_looked_at(self) -> bool:
+        """Say whether somebody still has a view of the buffer: only then it cannot be resized."""
+        if not self._buffer:
+            return False
+        try:
+            self._buffer.append(self._buffer.pop())
+        except BufferError:
+            return True
+        return False

@@ -20,3 +20,5 @@ class ReceivedInstance:
     transfer_syntax_uid: str
     # A repr ends up in logs and tracebacks, and this holds the patient.
     dataset: bytes | memoryview = field(repr=False)
+    # As `content_sha256` gives it, where it was made while the data set came; otherwise empty.
+    sha256: str = ""

@@ -95,7 +95,9 @@ class Spool:
         if not _SLUG.fullmatch(site):
             raise ValueError("the code of a site must be a slug")
         header = header or read_header(received.dataset, received.transfer_syntax_uid)
-        sha256 = content_sha256(received.transfer_syntax_uid, received.dataset)
+        sha256 = received.sha256 or content_sha256(
+            received.transfer_syntax_uid, received.dataset
+        )
         meta = write_file_meta(
             sop_class_uid=header.instance.sop_class_uid or received.sop_class_uid,
             sop_instance_uid=header.instance.sop_instance_uid,

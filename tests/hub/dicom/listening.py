@@ -11,8 +11,9 @@ from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
 )
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification
 
 from hub.dicom import scp
@@ -59,7 +60,13 @@ class Hub:
         ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 10
         for abstract_syntax, transfer_syntaxes in contexts or [(Verification, None)]:
             ae.add_requested_context(abstract_syntax, transfer_syntaxes)
-        return ae.associate("127.0.0.1", self.port, ae_title=called, **options)
+        came = []
+        handlers = [*options.pop("evt_handlers", ()), (evt.EVT_PDU_RECV, _keep, [came])]
+        association = ae.associate(
+            "127.0.0.1", self.port, ae_title=called, evt_handlers=handlers, **options
+        )
+        association.came = came
+        return association
 
     def echoes(self):
         association = self.associate()
@@ -92,10 +99,16 @@ def send(association, dataset, sop_class=CTImageStorage):
     return None if response is None else response.Status
 
 
+def _keep(event, came):
+    came.append(event.pdu)
+
+
 def rejection(association):
-    answer = association.acceptor.primitive
-    assert association.is_rejected
-    return answer.result, answer.result_source, answer.diagnostic
+    """Give result, source and reason of what came: pynetdicom calls a quick rejection an abort."""
+    assert not association.is_established
+    (answer,) = association.came
+    assert isinstance(answer, A_ASSOCIATE_RJ)
+    return answer.result, answer.source, answer.reason_diagnostic
 
 
 def raw(hub, payload=b""):

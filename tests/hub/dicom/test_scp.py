@@ -120,8 +120,8 @@ def test_more_associations_than_allowed_are_rejected_for_now():
 
 def test_an_associations_socket_does_not_wait_to_fill_packets(hub):
     association = hub.associate()
-    (served,) = hub.server._listener.active_associations
-    assert served.dul.socket.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    (served,) = hub.server._listener.connections
+    assert served._wire._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     association.release()
 
 
@@ -206,10 +206,10 @@ def test_every_file_of_the_corpus_goes_through_the_port_and_is_spooled_or_set_as
         except UnreadableDataset as error:
             key = spool.set_aside(received.dataset, reason=error.reason, suffix=".dcm")
             outcomes["aside"] += 1
-        came.append((key, received.dataset))
+        came.append((key, bytes(received.dataset)))
         return scp.SUCCESS
 
-    hub = Hub(on_store=on_store)
+    hub = Hub(on_store=on_store, limits=scp.Limits())
     corpus = corpus_by_transfer_syntax()
     for syntax, datasets in corpus.items():
         association = hub.associate((CTImageStorage, syntax))

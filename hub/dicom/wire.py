@@ -1,0 +1,144 @@
+"""In charge of the bytes of one connection: whole pieces, in time, acknowledged at once."""
+
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+_QUICK_ACKNOWLEDGEMENT: int | None = getattr(socket, "TCP_QUICKACK", None)
+_TIMEVAL = struct.Struct("@ll")
+_DISCARDED_AT_ONCE = 1 << 16
+_SHORT_SILENCE = 5.0
+
+
+class WireClosed(Exception):  # noqa: N818 (named by what happened)
+    """The peer is gone, or closed its side, before all that was waited for had come."""
+
+
+class WireSilent(Exception):  # noqa: N818 (named by what happened)
+    """The time is over and not all that was waited for has come."""
+
+
+class Wire:
+    """A connected TCP or TLS socket that blocks, read by one thread.
+
+    The kernel waits until a piece is there as a whole (MSG_WAITALL) and keeps the time, so that
+    a fragment of a data set costs one call; TLS is read in as many pieces as its records make.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._is_plain = not isinstance(connection, ssl.SSLSocket)
+        self._seconds = self._sending_seconds = 0.0
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def shake_hands(self, seconds: float) -> None:
+        """Make the TLS session, where there is to be one. Raises OSError, as ssl.SSLError is."""
+        if isinstance(self._connection, ssl.SSLSocket):
+            self._connection.settimeout(seconds)
+            self._connection.do_handshake()
+
+    def read_into(
+        self, view: memoryview, seconds: float, on_silence: Callable[[], None] | None = None
+    ) -> None:
+        """Fill a view. Raises WireClosed, and WireSilent when it takes longer.
+
+        `on_silence` is called once, where nothing at all has come for a while.
+        """
+        at_first = min(seconds, _SHORT_SILENCE)
+        try:
+            got = self._read_first(view, at_first)
+            if got != len(view):
+                self._read_rest(view, got, time.monotonic() + seconds)
+        except (BlockingIOError, TimeoutError) as error:
+            if at_first == seconds:
+                raise WireSilent from error
+            if on_silence is not None:
+                on_silence()
+            self._read_rest(view, None, time.monotonic() + seconds - at_first)
+        except OSError as error:
+            raise WireClosed from error
+
+    def _read_first(self, view: memoryview, seconds: float) -> int:
+        if seconds != self._seconds:
+            self._set_time(seconds)
+        # A peer that leaves Nagle's algorithm on waits for our acknowledgement between the command
+        # and the data set of each instance: 40 ms, unless it is sent at once. Linux forgets this.
+        if _QUICK_ACKNOWLEDGEMENT is not None:
+            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT, 1)
+        if self._is_plain:
+            return self._connection.recv_into(view, len(view), socket.MSG_WAITALL)
+        return self._connection.recv_into(view)
+
+    def _read_rest(self, view: memoryview, got: int | None, deadline: float) -> None:
+        """Read on, after a first piece or after nothing at all."""
+        done = got or 0
+        try:
+            while done < len(view):
+                if got == 0:
+                    raise WireClosed
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise WireSilent
+                self._set_time(left)
+                got = self._connection.recv_into(view[done:])
+                done += got
+        except (BlockingIOError, TimeoutError) as error:
+            raise WireSilent from error
+        except OSError as error:
+            raise WireClosed from error
+
+    def discard(self, seconds: float) -> None:
+        """Read whatever comes until the peer closes or the time is over."""
+        buffer, deadline = bytearray(_DISCARDED_AT_ONCE), time.monotonic() + seconds
+        with suppress(OSError):
+            while (left := deadline - time.monotonic()) > 0:
+                self._set_time(left)
+                if not self._connection.recv_into(buffer):
+                    return
+
+    def send(self, pdu: bytes, seconds: float) -> None:
+        """Send one PDU in one piece. Raises WireClosed, also for a peer that does not read."""
+        try:
+            if not self._is_plain:
+                self._set_time(seconds)
+            elif seconds != self._sending_seconds:
+                self._connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds)
+                )
+                self._sending_seconds = seconds
+            self._connection.sendall(pdu)
+        except OSError as error:
+            raise WireClosed from error
+
+    def end_reading(self) -> None:
+        """Let whoever reads find the wire closed; what came before is still read."""
+        # Of the plain socket: SSLSocket would take its TLS session away from the thread using it.
+        with suppress(OSError):
+            socket.socket.shutdown(self._connection, socket.SHUT_RD)
+
+    def hang_up(self) -> None:
+        """Close both directions, from whichever thread."""
+        with suppress(OSError):
+            socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self.hang_up()
+        self._connection.close()
+
+    def _set_time(self, seconds: float) -> None:
+        if self._is_plain:
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
+        else:
+            self._connection.settimeout(max(seconds, 1e-6))
+        self._seconds = seconds
+
+
+def _timeval(seconds: float) -> bytes:
+    # At least a microsecond: zero would mean to wait for ever.
+    whole = int(seconds)
+    return _TIMEVAL.pack(whole, max(int((seconds - whole) * 1e6), 1))
