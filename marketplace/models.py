@@ -12,6 +12,7 @@ from hub.access import SiteScopedQuerySet
 from hub.models import Site
 from vendors.manifest import Manifest
 from vendors.models import Vendor
+from vendors.signatures import verify
 
 
 class Algorithm(models.Model):
@@ -33,6 +34,9 @@ class AlgorithmVersion(models.Model):
     manifest = models.JSONField()
     # path of the manifest in the set-up file, so that export can write it back
     manifest_name = models.CharField(max_length=255, blank=True)
+    # what the vendor signed of the image, and the signature; both in base64
+    signature_payload = models.TextField(blank=True)
+    signature_value = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -53,6 +57,15 @@ class AlgorithmVersion(models.Model):
 def _declared(manifest: str) -> Manifest:
     """Held against the schema once, not for every study."""
     return Manifest.from_json(json.loads(manifest))
+
+    def require_signature(self) -> None:
+        """Raise SignatureRefused where the vendor has a key that did not sign this image."""
+        image, key = self.declared.performer.image, self.algorithm.vendor.signing_key
+        if image and key:
+            verify(
+                image=image, payload=self.signature_payload, signature=self.signature_value,
+                signing_key=key,
+            )  # fmt: skip
 
 
 class Clearance(models.Model):

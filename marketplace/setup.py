@@ -21,6 +21,7 @@ from marketplace.clearance import ClearanceFacts, judge
 from marketplace.deployment import IN_USE
 from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Deployment
 from vendors.manifest import Manifest, ManifestInvalid
+from vendors.signatures import SignatureRefused, problem_with_keys, verify
 
 REGIMES = ("MDR", "MDD", "MDD_LEGACY", "MDR_CLASS_I_SELF", "IVDR", "INHOUSE_5_5", "RESEARCH")
 RISK_CLASSES = ("I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")
@@ -47,8 +48,26 @@ def _examine_algorithm(value: Value, say: Say, world: World) -> None:
         if manifest and manifest.data["algorithm"] != value["code"]:
             text = f"expected a manifest of {value['code']}, found {manifest.data['algorithm']}"
             say.error(f"{path}.manifest", text)
+        if manifest:
+            _examine_signature(version, path, say, world.value("vendor", value["vendor"]))
         if version["clearance"]:
             _examine_clearance(version["clearance"], f"{path}.clearance", say)
+
+
+def _examine_signature(version: Value, path: str, say: Say, vendor: Value) -> None:
+    """An image that its vendor did not sign is refused here, and again before each run."""
+    image = version["manifest"].data["performer"].get("image", "")
+    key = vendor.get("signing_key") or ""
+    if not image or not key or problem_with_keys(key):  # a key that is none is told at its place
+        return
+    signature = version["signature"] or {}
+    try:
+        verify(
+            image=image, payload=signature.get("payload") or "",
+            signature=signature.get("value") or "", signing_key=key,
+        )  # fmt: skip
+    except SignatureRefused as refused:
+        say.error(f"{path}.signature", f"expected a signature by {vendor['code']}: {refused}")
 
 
 def _examine_clearance(clearance: Value, path: str, say: Say) -> None:
@@ -118,6 +137,13 @@ registry.register(Kind(
                     "manifest", manifest_schema, _faults, "manifest_name",
                     lambda data: f"{data['algorithm']}-{data['version']}", ("version",),
                 ), says="Path of a manifest relative to this file, or the manifest itself."),
+                Field("signature", Record((
+                    Field("payload", Text(8000, identifiers.base64_text),
+                          says="What was signed (simple signing), in base64.",
+                          column="signature_payload"),
+                    Field("value", Text(1000, identifiers.base64_text),
+                          says="The signature (ECDSA, DER), in base64.", column="signature_value"),
+                )), None, "Of the image, by the vendor; demanded where it has a signing_key."),
                 Field("clearance", One(Clearance, "version", Record((
                     Field("regime", Choice(REGIMES), "MDR"),
                     Field("class", Choice(RISK_CLASSES), says="As certified; never derived.",

@@ -11,6 +11,8 @@ class Vendor(models.Model):
     country = models.CharField(max_length=2, default="NO")
     organisation_number = models.CharField(max_length=20, blank=True)
     srn = models.CharField(max_length=20, blank=True)
+    # public keys in PEM; where there is one, no image of the vendor runs without a signature
+    signing_key = models.TextField(blank=True)
 
     def __str__(self) -> str:
         return self.name

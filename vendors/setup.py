@@ -9,10 +9,13 @@ from hub.configuration.records import Field, Record
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Text
 from vendors.models import Vendor
+from vendors.signatures import problem_with_keys
 
 
 def _examine(value: Value, say: Say, world: World) -> None:
     check_organisation_number(value, say)
+    if value["signing_key"] and (expected := problem_with_keys(value["signing_key"])):
+        say.error("signing_key", f"expected {expected}")
 
 
 registry.register(Kind(
@@ -26,5 +29,7 @@ registry.register(Kind(
         Field("organisation_number", Text(20), None, "Checked as for organisations."),
         Field("srn", Text(20, identifiers.srn), None,
               "Single registration number in EUDAMED (MDR Art. 31)."),
+        Field("signing_key", Text(8000, identifiers.paragraphs), None,
+              "Public keys (ECDSA P-256, PEM) of which one must have signed each image."),
     )),
 ))  # fmt: skip

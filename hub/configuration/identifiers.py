@@ -141,6 +141,12 @@ def paragraphs(text: str) -> str:
     return "" if good and text.strip() else "text without control characters"
 
 
+def base64_text(text: str) -> str:
+    """Base64 without line breaks (RFC 4648 4)."""
+    is_base64 = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text) and not len(text) % 4
+    return "" if is_base64 else "base64 without line breaks"
+
+
 def one_line(text: str) -> str:
     """Text that fits on one line: no control characters, something to read."""
     return "" if text.isprintable() and text.strip() else "one line of text"

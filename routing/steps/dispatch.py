@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from hub import audit
 from hub.dicom.deidentify import DeidentificationFailed
 from hub.phrases import Phrase, phrase
 from routing import lease, mishaps, nudges, pathway, staging, worklist
@@ -17,6 +18,7 @@ from routing.pathway import Overtaken
 from routing.slots import next_up
 from vendors.manifest import Manifest
 from vendors.performers.base import PerformerRefused, SubmitFailed
+from vendors.signatures import SignatureRefused
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ def dispatch(version_id: int) -> None:
 def _start(workitem: Workitem) -> None:
     manifest = workitem.version.declared
     try:
+        _require_signature(workitem)
         performer = staging.performer_of(manifest)
         # A worker that died after submitting left a run behind: it is taken over, not doubled.
         progress = performer.poll(staging.run_of(workitem, manifest))
@@ -61,7 +64,7 @@ def _start(workitem: Workitem) -> None:
     except SubmitFailed as fault:
         again_at = None if fault.is_permanent else timezone.now() + _BACK_OFF
         _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)
-    except PerformerRefused as fault:
+    except (PerformerRefused, SignatureRefused) as fault:
         _not_started(workitem, phrase(_("not started: %(why)s"), why=str(fault)), None)
     except DeidentificationFailed as fault:
         words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")
@@ -71,6 +74,18 @@ def _start(workitem: Workitem) -> None:
         _not_started(workitem, why, timezone.now() + _BACK_OFF)
     else:
         _started(workitem, manifest)
+
+
+def _require_signature(workitem: Workitem) -> None:
+    """Hold the image against its vendor's key anew: either may have changed since it was set up."""
+    try:
+        workitem.version.require_signature()
+    except SignatureRefused as refused:
+        audit.record(
+            "image.refused", actor="dispatch", site=workitem.study.site,
+            subject=str(workitem.uid), why=refused.reason,
+        )  # fmt: skip
+        raise
 
 
 def _started(workitem: Workitem, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from hub.models import AuditEvent
 from hub.phrases import render
 from routing import lease, replay, slots, staging, tasks
 from routing.models import Priority, Study, Workitem
@@ -24,6 +25,8 @@ from tests.builders import worker
 from tests.builders.orders import order_message
 from tests.builders.studies import PATIENT, head_ct, send
 from tests.routing.conftest import Place
+from tests.vendors.signing import IMAGE, new_key, pem_of, signed
+from vendors.models import Vendor
 
 ODD = "tests.fakes.odd_algorithm"
 # what tells who the patient is, in name, number, date and the numbers of study and order
@@ -275,3 +278,35 @@ def test_a_workitem_superseded_while_it_ran_is_stopped(place: Place) -> None:
     collect_step.collect(first)
     first.refresh_from_db()
     assert first.state == "superseded"
+
+
+# -- signatures ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("signer", ["nobody", "another", "vendor"])
+def test_an_image_that_its_vendor_did_not_sign_is_not_run(
+    place: Place, settings: Any, tmp_path: Path, signer: str
+) -> None:
+    """The key may have come after the set-up was applied; so it is looked at before each run."""
+    engine = tmp_path / "podman"
+    says = f"echo asked >> {tmp_path}/asked; echo no such container >&2; exit 1"
+    engine.write_text(f"#!/bin/sh\n{says}\n")
+    engine.chmod(0o755)
+    settings.HUB_CONTAINER_COMMAND = str(engine)
+    version, key = place.rows.version, new_key()
+    version.manifest["performer"] = {"kind": "container", "image": IMAGE}
+    if signer != "nobody":
+        given = signed(key if signer == "vendor" else new_key())
+        version.signature_payload = given["payload"]
+        version.signature_value = given["signature"]
+    version.save()
+    Vendor.objects.update(signing_key=pem_of(key))
+    place.send(head_ct())
+    place.work(until=(tmp_path / "asked").exists)
+    if signer == "vendor":
+        assert (tmp_path / "asked").exists()
+        return
+    assert not (tmp_path / "asked").exists()
+    assert place.workitem.state == Workitem.State.FAILED
+    assert "sign" in render(place.workitem.why)
+    event = AuditEvent.objects.get(action="image.refused")
+    assert (event.site, event.subject) == (place.rows.site, str(place.workitem.uid))
+    assert place.nothing_was_sent()
