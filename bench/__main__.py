@@ -38,20 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment = machine.describe(here)
     run: dict[str, object] = {
         "date": datetime.now(UTC).date().isoformat(), "is_quick": options.quick,
-        "areas": options.only, "environment": environment, "load_before": machine.load(),
+        "environment": environment, "load_before": machine.load(),
     }  # fmt: skip
     rows: list[Measurement] = []
     failures: dict[str, str] = {}
+    took: dict[str, int] = {}
     for area in options.only:
         print(f"== {area}", flush=True)
+        began = time.monotonic()
         found, why = measured(area, is_quick=options.quick)
+        took[area] = round(time.monotonic() - began)
         rows += found
         if why:
             failures[area] = why
             print(f"  not measured: {why}")
         for row in found:
             print("\n".join(alone.lines(row)), flush=True)
-    run |= {"load_after": machine.load(), "seconds": round(time.monotonic() - started)}
+    seconds = round(time.monotonic() - started)
+    run |= {"load_after": machine.load(), "seconds": seconds, "seconds_by_area": took}
     _keep(options, rows, run, failures)
     failed = failures | {row.name: str(dict(row.failures)) for row in rows if row.failures}
     for name, why in failed.items():
