@@ -29,6 +29,7 @@ class Pacs:
     received: list[Dataset] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
     status: Callable[[Dataset], int] = lambda _dataset: 0x0000
+    associations: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +39,7 @@ class Pacs:
         ae.add_supported_context(Verification)
         server = ae.start_server(
             ("127.0.0.1", self.port), block=False,
-            evt_handlers=[(evt.EVT_C_STORE, self._store)],
+            evt_handlers=[(evt.EVT_C_STORE, self._store), (evt.EVT_ACCEPTED, self._count)],
         )  # fmt: skip
         assert server is not None
         self._server = server
@@ -52,6 +53,15 @@ class Pacs:
                 self.received.append(dataset)
                 self.called.append(str(event.assoc.acceptor.ae_title))
         return status
+
+    def _count(self, _event: evt.Event) -> None:
+        with self._lock:
+            self.associations += 1
+
+    def hang_up(self) -> None:
+        """Abort every association, as a PACS does that starts again."""
+        for association in self._server.active_associations:
+            association.abort()
 
     def of_study(self, study_instance_uid: str) -> list[Dataset]:
         """What came for one study, in order."""

@@ -10,6 +10,7 @@ nothing is tried until it is time to probe; every other destination goes on.
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import structlog
@@ -38,8 +39,12 @@ LONGEST_SILENCE = timedelta(days=7)
 
 
 def deliver(node: Node) -> None:
-    """Empty the queue of one destination, as far as it is due and the destination answers."""
+    """Empty the queue of one destination, as far as it is due and the destination answers.
+
+    Only for a turn: one that is slow gives its thread back to what waits behind it.
+    """
     breaker, _is_new = Breaker.objects.get_or_create(node=node)
+    ends_at = time.monotonic() + settings.HUB_TURN_SECONDS
     with sender_for(node) as sender:
         while (delivery := _first_due(node)) is not None:
             if _is_open(breaker):
@@ -55,6 +60,9 @@ def deliver(node: Node) -> None:
                     # Cancelled while it was sent; what stands behind it goes on.
                     is_reachable = True
             _count(breaker, is_reachable)
+            if time.monotonic() > ends_at:
+                nudges.deliver(node.pk)
+                return
 
 
 def _first_due(node: Node) -> Delivery | None:

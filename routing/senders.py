@@ -13,6 +13,7 @@ from hub.dicom import scu
 from hub.hl7.ack import NotAnAcknowledgement, read_ack
 from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
 from hub.hl7.er7 import UnparsableMessage
+from hub.keeping import Keeper
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from routing.models import Delivery
@@ -47,36 +48,41 @@ class Sender(Protocol):
 
 @contextmanager
 def sender_for(node: Node) -> Iterator[Sender]:
-    """The sender for a node's protocol; its connection is closed at the end."""
+    """The sender for a node's protocol; its connection stays open for what comes right after."""
+    timeout, title = settings.HUB_SEND_TIMEOUT_SECONDS, settings.HUB_AE_TITLE
+    host, port = node.host, node.port or (104 if node.protocol == Node.Protocol.DICOM else 0)
+    # All that makes a connection another one.
+    key = (node.pk, host, port, node.ae_title, title, timeout)
     if node.protocol == Node.Protocol.DICOM:
-        yield DicomSender(node)
+        peer = scu.Peer(ae_title=node.ae_title, host=host, port=port)
+        with _ASSOCIATIONS.lent(
+            key, lambda: scu.StoreConnection(peer, scu.Caller(title, timeout))
+        ) as association:
+            yield DicomSender(association)
         return
-    connection = MllpConnection(
-        node.host, node.port or 0, timeout_seconds=settings.HUB_SEND_TIMEOUT_SECONDS
-    )
-    try:
+    with _CONNECTIONS.lent(
+        key, lambda: MllpConnection(host, port, timeout_seconds=timeout)
+    ) as connection:
         yield Hl7Sender(connection)
-    finally:
-        connection.close()
+
+
+# An association that waits costs some of a processor, and many a PACS counts them.
+_ASSOCIATIONS: Keeper[scu.StoreConnection] = Keeper(idle_seconds=2.0)
+_CONNECTIONS: Keeper[MllpConnection] = Keeper(idle_seconds=2.0)
 
 
 class DicomSender:
     """C-STORE (PS3.4 B): delivered when every instance was answered with Success or a warning."""
 
-    def __init__(self, node: Node) -> None:
-        self._peer = scu.Peer(ae_title=node.ae_title, host=node.host, port=node.port or 104)
+    def __init__(self, association: scu.StoreConnection) -> None:
+        self._association = association
 
     def send(self, delivery: Delivery) -> str:
         """Send every object of the Workitem; they keep their UIDs, so twice is as good as once."""
         rows = list(delivery.workitem.results.order_by("pk"))
         files = [spool().path(row.key) for row in rows]
         try:
-            outcomes = scu.store(
-                self._peer,
-                calling_ae_title=settings.HUB_AE_TITLE,
-                files=files,
-                timeout_seconds=settings.HUB_SEND_TIMEOUT_SECONDS,
-            )
+            outcomes = self._association.store(files)
         except (scu.Unreachable, scu.AssociationRefused, scu.StoreInterrupted) as fault:
             why = phrase(_("not delivered: %(why)s"), why=str(fault))
             is_begun = isinstance(fault, scu.StoreInterrupted)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -36,6 +37,7 @@ class Archive:
     contexts: dict[str, list[str]] = field(default_factory=dict)
     received: dict[str, bytes] = field(default_factory=dict)
     proposed: list[set[tuple[str, str]]] = field(default_factory=list)
+    server: Any = None
 
     def on_request(self, event: evt.Event) -> None:
         self.proposed.append(
@@ -86,6 +88,7 @@ def archive(
     server = entity.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls
     )
+    behaviour.server = server
     try:
         yield behaviour, Peer("PACS", "127.0.0.1", server.socket.getsockname()[1])
     finally:
