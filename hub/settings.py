@@ -272,6 +272,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         "options": {"expires": 600},
     },
+    "tally": {
+        "task": "routing.tasks.tally",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 # Without an event loop, as with the folder, the worker looks only so often whether a nudge is due:

@@ -1,14 +1,18 @@
 """The hub's numbers for Prometheus, read from the database when they are asked for.
 
-Computed on scrape, so that every process tells the same, and a restart loses nothing. Labels are
-codes of sites, algorithms and nodes; nothing tells of a patient.
+Computed on scrape, so that every process tells the same, and a restart loses nothing. What is over
+is not counted row by row but told by the moves that led there (tallying.py): a scrape reads what
+is open, however much there was. Labels are codes of sites, algorithms and nodes; nothing tells of
+a patient.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,38 +21,59 @@ from django.conf import settings
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from routing import tallying
 from routing.models import Breaker, Delivery, SetAside, Study, Workitem
+from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
+
+# step: the kind of row, the states in which it is through, and what it is told apart by
+STEPS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "complete": ("study", ("complete",), "site"),
+    "match": ("study", ("matched",), "site"),
+    "entitle": ("workitem", ("entitled", "refused"), "algorithm"),
+    "dispatch": ("workitem", ("dispatched",), "algorithm"),
+    "collect": ("workitem", ("collected",), "algorithm"),
+    "write_back": ("workitem", ("writing_back", "held", "withheld"), "algorithm"),
+    "deliver": ("delivery", ("delivered",), "node"),
+}
 
 
 class RoutingCollector(Collector):
     """How many studies, Workitems and Deliveries stand where, and for how long."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """One family after the other, each from one question to the database."""
         yield _counted(
-            "routing_studies", "Studies by site and state.", Study.objects.all(),
-            site="site__code", state="state",
+            "routing_studies", "Studies that are not matched yet, by site and state.",
+            Study.objects.exclude(state=Study.State.MATCHED), site="site__code", state="state",
         )
         yield _counted(
             "routing_studies_to_read", "Studies that wait for a reader, by what AI has done.",
             Study.objects.unread(), site="site__code", ai_state="ai_state",
         )
         yield _counted(
-            "routing_workitems", "Workitems by algorithm and state.", Workitem.objects.all(),
+            "routing_workitems", "Workitems that are not over, by algorithm and state.",
+            Workitem.objects.filter(state__in=OPEN),
             algorithm="version__algorithm__code", state="state",
         )
         yield _counted(
-            "routing_deliveries", "Deliveries by node and state; state=dead are dead letters.",
-            Delivery.objects.all(), node="node__code", state="state",
+            "routing_deliveries", "Deliveries not made yet, by node and state; dead: dead letters.",
+            Delivery.objects.filter(state__in=[Delivery.State.PENDING, Delivery.State.DEAD]),
+            node="node__code", state="state",
         )
         yield _counted(
             "routing_set_aside", "Input that could not be taken, by protocol.",
             SetAside.objects.all(), protocol="protocol",
         )
+        yield from _moves()
         yield _ages()
         yield _breakers()
         yield from _free_bytes()
@@ -65,6 +90,41 @@ def _counted(name: str, words: str, rows: QuerySet[Any], **labels: str) -> Gauge
     family = GaugeMetricFamily(name, words, labels=list(labels))
     for *values, count in rows.order_by().values_list(*labels.values()).annotate(Count("pk")):
         family.add_metric([str(value) for value in values], count)
+    return family
+
+
+def _moves() -> Iterator[Metric]:
+    """How often rows came to each state, and for each step how long it took."""
+    totals = tallying.totals()
+    family = CounterMetricFamily(
+        "routing_moves", "Moves of rows, by kind of row and the state reached.",
+        labels=["kind", "state"],
+    )  # fmt: skip
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for (kind, _label, state), found in totals.items():
+        counts[kind, state] += found.count
+    for labels, count in sorted(counts.items()):
+        family.add_metric(labels, count)
+    yield family
+    for step, (kind, states, label) in STEPS.items():
+        yield _durations(step, totals, kind=kind, states=states, label=label)
+
+
+def _durations(
+    step: str, totals: dict[tallying.Key, tallying.Sum], *, kind: str, states: tuple[str, ...],
+    label: str,
+) -> Metric:  # fmt: skip
+    family = HistogramMetricFamily(
+        f"routing_{step}_seconds", f"From being due for {step} to being through.", labels=[label]
+    )
+    by_label: dict[str, tallying.Sum] = defaultdict(tallying.Sum)
+    for (its_kind, name, state), found in totals.items():
+        if its_kind == kind and state in states:
+            by_label[name].add(found)
+    ends = [*map(str, tallying.BUCKETS), "+Inf"]
+    for name, found in sorted(by_label.items()):
+        counts = list(accumulate(found.buckets))
+        family.add_metric([name], list(zip(ends, counts, strict=True)), found.seconds)
     return family
 
 

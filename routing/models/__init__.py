@@ -4,6 +4,7 @@ from routing.models.deliveries import Breaker, Delivery, Transition
 from routing.models.orders import Message, Order, Priority
 from routing.models.rules import Rule, Verdict
 from routing.models.studies import Arrived, Instance, Series, SetAside, Study
+from routing.models.tallies import Tally, TallyMark
 from routing.models.workitems import Finding, Result, Workitem
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Series",
     "SetAside",
     "Study",
+    "Tally",
+    "TallyMark",
     "Transition",
     "Verdict",
     "Workitem",
