@@ -5,8 +5,12 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from hub.doors import obstacle
+
+# More requests at a time than connections wait for one, as PostgreSQL has not many of them.
+_CONNECTIONS = {"min_size": 2, "max_size": 20, "timeout": 30}
 
 
 class Command(BaseCommand):
@@ -20,6 +24,7 @@ class Command(BaseCommand):
         host, port = settings.HUB_BIND, settings.HUB_HTTP_PORT
         if why := obstacle("HUB_HTTP_PORT", host, port):
             raise CommandError(why, returncode=2)
+        _share_connections()
         uvicorn.run(
             "hub.asgi:application",
             host=host,
@@ -32,3 +37,14 @@ class Command(BaseCommand):
             forwarded_allow_ips=settings.HUB_TRUSTED_PROXIES,
             timeout_graceful_shutdown=3,
         )
+
+
+def _share_connections() -> None:
+    """PostgreSQL: keep connections for the next request, whose thread is another each time.
+
+    To open one takes as long as all questions of a page together.
+    """
+    given = connections.settings["default"]
+    if given["ENGINE"].endswith("postgresql"):
+        given["CONN_MAX_AGE"] = 0
+        given["OPTIONS"] = given["OPTIONS"] | {"pool": _CONNECTIONS}
