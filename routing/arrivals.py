@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from hub.dicom.headers import Header, StudyHeader
@@ -15,7 +16,7 @@ from hub.dicom.spool import Stored
 from hub.models import Node
 from routing import linking, nudges, revisions
 from routing.conditions import SERIES_FIELDS
-from routing.models import Instance, Result, Series, Study
+from routing.models import Result, Series, Study
 
 _LONGEST_ISSUER = 64
 # Distinct values kept of one attribute; more than these never decide a rule.
@@ -27,6 +28,18 @@ _COLUMNS = {
     "patient_name": 324,
     "study_description": 64,
 }
+_COLUMNS_OF_INSTANCE = (
+    "study_id", "series_id", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid",
+    "instance_number", "number_of_frames", "rows", "columns", "key", "sha256", "size", "revision",
+    "received_at",
+)  # fmt: skip
+_INSERT = (
+    "INSERT INTO routing_instance ("
+    + ", ".join(f'"{name}"' for name in _COLUMNS_OF_INSTANCE)
+    + ") VALUES ("
+    + ", ".join(["%s"] * len(_COLUMNS_OF_INSTANCE))
+    + ")"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,9 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
     opens_revision = bool(others) and study.state != Study.State.RECEIVING
     if opens_revision:
         revisions.open_next(study, instances=len(others), has_images=_are_images(others))
-    Instance.objects.bulk_create([_instance(study, series, arrival) for arrival in fresh])
+    with connection.cursor() as cursor:
+        # A third of what bulk_create() takes, and every instance comes through here.
+        cursor.executemany(_INSERT, [_instance(study, series, arrival) for arrival in fresh])
     is_named = _fill_in(study, others)
     if is_new:
         revisions.begin(study)
@@ -100,8 +115,8 @@ def _fill_in(study: Study, others: list[Arrival]) -> bool:
     Whether the study has an accession number now that it did not have.
     """
     was_named = bool(study.accession_number)
-    for arrival in others:
-        header = arrival.header.study
+    # most instances of a study say the same of it
+    for header in dict.fromkeys(arrival.header.study for arrival in others):
         study.header = _plain(header) | study.header
         for name, longest in _COLUMNS.items():
             if not getattr(study, name):
@@ -188,23 +203,24 @@ def _value(header: Header, name: str) -> Any:
     return "\\".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def _instance(study: Study, series: dict[str, Series], arrival: Arrival) -> Instance:
-    header = arrival.header.instance
-    return Instance(
-        study=study,
-        series=series[arrival.header.series.series_instance_uid],
-        sop_instance_uid=header.sop_instance_uid,
-        sop_class_uid=header.sop_class_uid,
-        transfer_syntax_uid=header.transfer_syntax_uid,
-        instance_number=_number(header.instance_number),
-        number_of_frames=_count(header.number_of_frames) or 1,
-        rows=header.rows,
-        columns=header.columns,
-        key=arrival.stored.key,
-        sha256=arrival.stored.sha256,
-        size=arrival.stored.size,
-        revision=study.revision,
-        received_at=arrival.received_at,
+def _instance(study: Study, series: dict[str, Series], arrival: Arrival) -> tuple[Any, ...]:
+    """The values of _COLUMNS_OF_INSTANCE."""
+    header, stored = arrival.header.instance, arrival.stored
+    return (
+        study.pk,
+        series[arrival.header.series.series_instance_uid].pk,
+        header.sop_instance_uid,
+        header.sop_class_uid,
+        header.transfer_syntax_uid,
+        _number(header.instance_number),
+        _count(header.number_of_frames) or 1,
+        header.rows,
+        header.columns,
+        stored.key,
+        stored.sha256,
+        stored.size,
+        study.revision,
+        connection.ops.adapt_datetimefield_value(arrival.received_at),
     )
 
 

@@ -7,9 +7,8 @@ SQL of the hot path is here and nowhere else; taking_in.py makes the rows part o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -42,8 +41,7 @@ def admit(batch: Sequence[Arrival]) -> set[int]:
     """Write a row for each ordinary instance; the places in ``batch`` of those that have one.
 
     Ordinary is a new UID at its site, for a study that is there and still receiving, of the same
-    patient. All else is for taking_in.take(). Called inside a transaction, and no later statement
-    of it may fail: what has a row is answered with Success.
+    patient. All else is for taking_in.take().
     """
     places: dict[tuple[int, str], int] = {}
     for place, arrival in enumerate(batch):
@@ -95,10 +93,19 @@ def claim(rows: Sequence[Waiting]) -> list[Arrival]:
     return [row.arrival for row in rows if row.pk in ours]
 
 
-def known(site_id: int, uids: Iterable[str]) -> dict[str, str]:
-    """SHA-256 by SOP Instance UID of what waits at a site, whichever study it is for."""
-    rows = Arrived.objects.filter(site=site_id, sop_instance_uid__in=uids)
-    return dict(rows.values_list("sop_instance_uid", "sha256"))
+def known(site_id: int, uids: Sequence[str]) -> dict[str, str]:
+    """SHA-256 by SOP Instance UID of what a site has of these, part of a study or waiting.
+
+    A UID is one instance, also where a sender uses it again in another study. The content of that
+    one differs for sure: the Study Instance UID is part of it.
+    """
+    found: dict[str, str] = {}
+    for start in range(0, len(uids), _AT_ONCE):
+        few = uids[start : start + _AT_ONCE]
+        with connection.cursor() as cursor:
+            cursor.execute(_question(len(few)), [site_id, *few, site_id, *few])
+            found |= {uid: sha256 for _is_part, uid, sha256 in sorted(cursor.fetchall())}
+    return found
 
 
 def _values(arrival: Arrival) -> list[Any]:
@@ -107,12 +114,21 @@ def _values(arrival: Arrival) -> list[Any]:
         arrival.node.site_id, study.study_instance_uid, study.patient_id, arrival.issuer,
         arrival.node.pk, arrival.header.instance.sop_instance_uid, stored.key, stored.sha256,
         stored.size, arrival.sender, _to_json(plain(arrival.header)),
-        _stamp(arrival.received_at),
+        connection.ops.adapt_datetimefield_value(arrival.received_at),
     ]  # fmt: skip
 
 
-def _stamp(at: datetime) -> Any:
-    return at if connection.vendor == "postgresql" else at.astimezone(UTC).replace(tzinfo=None)
+@cache
+def _question(count: int) -> str:
+    marks = ", ".join(["%s"] * count)
+    # Of two rows with one UID, the one that is part of a study counts.
+    return (
+        "SELECT 0, sop_instance_uid, sha256 FROM routing_arrived"  # noqa: S608
+        f" WHERE site_id = %s AND sop_instance_uid IN ({marks})"
+        " UNION ALL SELECT 1, i.sop_instance_uid, i.sha256 FROM routing_instance i"
+        " JOIN routing_study s ON s.id = i.study_id"
+        f" WHERE s.site_id = %s AND i.sop_instance_uid IN ({marks})"
+    )
 
 
 @cache
@@ -125,7 +141,7 @@ def _admission(count: int, vendor: str) -> str:
     is_postgresql = vendor == "postgresql"
     at = "CAST(f.received_at AS timestamptz)" if is_postgresql else "f.received_at"
     row = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
-    return f"""
+    statement = f"""
     WITH f ({", ".join(_COLUMNS)}) AS (VALUES {", ".join([row] * count)})
     INSERT INTO routing_arrived
         (site_id, study_id, node_id, sop_instance_uid, key, sha256, size, sender, header,
@@ -143,3 +159,5 @@ def _admission(count: int, vendor: str) -> str:
     ON CONFLICT (sop_instance_uid, site_id) DO NOTHING
     RETURNING site_id, sop_instance_uid
     """  # noqa: S608
+    # Django looks through all of it for parameters each time.
+    return " ".join(statement.split())

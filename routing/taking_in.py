@@ -19,7 +19,7 @@ from hub.phrases import Phrase, phrase
 from routing import inbox
 from routing.arrivals import Arrival, add
 from routing.belonging import divert, refusal
-from routing.models import Arrived, Instance, Study
+from routing.models import Arrived, Study
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ def take(study: Study, arrivals: list[Arrival], *, is_new: bool = False) -> list
     else (``is_new``) goes again.
     """
     uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
-    sha256 = _known(study, uids)
+    sha256 = inbox.known(study.site_id, uids)
     fresh: list[Arrival] = []
     refused: list[tuple[Arrival, str, Phrase]] = []
     belongs = []
@@ -80,6 +80,8 @@ def take_in(study_id: int) -> int:
             log.error("inbox.not_taken_in", study=study_id, rows=len(rows), exc_info=True)
             for row in rows:
                 count += _take_in_alone(study_id, row)
+        if len(rows) < _MOST_AT_ONCE:
+            break
     return count
 
 
@@ -94,17 +96,6 @@ def take_in_all(*, older_than: timedelta = timedelta(0)) -> int:
 def take_in_left() -> int:
     """Take in what a listener left that died before it had taken it in; how many instances."""
     return take_in_all(older_than=timedelta(seconds=_LEFT_SECONDS))
-
-
-def _known(study: Study, uids: list[str]) -> dict[str, str]:
-    """SHA-256 by SOP Instance UID.
-
-    A UID is one instance, also where a sender uses it again in another study. The content of that
-    one differs for sure: the Study Instance UID is part of it.
-    """
-    rows = Instance.objects.filter(study__site=study.site_id, sop_instance_uid__in=uids)
-    found = inbox.known(study.site_id, uids)
-    return found | dict(rows.values_list("sop_instance_uid", "sha256"))
 
 
 def _take_rows(study: Study, rows: list[inbox.Waiting]) -> int:

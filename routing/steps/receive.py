@@ -102,13 +102,21 @@ def _unreadable(
     return CANNOT_UNDERSTAND
 
 
-@transaction.atomic
 def record(batch: Sequence[Arrival]) -> list[int]:
-    """Write the rows of a batch in one transaction; the DICOM status of each, in order.
+    """Write the rows of a batch; the DICOM status of each, in order.
 
-    What is ordinary gets a row in the inbox; all else is made part of its study now.
+    What is ordinary gets a row in the inbox, by one statement that needs no transaction around it;
+    all else is made part of its study now. Should that fail, what is in the inbox stays there, and
+    is known when it comes again.
     """
     ordinary = inbox.admit(batch)
+    if len(ordinary) == len(batch):
+        return [SUCCESS] * len(batch)
+    return _record_others(batch, ordinary)
+
+
+@transaction.atomic
+def _record_others(batch: Sequence[Arrival], ordinary: set[int]) -> list[int]:
     by_study: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, arrival in enumerate(batch):
         if place not in ordinary:

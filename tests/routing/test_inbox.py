@@ -133,7 +133,7 @@ def test_one_that_cannot_be_taken_in_holds_up_no_other_and_is_reported(place: Pl
 
     def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         is_bad = bad.header.instance.sop_instance_uid in str(params)
-        if 'INSERT INTO "routing_instance"' in sql and is_bad:
+        if "INSERT INTO routing_instance" in sql and is_bad:
             raise DatabaseError("no")
         return execute(sql, params, many, context)
 
