@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import structlog
 from django.db import OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -85,17 +86,21 @@ def take_in(study_id: int) -> int:
     return count
 
 
-def take_in_all(*, older_than: timedelta = timedelta(0)) -> int:
-    """Take in what waits, study after study, or what has waited for so long; how many instances."""
-    rows = Arrived.objects.all()
-    if older_than:
-        rows = rows.filter(received_at__lt=timezone.now() - older_than)
-    return sum(take_in(pk) for pk in sorted(set(rows.values_list("study_id", flat=True))))
+def take_in_all() -> int:
+    """Take in what waits, study after study; how many instances."""
+    return _take_in_of(Arrived.objects.all())
 
 
 def take_in_left() -> int:
     """Take in what a listener left that died before it had taken it in; how many instances."""
-    return take_in_all(older_than=timedelta(seconds=_LEFT_SECONDS))
+    now, patience = timezone.now(), timedelta(seconds=_LEFT_SECONDS)
+    # Also what is to come in the future: it came before a clock was put back.
+    is_just_here = Q(received_at__range=(now - patience, now + patience))
+    return _take_in_of(Arrived.objects.exclude(is_just_here))
+
+
+def _take_in_of(rows: QuerySet[Arrived]) -> int:
+    return sum(take_in(pk) for pk in sorted(set(rows.values_list("study_id", flat=True))))
 
 
 def _take_rows(study: Study, rows: list[inbox.Waiting]) -> int:

@@ -221,12 +221,14 @@ def test_a_process_killed_at_any_statement_of_taking_in_loses_and_doubles_nothin
     assert_whole(place, 5)
 
 
-def test_the_sweep_takes_in_what_a_killed_listener_left(place: Place) -> None:
+@pytest.mark.parametrize("ago", [5, -3600])
+def test_the_sweep_takes_in_what_a_killed_listener_left(place: Place, ago: int) -> None:
+    """Also where the clock was put back after that."""
     come(place)
     sweeping.sweep()
     # what just came is left to the listener that has it
     assert Arrived.objects.count() == 3
-    Arrived.objects.update(received_at=timezone.now() - timedelta(seconds=5))
+    Arrived.objects.update(received_at=timezone.now() - timedelta(seconds=ago))
     sweeping.sweep()
     assert_whole(place, 4)
 
