@@ -121,13 +121,14 @@ def _values(arrival: Arrival) -> list[Any]:
 @cache
 def _question(count: int) -> str:
     marks = ", ".join(["%s"] * count)
-    # Of two rows with one UID, the one that is part of a study counts.
+    # SQLite takes the tables of a CROSS JOIN in this order; by itself it would look through all
+    # studies of the site. Of two rows with one UID, the one that is part of a study counts.
     return (
         "SELECT 0, sop_instance_uid, sha256 FROM routing_arrived"  # noqa: S608
         f" WHERE site_id = %s AND sop_instance_uid IN ({marks})"
         " UNION ALL SELECT 1, i.sop_instance_uid, i.sha256 FROM routing_instance i"
-        " JOIN routing_study s ON s.id = i.study_id"
-        f" WHERE s.site_id = %s AND i.sop_instance_uid IN ({marks})"
+        " CROSS JOIN routing_study s WHERE s.id = i.study_id"
+        f" AND s.site_id = %s AND i.sop_instance_uid IN ({marks})"
     )
 
 
@@ -136,7 +137,8 @@ def _admission(count: int, vendor: str) -> str:
     """The statement for so many instances.
 
     The key of the study is locked against complete(), which closes a study only while nobody holds
-    it so: whoever comes second sees what the first did. SQLite lets one write at a time anyway.
+    it so: whoever comes second sees what the first did. SQLite lets one write at a time anyway,
+    and takes the tables of a CROSS JOIN in this order: it would else look through a site's studies.
     """
     is_postgresql = vendor == "postgresql"
     at = "CAST(f.received_at AS timestamptz)" if is_postgresql else "f.received_at"
@@ -153,8 +155,9 @@ def _admission(count: int, vendor: str) -> str:
        AND s.state = 'receiving' AND s.patient_id = f.patient_id
        AND f.issuer_of_patient_id IN ('', s.issuer_of_patient_id)
        AND NOT EXISTS (
-           SELECT 1 FROM routing_instance i JOIN routing_study o ON o.id = i.study_id
-            WHERE i.sop_instance_uid = f.sop_instance_uid AND o.site_id = f.site_id)
+           SELECT 1 FROM routing_instance i CROSS JOIN routing_study o
+            WHERE i.sop_instance_uid = f.sop_instance_uid AND o.id = i.study_id
+              AND o.site_id = f.site_id)
     {"FOR KEY SHARE OF s" if is_postgresql else ""}
     ON CONFLICT (sop_instance_uid, site_id) DO NOTHING
     RETURNING site_id, sop_instance_uid

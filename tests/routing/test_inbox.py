@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from hub.models import AuditEvent
 from hub.phrases import render
-from routing import healing, sweeping, taking_in
+from routing import healing, inbox, sweeping, taking_in
 from routing.arrivals import Arrival
 from routing.models import Arrived, Instance, SetAside, Study
 from routing.steps import complete as complete_step
@@ -250,3 +250,17 @@ def test_the_listener_takes_in_what_it_accepted_by_itself(place: Place) -> None:
     finally:
         receiver.close()
     assert_whole(place, 4)
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="the other database has statistics")
+@pytest.mark.parametrize("what", ["admission", "question"])
+def test_what_is_asked_of_each_instance_looks_through_no_table(place: Place, what: str) -> None:
+    statement = inbox._admission(1, "sqlite") if what == "admission" else inbox._question(1)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", [""] * statement.count("%s"))
+        plan = [row[3] for row in cursor.fetchall()]
+    assert [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step] in (
+        ["SCAN f"], [],
+    )  # fmt: skip
+    # by the UID, and not by all the studies of a site
+    assert any("instance_sop_instance_uid" in step for step in plan), plan
