@@ -52,12 +52,6 @@ class AlgorithmVersion(models.Model):
         """The manifest as a frozen value."""
         return _declared(json.dumps(self.manifest))
 
-
-@lru_cache(maxsize=1024)
-def _declared(manifest: str) -> Manifest:
-    """Held against the schema once, not for every study."""
-    return Manifest.from_json(json.loads(manifest))
-
     def require_signature(self) -> None:
         """Raise SignatureRefused where the vendor has a key that did not sign this image."""
         image, key = self.declared.performer.image, self.algorithm.vendor.signing_key
@@ -66,6 +60,12 @@ def _declared(manifest: str) -> Manifest:
                 image=image, payload=self.signature_payload, signature=self.signature_value,
                 signing_key=key,
             )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _declared(manifest: str) -> Manifest:
+    """Held against the schema once, not for every study."""
+    return Manifest.from_json(json.loads(manifest))
 
 
 class Clearance(models.Model):
