@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import structlog
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -14,6 +15,8 @@ from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
 from routing import letters, linking, priority_changes, verdicts, worklist
+from routing.known_orders import KnownOrders, Said, key_of
+from routing.looking_up import update_all
 from routing.models import Order, Priority, Study
 
 log = structlog.get_logger(__name__)
@@ -36,34 +39,82 @@ _IDENTIFIERS = {
     "modality": "OBR-24",
 }
 
+# What messages tell of an order; what the hub has asked for is not theirs to change.
+_TOLD = (
+    "node", "placer_order_number", "filler_order_number", "accession_number",
+    "requested_procedure_id", "study_instance_uid", "modality", "order_status",
+    "expected_instances", "priority", "procedure", "patient", "details", "status", "updated_at",
+)  # fmt: skip
 
-def apply(content: OrderContent, *, node: Node) -> list[Order]:
-    """Create or change what a message speaks of; called inside a transaction.
 
-    More than one order where the message gives nothing but an order number that several requested
-    procedures share. Raises MessageError where an identifier is too long to be kept whole.
+def apply(said: Sequence[Said]) -> list[list[Order]]:
+    """Create or change what messages speak of, one after the other; inside a transaction.
+
+    For each the orders it was about: more than one where it gives nothing but an order number that
+    several requested procedures share. What has no study yet is written together at the end.
     """
-    _refuse_what_does_not_fit(content)
-    _lock_studies(content, node)
-    found = _known(content, node) or [Order(site=node.site, key=_key(content))]
-    for order in found:
-        _absorb(order, content, node)
-        order.save()
-        linking.link_order(order)
-        for study in order.studies.all():
-            _follow(study, order)
+    known = KnownOrders(said)
+    taken = _Taken()
+    found = [_apply_one(content, node, known, taken) for content, node in said]
+    taken.write()
     return found
 
 
-def _lock_studies(content: OrderContent, node: Node) -> None:
-    """Lock every study that the message may touch, before its order (StudyQuerySet.lock)."""
-    known = _known(content, node, is_locked=False)
-    clause = Q(order__in=[order.pk for order in known])
-    for name in ("study_instance_uid", "accession_number"):
-        said = {getattr(one, name) for one in (content, *known)} - {"", None}
-        clause |= Q(**{f"{name}__in": said})
-    rows = Study.objects.filter(clause, site=node.site).order_by("pk")
-    list(rows.select_for_update(no_key=True).values_list("pk"))
+def check(content: OrderContent) -> None:
+    """Refuse an identifier that is too long to be kept whole: it could become another patient's.
+
+    Raises MessageError; touches no row.
+    """
+    for name, most in _longest().items():
+        if len(getattr(content, name)) > most:
+            raise MessageError(
+                _IDENTIFIERS[name], 102, f"at most {most} characters were expected"
+            )
+
+
+@cache
+def _longest() -> dict[str, int]:
+    fields = {name: Order._meta.get_field(name) for name in _IDENTIFIERS}
+    return {name: getattr(field, "max_length", None) or 0 for name, field in fields.items()}
+
+
+class _Taken:
+    """Orders that are to be written: the new ones in one statement, the changed ones in another."""
+
+    def __init__(self) -> None:
+        self._new: list[Order] = []
+        self._changed: dict[int, Order] = {}
+
+    def add(self, order: Order) -> None:
+        if order.pk is not None:
+            self._changed[order.pk] = order
+        elif not any(order is one for one in self._new):
+            self._new.append(order)
+
+    def write(self) -> None:
+        Order.objects.bulk_create(self._new)
+        update_all(list(self._changed.values()), _TOLD)
+        self._new, self._changed = [], {}
+
+
+def _apply_one(
+    content: OrderContent, node: Node, known: KnownOrders, taken: _Taken
+) -> list[Order]:
+    found = known.of(content, node.site)
+    if not found:
+        found = [Order(site=node.site, key=key_of(content))]
+        known.add(found[0])
+    for order in found:
+        _absorb(order, content, node)
+        taken.add(order)
+        if known.has_study(order):
+            # Whether a study is meant depends on all the orders with its number.
+            taken.write()
+            linking.link_order(order)
+            for study in order.studies.all():
+                _follow(study, order)
+            known.expect_moved_studies()
+    return found
 
 
 def _follow(study: Study, order: Order) -> None:
@@ -81,48 +132,6 @@ def _follow(study: Study, order: Order) -> None:
         linking.expect(study, order)
     letters.rewrite(study)
     priority_changes.tell(study)
-
-
-def _key(content: OrderContent) -> str:
-    """What an order is kept under from its first message on."""
-    number = content.filler_order_number or content.placer_order_number
-    part = content.requested_procedure_id or content.study_instance_uid
-    return f"{number}/{part or content.accession_number}"
-
-
-def _known(content: OrderContent, node: Node, *, is_locked: bool = True) -> list[Order]:
-    """The orders a message speaks of; a cancellation may give no more than an order number."""
-    key = _key(content)
-    number = Q(key=key)
-    if content.filler_order_number:
-        number |= Q(filler_order_number=content.filler_order_number)
-    if content.placer_order_number:
-        number |= Q(placer_order_number=content.placer_order_number)
-    rows = Order.objects.filter(number, site=node.site).order_by("pk")
-    if is_locked:
-        rows = rows.select_for_update(no_key=True)
-    return [order for order in rows if order.key == key or _agree(order, content)]
-
-
-def _agree(order: Order, content: OrderContent) -> bool:
-    """Whether the numbers that both give are the same, and the first name of the study too."""
-    for name in ("filler_order_number", "placer_order_number"):
-        kept, said = getattr(order, name), getattr(content, name)
-        if kept and said and kept != said:
-            return False
-    for name in ("requested_procedure_id", "study_instance_uid", "accession_number"):
-        kept, said = getattr(order, name), getattr(content, name)
-        if kept and said:
-            return bool(kept == said)
-    return True
-
-
-def _refuse_what_does_not_fit(content: OrderContent) -> None:
-    """An identifier cut short could be another patient's: refuse the message instead."""
-    for name, location in _IDENTIFIERS.items():
-        most = getattr(Order._meta.get_field(name), "max_length", None) or 0
-        if len(getattr(content, name)) > most:
-            raise MessageError(location, 102, f"at most {most} characters were expected")
 
 
 def _absorb(order: Order, content: OrderContent, node: Node) -> None:

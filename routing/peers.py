@@ -10,7 +10,7 @@ from django.db import connection
 from hub import audit
 from hub.dicom.scp import Refusal
 from hub.models import Node
-from routing.intake import may_come_from
+from routing.addresses import may_come_from
 
 log = structlog.get_logger(__name__)
 

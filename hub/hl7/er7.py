@@ -103,8 +103,19 @@ class Segment:
         self, number: int, *, repetition: int = 1, component: int = 1, subcomponent: int = 1
     ) -> str:
         """One value, escapes undone; a field without components is its own first component."""
-        text = _nth(self.components(number, repetition=repetition), component)
-        return self.plain(_nth(text.split(self.separators.subcomponent), subcomponent))
+        text, marks = self.field(number), self.separators
+        if not text:
+            return ""
+        for mark, place in (
+            (marks.repetition, repetition),
+            (marks.component, component),
+            (marks.subcomponent, subcomponent),
+        ):
+            if mark in text:
+                text = _nth(text.split(mark), place)
+            elif place != 1:
+                return ""
+        return self.plain(text)
 
     def text(self, number: int) -> str:
         """Free text (TX, FT, ST): the whole field, escapes undone, one line per repetition.
@@ -116,8 +127,9 @@ class Segment:
     def plain(self, text: str) -> str:
         """Any part of this segment with its escapes undone, without what is no character."""
         # Some senders pad with NUL; no database text can hold it, and it means nothing.
-        plain = unescape(text, separators=self.separators, codec=self.codec)
-        return plain.replace("\0", "")
+        if self.separators.escape in text:
+            text = unescape(text, separators=self.separators, codec=self.codec)
+        return text.replace("\0", "")
 
     def location(self, number: int) -> str:
         """How an error names this field: 'ORC-1', or 'ORC[2]-1' in the second ORC."""

@@ -91,15 +91,20 @@ def read_header(message: Message) -> MessageHeader:
 
 
 def read_orders(
-    message: Message, *, zone: tzinfo = UTC, processing_ids: frozenset[str] = frozenset("P")
+    message: Message,
+    *,
+    zone: tzinfo = UTC,
+    processing_ids: frozenset[str] = frozenset("P"),
+    header: MessageHeader | None = None,
 ) -> tuple[OrderContent, ...]:
     """Every order of the message, one for each study named in it.
 
     `zone` is the sender's, for times without an offset; `processing_ids` (MSH-11) are those this
-    hub takes, so that a training message (T) never becomes a patient's order by accident.
+    hub takes, so that a training message (T) never becomes a patient's order by accident;
+    `header` spares reading MSH again.
     Raises UnsupportedMessage and FieldError.
     """
-    header = read_header(message)
+    header = header or read_header(message)
     _require_supported(header, processing_ids)
     _refuse_prior_results(message, header)
     patient = _patient(message)

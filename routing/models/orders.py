@@ -64,6 +64,9 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["site", "accession_number"], name="order_accession"),
             models.Index(fields=["site", "study_instance_uid"], name="order_study_uid"),
+            # what every message is looked up by
+            models.Index(fields=["site", "filler_order_number"], name="order_filler"),
+            models.Index(fields=["site", "placer_order_number"], name="order_placer"),
         ]
 
     def __str__(self) -> str:

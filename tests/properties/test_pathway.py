@@ -35,6 +35,7 @@ from hub.celery import app
 from hub.hl7.er7 import Message
 from routing import intake, pathway, replay, review, sweeping, taking_in, tasks
 from routing.models import Arrived, Breaker, Delivery, Instance, Study, Transition, Workitem
+from routing.order_nodes import OrderNodes
 from routing.pathway import MoveRefused, Overtaken
 from routing.places import spool
 from routing.steps.receive import SET_ASIDE, record
@@ -179,7 +180,7 @@ class Way(RuleBasedStateMachine):
         if control == "CA":
             raw = bare_message("CA")
         with killed_at(dies):
-            assert len(intake.record([intake._read(raw, "127.0.0.1")])) == 1
+            assert len(intake.record([intake.read(raw, "127.0.0.1", OrderNodes())])) == 1
 
     # -- workers and the broker ------------------------------------------------------------------
     @rule(count=st.integers(1, 20), which=st.integers(0, 99), dies=deaths)

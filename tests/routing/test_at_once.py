@@ -13,6 +13,7 @@ from contracts.models import UsageEvent
 from hub.phrases import phrase
 from routing import intake, lease, pathway, settling, taking_in
 from routing.models import Delivery, Order, Priority, Study, Workitem
+from routing.order_nodes import OrderNodes
 from routing.steps import match as match_step
 from routing.steps import write_back as step
 from routing.steps.receive import record
@@ -107,7 +108,7 @@ def test_an_order_that_comes_while_a_result_is_released_is_raised(
     critical = Workitem.objects.select_related("study__site", "study__order").get(
         pk=two_results[0].pk
     )
-    order = intake._read(order_message(), "127.0.0.1")
+    order = intake.read(order_message(), "127.0.0.1", OrderNodes())
     faults = at_once(lambda: step._commit(critical, []), lambda: intake.record([order]))
     assert faults == []
     assert place.study.order == Order.objects.get()
@@ -115,7 +116,7 @@ def test_an_order_that_comes_while_a_result_is_released_is_raised(
 
 
 def test_an_order_and_its_study_that_come_at_once_find_each_other(place: Place) -> None:
-    order = intake._read(order_message(priority="S"), "127.0.0.1")
+    order = intake.read(order_message(priority="S"), "127.0.0.1", OrderNodes())
     arrivals = [arrival(place, one) for one in head_ct()]
     assert at_once(lambda: record(arrivals), lambda: intake.record([order])) == []
     place.work()

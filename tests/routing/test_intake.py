@@ -16,7 +16,7 @@ from hub.hl7.ack import Ack, read_ack
 from hub.hl7.er7 import Message as Er7
 from hub.models import AuditEvent
 from hub.phrases import render
-from routing import intake
+from routing import addresses, intake
 from routing.intake import Intake
 from routing.models import Message, Order, Priority, SetAside
 from routing.places import spool
@@ -152,13 +152,13 @@ def test_a_host_name_that_could_not_be_looked_up_is_looked_up_again(
         return known[host]
 
     now = 1000.0
-    monkeypatch.setattr(intake.socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(intake.time, "monotonic", lambda: now)
-    assert not intake.may_come_from("ris.example.org", "192.0.2.7")
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(addresses.time, "monotonic", lambda: now)
+    assert not addresses.may_come_from("ris.example.org", "192.0.2.7")
     known["ris.example.org"] = [(2, 1, 6, "", ("192.0.2.7", 0))]
     now += 61
-    assert intake.may_come_from("ris.example.org", "192.0.2.7")
-    assert not intake.may_come_from("ris.example.org", "192.0.2.8")
+    assert addresses.may_come_from("ris.example.org", "192.0.2.7")
+    assert not addresses.may_come_from("ris.example.org", "192.0.2.8")
 
 
 @pytest.mark.parametrize("raw", [b"", b"hello", b"MSH", b"PID|1\r", b"BHS|^~\\&|R\r", b"\xff\xfe"])

@@ -13,6 +13,7 @@ from django.db import connection
 from hub.phrases import phrase
 from routing import intake, mishaps, pathway, replay, review
 from routing.models import Delivery, Order, Priority, Study, Workitem
+from routing.order_nodes import OrderNodes
 from routing.steps import entitle as entitle_step
 from routing.steps import match as match_step
 from routing.steps import write_back as step
@@ -90,8 +91,9 @@ def test_an_order_is_changed_while_a_critical_result_is_released(
     place: Place, two_results: list[Workitem]  # noqa: F811
 ) -> None:
     critical = released(two_results[0])
-    change = intake._read(
-        order_message(control="XO", priority="A", control_id="CHANGE"), "127.0.0.1"
+    change = intake.read(
+        order_message(control="XO", priority="A", control_id="CHANGE"), "127.0.0.1",
+        OrderNodes(),
     )
     faults = side_by_side(lambda: step._commit(critical, []), lambda: intake.record([change]))
     assert faults == []
@@ -105,8 +107,9 @@ def test_an_order_is_changed_while_an_algorithm_is_entitled(
 ) -> None:
     Workitem.objects.update(state="matched")
     first = released(two_results[0])
-    change = intake._read(
-        order_message(control="XO", priority="S", control_id="CHANGE"), "127.0.0.1"
+    change = intake.read(
+        order_message(control="XO", priority="S", control_id="CHANGE"), "127.0.0.1",
+        OrderNodes(),
     )
     faults = side_by_side(lambda: entitle_step.entitle(first), lambda: intake.record([change]))
     assert faults == []

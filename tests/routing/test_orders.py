@@ -32,11 +32,10 @@ def places() -> FirstSite:
 def tell(node: Node, raw: bytes) -> list[Order]:
     """Apply what a message says, as intake does."""
     message = Er7.from_bytes(raw)
-    return [
-        order
-        for content in read_orders(message, zone=UTC)
-        for order in orders.apply(content, node=node)
-    ]
+    said = read_orders(message, zone=UTC)
+    for content in said:
+        orders.check(content)
+    return [one for found in orders.apply([(content, node) for content in said]) for one in found]
 
 
 def study_of(places: FirstSite, **fields: Any) -> Study:

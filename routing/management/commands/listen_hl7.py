@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from hub.doors import told, wait_for_stop
+from hub.hl7.gathering import Gathering
 from hub.hl7.mllp import MllpServer
 from routing.intake import Intake
 
@@ -19,9 +20,10 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""
         intake = Intake()
+        gathering = Gathering(intake.take_all)
         try:
             server = MllpServer(
-                intake.take, on_broken=intake.take_broken,
+                gathering.take, on_broken=intake.take_broken,
                 host=settings.HUB_BIND, port=settings.HUB_HL7_PORT,
             )
         except OSError as fault:
@@ -29,4 +31,5 @@ class Command(BaseCommand):
             raise CommandError(why, returncode=2) from fault
         wait_for_stop()
         server.close(grace=10)
+        gathering.close()
         intake.close()

@@ -1,0 +1,148 @@
+"""The orders that messages speak of, and the studies they may touch: read once, locked in order.
+
+However many messages are taken together, it is one query for the orders and one for the studies of
+each site; the studies are locked first (StudyQuerySet.lock).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from hub.hl7.content import OrderContent
+from hub.models import Node, Site
+from routing.looking_up import Wanted, is_any_known
+from routing.models import Order, Study
+
+Said = tuple[OrderContent, Node]
+
+
+class KnownOrders:
+    """What is known of the orders in ``said``; made and used inside one transaction."""
+
+    def __init__(self, said: Sequence[Said]) -> None:
+        # by site, in order of the key, then as they came
+        self._orders: dict[int, list[Order]] = {}
+        # (site, what names a study)
+        self._studies: set[tuple[int, str]] = set()
+        self._linked: set[int] = set()
+        self._have_moved = False
+        by_site: dict[Site, list[OrderContent]] = defaultdict(list)
+        for content, node in said:
+            by_site[node.site].append(content)
+        for site in sorted(by_site, key=lambda one: one.pk):
+            self._read(site, by_site[site])
+
+    def of(self, content: OrderContent, site: Site) -> list[Order]:
+        """The orders a message speaks of; a cancellation may give no more than an order number."""
+        own = key_of(content)
+        return [
+            order
+            for order in self._orders[site.pk]
+            if order.key == own or (_shares_number(order, content) and _agree(order, content))
+        ]
+
+    def add(self, order: Order) -> None:
+        """An order that is new: a later message may speak of it."""
+        self._orders[order.site_id].append(order)
+
+    def has_study(self, order: Order) -> bool:
+        """Whether a study is there that the order has, names, or shares its number with."""
+        names = (_uid(order.study_instance_uid), _number(order.accession_number))
+        is_named = any((order.site_id, name) in self._studies for name in names)
+        return self._have_moved or order.pk in self._linked or is_named
+
+    def expect_moved_studies(self) -> None:
+        """Trust no more which order has which study: some were linked anew."""
+        self._have_moved = True
+
+    def _read(self, site: Site, contents: Sequence[OrderContent]) -> None:
+        self._orders[site.pk] = []
+        if is_any_known(_wanted_orders(site, contents)):
+            self._orders[site.pk] = list(_rows(site, contents))
+        self._lock_studies(site, contents)
+        if self._orders[site.pk] and connection.features.has_select_for_update:
+            # Another may have changed them while the studies were waited for.
+            rows = _rows(site, contents).select_for_update(no_key=True)
+            self._orders[site.pk] = list(rows)
+
+    def _lock_studies(self, site: Site, contents: Sequence[OrderContent]) -> None:
+        """Lock every study that the messages may touch, before any order."""
+        known = self._orders[site.pk]
+        said = {
+            name: sorted({getattr(one, name) for one in (*contents, *known)} - {""})
+            for name in ("study_instance_uid", "accession_number")
+        }
+        linked = [order.pk for order in known]
+        wanted = [Wanted(Study, "site_id", site.pk, name, said[name]) for name in said]
+        wanted.append(Wanted(Study, "site_id", site.pk, "order_id", linked))
+        if not is_any_known(wanted):
+            return
+        clause = Q(order__in=linked, site=site)
+        for name, values in said.items():
+            clause |= Q(**{f"{name}__in": values}, site=site)
+        rows = Study.objects.filter(clause).order_by("pk").select_for_update(no_key=True)
+        for uid, number, order in rows.values_list(*said, "order_id"):
+            self._studies |= {(site.pk, _uid(uid)), (site.pk, _number(number))} - {(site.pk, "")}
+            self._linked |= {order} - {None}
+
+
+def key_of(content: OrderContent) -> str:
+    """What an order is kept under from its first message on."""
+    number = content.filler_order_number or content.placer_order_number
+    part = content.requested_procedure_id or content.study_instance_uid
+    return f"{number}/{part or content.accession_number}"
+
+
+def _names(contents: Sequence[OrderContent]) -> dict[str, list[str]]:
+    numbers = {
+        name: sorted({getattr(one, name) for one in contents} - {""})
+        for name in ("filler_order_number", "placer_order_number")
+    }
+    return {"key": [key_of(one) for one in contents], **numbers}
+
+
+def _wanted_orders(site: Site, contents: Sequence[OrderContent]) -> list[Wanted]:
+    return [
+        Wanted(Order, "site_id", site.pk, name, values)
+        for name, values in _names(contents).items()
+    ]
+
+
+def _rows(site: Site, contents: Sequence[OrderContent]) -> QuerySet[Order]:
+    # The site stands in each part, so that each can be looked up in an index of its own.
+    clause = Q()
+    for name, values in _names(contents).items():
+        clause |= Q(**{f"{name}__in": values}, site=site)
+    return Order.objects.filter(clause).order_by("pk")
+
+
+def _shares_number(order: Order, content: OrderContent) -> bool:
+    return any(
+        getattr(content, name) and getattr(order, name) == getattr(content, name)
+        for name in ("filler_order_number", "placer_order_number")
+    )
+
+
+def _agree(order: Order, content: OrderContent) -> bool:
+    """Whether the numbers that both give are the same, and the first name of the study too."""
+    for name in ("filler_order_number", "placer_order_number"):
+        kept, said = getattr(order, name), getattr(content, name)
+        if kept and said and kept != said:
+            return False
+    for name in ("requested_procedure_id", "study_instance_uid", "accession_number"):
+        kept, said = getattr(order, name), getattr(content, name)
+        if kept and said:
+            return bool(kept == said)
+    return True
+
+
+def _uid(value: str) -> str:
+    return value and f"uid {value}"
+
+
+def _number(value: str) -> str:
+    return value and f"number {value}"

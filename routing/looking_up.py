@@ -1,0 +1,56 @@
+"""Asks in one short statement which values are known, where the ORM's own work would cost more.
+
+Most orders are new, and so is every message: that nothing is known is nearly always the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import connection, models
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rows of ``model`` where ``scope`` is ``owner`` and ``column`` one of ``values``."""
+
+    model: type[models.Model]
+    scope: str
+    owner: int
+    column: str
+    values: Sequence[str | int]
+
+
+def is_any_known(wanted: Iterable[Wanted]) -> bool:
+    """Whether at least one such row is there."""
+    parts, params = [], []
+    for one in wanted:
+        if one.values:
+            marks = ", ".join(["%s"] * len(one.values))
+            # Names of tables and columns are the models' own.
+            parts.append(
+                f"EXISTS (SELECT 1 FROM {one.model._meta.db_table} "  # noqa: S608
+                f"WHERE {one.scope} = %s AND {one.column} IN ({marks}))"
+            )
+            params += [one.owner, *one.values]
+    if not parts:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {' OR '.join(parts)}", params)
+        return bool(cursor.fetchone()[0])
+
+
+def update_all(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Write these fields of rows of one model, each as it stands, with one prepared statement."""
+    if not rows:
+        return
+    meta = rows[0]._meta
+    written = [meta.get_field(name) for name in fields]
+    sets = ", ".join(f"{connection.ops.quote_name(one.column)} = %s" for one in written)
+    values = [
+        [*(one.get_db_prep_save(getattr(row, one.attname), connection) for one in written), row.pk]
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {meta.db_table} SET {sets} WHERE id = %s", values)  # noqa: S608

@@ -1,0 +1,65 @@
+"""Which node a message comes from, by MSH-3, MSH-4 and the peer's address."""
+
+from __future__ import annotations
+
+import time
+
+from hub.hl7.er7 import MessageError
+from hub.hl7.parse import MessageHeader
+from hub.models import Node
+from routing.addresses import may_come_from
+
+_FRESH_SECONDS = 1.0
+
+
+class UnknownSender(MessageError):  # noqa: N818
+    """MSH-3 and MSH-4 name no node that may send orders, or the address is not that node's."""
+
+    acknowledgement = "AR"
+
+
+class OrderNodes:
+    """The HL7 nodes of the set-up, read anew every second: new set-up needs no restart."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._read_at = float("-inf")
+
+    def node_of(self, header: MessageHeader, address: str) -> Node:
+        """The node with role orders that sent this; raises UnknownSender."""
+        named = [
+            node
+            for node in self._all()
+            if node.hl7.get("receiving_application") == header.sending_application
+            and (node.hl7.get("receiving_facility") or "") == header.sending_facility
+        ]
+        allowed = [node for node in named if node.has_role("orders")]
+        for node in allowed:
+            if may_come_from(node.host, address):
+                return node
+        raise UnknownSender("MSH-3", 207, _why_unknown(header, named, allowed))
+
+    def has_address(self, address: str) -> bool:
+        """Whether any node that may send orders may come from there."""
+        return any(
+            node.has_role("orders") and may_come_from(node.host, address) for node in self._all()
+        )
+
+    def _all(self) -> list[Node]:
+        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            rows = Node.objects.filter(protocol=Node.Protocol.HL7).select_related("site")
+            self._nodes = list(rows)
+            self._read_at = time.monotonic()
+        return self._nodes
+
+
+def _why_unknown(header: MessageHeader, named: list[Node], allowed: list[Node]) -> str:
+    """What an administrator must mend; names in MSH are of systems, never of patients."""
+    if allowed:
+        codes = ", ".join(node.code for node in allowed)
+        return f"the address of node {codes} was expected"
+    if named:
+        codes = ", ".join(node.code for node in named)
+        return f"role orders was expected at node {codes}"
+    application, facility = header.sending_application[:40], header.sending_facility[:40]
+    return f"sender {application}|{facility} was found, one of the set-up was expected"
