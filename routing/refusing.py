@@ -22,8 +22,8 @@ from routing.setting_aside import set_aside
 log = structlog.get_logger(__name__)
 
 _HOUR = 3600.0
-_MOST_OF_ONE = 20
-_MOST_OF_ALL = 200
+MOST_OF_ONE = 20
+MOST_OF_ALL = 200
 
 
 class Strangers:
@@ -42,7 +42,7 @@ class Strangers:
         if time.monotonic() - self._started_at > _HOUR:
             self._started_at = time.monotonic()
             self._kept.clear()
-        return self._kept[address] < _MOST_OF_ONE and self._kept.total() < _MOST_OF_ALL
+        return self._kept[address] < MOST_OF_ONE and self._kept.total() < MOST_OF_ALL
 
     def count(self, address: str) -> None:
         """One was kept; the log says when it was the last."""

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import inspect
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -62,6 +63,7 @@ class Limits:
 
     max_bytes: int = MAX_BYTES
     max_connections: int = 100
+    max_connections_of_one: int = 50  # from one address, so that others find a free one
     idle_seconds: float = 3600.0  # between messages
     giving_way_seconds: float = 60.0  # between messages, while others find no free connection
     stall_seconds: float = 60.0  # inside a message, or for an answer that the peer does not take
@@ -91,7 +93,14 @@ class Serving:
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Listen; raises PortTaken."""
         try:
-            self._server = await asyncio.start_server(self._accept, host, port, ssl=tls)
+            if host == "::" and socket.has_dualstack_ipv6():
+                # asyncio would take peers with an IPv6 address only.
+                both = socket.create_server(
+                    (host, port), family=socket.AF_INET6, dualstack_ipv6=True
+                )
+                self._server = await asyncio.start_server(self._accept, sock=both, ssl=tls)
+            else:
+                self._server = await asyncio.start_server(self._accept, host, port, ssl=tls)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(port) from error
@@ -100,7 +109,7 @@ class Serving:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        if self._is_closing or not self._has_room():
+        if self._is_closing or not self._has_room(peer):
             log.warning("mllp connection refused: %d are open", len(self._connections))
             writer.close()
             return
@@ -116,17 +125,22 @@ class Serving:
         finally:
             del self._connections[task]
 
-    def _has_room(self) -> bool:
+    def _has_room(self, peer: str) -> bool:
         """Whether one more may come: one that has been quiet for long gives way to it.
 
         Otherwise one peer that opens a connection for each message and leaves it open would shut
-        out every other hospital.
+        out every other hospital. One peer alone cannot have them all, however busy it is.
         """
-        if len(self._connections) < self._limits.max_connections:
-            return True
-        quiet = [(one.quiet_seconds, task) for task, one in self._connections.items()]
-        longest, task = max(quiet, key=lambda pair: pair[0])
-        if longest < self._limits.giving_way_seconds:
+        own = [pair for pair in self._connections.items() if pair[1].peer == peer]
+        if len(own) >= self._limits.max_connections_of_one:
+            return self._give_way(own)
+        if len(self._connections) >= self._limits.max_connections:
+            return self._give_way(list(self._connections.items()))
+        return True
+
+    def _give_way(self, among: "list[tuple[asyncio.Task[None], _Connection]]") -> bool:
+        task, connection = max(among, key=lambda pair: pair[1].quiet_seconds)
+        if connection.quiet_seconds < self._limits.giving_way_seconds:
             return False
         task.cancel()
         return True
@@ -163,7 +177,7 @@ class _Connection:
         self.is_closing = False
         self._reader = reader
         self._writer = writer
-        self._peer = peer
+        self.peer = peer
         self._limits = limits
         self._on_broken = on_broken
         self._heard_at = time.monotonic()
@@ -180,13 +194,13 @@ class _Connection:
             try:
                 await self._converse(on_message)
             except TimeoutError:
-                log.info("mllp peer %s was silent for too long", self._peer)
+                log.info("mllp peer %s was silent for too long", self.peer)
             except OSError as error:
-                log.info("mllp connection with %s broke: %s", self._peer, error)
+                log.info("mllp connection with %s broke: %s", self.peer, error)
             await self._report_rest()
         except Exception:
             # The sender keeps what it got no answer for and sends it again; no other peer notices.
-            log.exception("mllp message of %s could not be handled; hanging up", self._peer)
+            log.exception("mllp message of %s could not be handled; hanging up", self.peer)
         finally:
             self._writer.close()
 
@@ -221,20 +235,20 @@ class _Connection:
             except FrameTooLarge as error:
                 messages, too_large = error.frames, error
             for message in messages:
-                await self._answer(await on_message(message, self._peer))
+                await self._answer(await on_message(message, self.peer))
             if too_large is None:
                 return
-            log.warning("mllp peer %s sent %s", self._peer, too_large)
-            await self._answer(await self._on_broken(too_large.head, str(too_large), self._peer))
+            log.warning("mllp peer %s sent %s", self.peer, too_large)
+            await self._answer(await self._on_broken(too_large.head, str(too_large), self.peer))
             data = b""
 
     async def _report_rest(self) -> None:
         """What came and was no message: without an answer, so that the sender sends it again."""
         if rest := self._frames.unfinished:
-            await self._on_broken(rest, "a message without its end, 0x1C 0x0D", self._peer)
+            await self._on_broken(rest, "a message without its end, 0x1C 0x0D", self.peer)
         if rest := self._frames.unframed:
             words = "a message outside a frame, 0x0B to 0x1C 0x0D"
-            await self._on_broken(rest, words, self._peer)
+            await self._on_broken(rest, words, self.peer)
 
     async def _answer(self, answer: bytes | None) -> None:
         if answer is None:
@@ -244,7 +258,7 @@ class _Connection:
             await self._writer.drain()
 
     def _report_junk(self, count: int) -> None:
-        log.warning("mllp peer %s sent %d bytes outside any message", self._peer, count)
+        log.warning("mllp peer %s sent %d bytes outside any message", self.peer, count)
 
 
 async def _answer_only(head: bytes, reason: str, _peer: str) -> bytes:

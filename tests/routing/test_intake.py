@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from hub.hl7.ack import Ack, read_ack
 from hub.hl7.er7 import Message as Er7
 from hub.models import AuditEvent
 from hub.phrases import render
-from routing import addresses, intake
+from routing import addresses, intake, refusing
 from routing.intake import Intake
 from routing.models import Message, Order, Priority, SetAside
 from routing.places import spool
@@ -295,3 +296,82 @@ def test_an_order_whose_study_has_come_already_moves_it_at_once(place: Place) ->
     place.order(order_message(priority="S"))
     assert place.study.priority == Priority.STAT
     assert place.nothing_was_sent()
+
+
+def test_a_flood_from_a_stranger_is_answered_but_not_all_of_it_is_kept(place: Place) -> None:
+    receiver = Intake()
+    strange = [order_message(application=f"X{number}") for number in range(30)]
+    answers = receiver.take_all([(raw, "192.0.2.66") for raw in strange])
+    assert {read_ack(one).code for one in answers} == {"AR"}
+    assert SetAside.objects.count() == AuditEvent.objects.count() == refusing.MOST_OF_ONE
+    # another one's is kept, and all that a node of the set-up sends
+    assert read_ack(receiver.take(order_message(application="Y"), "192.0.2.67")).code == "AR"
+    assert read_ack(receiver.take(order_message(control="ZZ"), "127.0.0.1")).code == "AE"
+    receiver.close()
+    assert SetAside.objects.count() == refusing.MOST_OF_ONE + 2
+
+
+def test_messages_that_come_together_are_each_taken_for_what_they_say(place: Place) -> None:
+    receiver = Intake()
+    said = [
+        order_message(control_id="A1"),
+        order_message(control_id="A2", control="XO", priority="S"),
+        order_message(control_id="A3", control="ZZ"),
+        order_message(control_id="A1"),
+        order_message(control_id="A1", placer="P7", filler="F7"),
+        order_message(control_id="A4", placer="P4", filler="F4", facility="NORDBYHAGEN"),
+        order_message(control_id="A3", placer="P5", filler="F5", accession="A5"),
+    ]
+    answers = receiver.take_all([(raw, "127.0.0.1") for raw in said])
+    receiver.close()
+    codes = [(read_ack(one).code, read_ack(one).control_id) for one in answers]
+    assert codes == [
+        ("AA", "A1"), ("AA", "A2"), ("AE", "A3"), ("AA", "A1"), ("AE", "A1"), ("AA", "A4"),
+        ("AA", "A3"),
+    ]  # fmt: skip
+    assert answers[3] == answers[0]
+    orders = {one.placer_order_number: one for one in Order.objects.all()}
+    assert set(orders) == {"P1", "P4", "P5"}
+    assert orders["P1"].priority == Priority.STAT
+    assert orders["P4"].site.code == "nordbyhagen"
+    kept = {one.control_id: one.is_accepted for one in Message.objects.all()}
+    assert kept == dict.fromkeys(("A1", "A2", "A3", "A4"), True)
+    assert sorted(SetAside.objects.values_list("field", flat=True)) == ["MSH-10", "ORC-1"]
+
+
+def test_a_change_that_comes_with_its_order_reaches_the_study_that_is_there(place: Place) -> None:
+    place.send(head_ct())
+    receiver = Intake()
+    said = [
+        order_message(control_id="A1", placer="P2", filler="F2", accession="A2", procedure="RP2"),
+        order_message(control_id="A2", priority="R"),
+        order_message(control_id="A3", control="XO", priority="S"),
+        order_message(control_id="A4", control="XO", placer="P2", filler="F2", procedure="RP2",
+                      accession="A2", priority="A"),
+    ]  # fmt: skip
+    answers = receiver.take_all([(raw, "127.0.0.1") for raw in said])
+    receiver.close()
+    assert {read_ack(one).code for one in answers} == {"AA"}
+    assert place.study.priority == Priority.STAT
+    assert place.study.order == Order.objects.get(placer_order_number="P1")
+    assert Order.objects.get(placer_order_number="P2").priority == Priority.HIGH
+
+
+def test_what_a_batch_asks_does_not_grow_with_its_messages(
+    place: Place,
+) -> None:
+    def batch(first: int, count: int) -> list[tuple[bytes, str]]:
+        return [
+            (order_message(control_id=f"C{n}", placer=f"P{n}", filler=f"F{n}", accession=f"A{n}",
+                           procedure=f"RP{n}"), "127.0.0.1")
+            for n in range(first, first + count)
+        ]  # fmt: skip
+
+    receiver = Intake()
+    receiver.take_all(batch(1, 1))
+    for first, count in ((10, 1), (20, 8)):
+        with CaptureQueriesContext(connection) as asked:
+            receiver.take_all(batch(first, count))
+            # control ids, orders, studies, new orders, new messages
+        assert len([one for one in asked if "routing_" in one["sql"]]) == 5
+    receiver.close()

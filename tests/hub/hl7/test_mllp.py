@@ -218,6 +218,34 @@ def test_who_has_been_quiet_for_long_gives_way_to_who_comes_new() -> None:
             assert receive(begun, 1) == [b"echo half a message"]
 
 
+def test_one_peer_cannot_have_every_connection() -> None:
+    limits = Limits(max_connections=3, max_connections_of_one=2)
+    with (
+        MllpServer(echo, limits=limits, host="0.0.0.0") as server,
+        raw_peer(server.port) as first,
+        raw_peer(server.port) as second,
+    ):
+        for peer in (first, second):
+            peer.sendall(frame(b"one"))
+            assert receive(peer, 1) == [b"echo one"]
+        with raw_peer(server.port) as third:
+            assert third.recv(1) == b""
+        other = socket.create_connection(
+            ("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)
+        )
+        with other:
+            other.sendall(frame(b"other"))
+            assert receive(other, 1) == [b"echo other"]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_listener_on_every_ipv6_address_takes_peers_with_ipv4_too() -> None:
+    with MllpServer(echo, host="::") as server:
+        for host in ("127.0.0.1", "::1"):
+            with MllpConnection(host, server.port, 5) as peer:
+                assert peer.send(b"one") == b"echo one"
+
+
 def test_closing_lets_the_message_at_hand_be_answered() -> None:
     begun = threading.Event()
 
