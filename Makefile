@@ -11,7 +11,7 @@ FORMATTED := demo tools tests/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv demo hub test faults soak check fmt messages clean
+.PHONY: help venv demo hub test faults soak bench check fmt messages sbom clean
 
 help: ## print these lines
 	@echo "Avrop: a vendor-neutral AI hub for medical imaging"
@@ -43,6 +43,9 @@ check: $(DEVELOPING) ## style, types, layers, migrations, settings for productio
 fmt: $(DEVELOPING) ## repair what can be repaired in the style of the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format $(FORMATTED)
+
+sbom: $(DEVELOPING) ## the bill of materials (CycloneDX): sbom.cdx.json
+	@$(BIN)/python tools/sbom sbom.cdx.json
 
 messages: $(DEVELOPING) ## collect the sentences to translate, and compile them (needs gettext)
 	@$(BIN)/python hub/locale/update.py

@@ -128,7 +128,8 @@ class ContainerPerformer:
         processors = max(1, math.ceil(resources.cpu_count))
         # a little more, so that a file at the limit is seen to be over it
         largest_file = limits.output_bytes + 2**20
-        scratch = f"/tmp:rw,nosuid,nodev,size={limits.scratch_bytes},mode=1777"
+        # the container's own /tmp, in memory
+        scratch = f"/tmp:rw,nosuid,nodev,size={limits.scratch_bytes},mode=1777"  # nosec B108
         return [
             *("--name", _name(run), "--label", f"hub.run={run.name}"),
             *("--network", "none", "--read-only", "--cap-drop", "all"),
