@@ -11,6 +11,10 @@ from typing import Any
 
 import structlog
 
+from hub.limiting import Sparing
+
+# the loggers of what strangers reach
+LISTENERS = ("hub.dicom.", "hub.hl7.", "pynetdicom")
 _ROOT = f"{Path(__file__).resolve().parent.parent}/"
 # what drivers and the operating system call a fault, in codes of their own
 _CODES = ("sqlstate", "sqlite_errorname", "errno")
@@ -32,6 +36,26 @@ def formatter(*_args: Any, **_kwargs: Any) -> logging.Formatter:
             ),
         ],
     )
+
+
+class Spare(logging.Filter):
+    """Lets through so many equal warnings of the listeners, and then tells how many it did not.
+
+    Whoever reaches a port can cause such a line as often as it likes.
+    """
+
+    def __init__(self, *, per_minute: float = 30, at_once: float = 100) -> None:
+        super().__init__()
+        self._sparing = Sparing(per_minute=per_minute, burst=at_once)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written; equal are those of one logger and one sentence."""
+        if not record.name.startswith(LISTENERS) or record.levelno > logging.WARNING:
+            return True
+        untold = self._sparing.untold((record.name, record.msg))
+        if untold:
+            record.msg = f"{record.msg} untold_before={untold}"
+        return untold is not None
 
 
 def configure() -> None:

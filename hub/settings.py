@@ -304,7 +304,12 @@ LOGGING = {
     "formatters": {
         "line": {"()": "hub.logs.formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"spare": {"()": "hub.logs.Spare"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler", "formatter": "line", "filters": ["spare"],
+        },
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "pynetdicom": {"level": "WARNING"},

@@ -8,6 +8,7 @@ import structlog
 from django.db import connection
 
 from hub import audit
+from hub.dicom.limiting import AssociationLimits
 from hub.dicom.scp import Refusal
 from hub.models import Node
 from routing.addresses import may_come_from
@@ -20,9 +21,10 @@ _FRESH_SECONDS = 1.0
 class Peers:
     """The DICOM nodes that may send, read anew every second: new set-up needs no restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: AssociationLimits | None = None) -> None:
         self._nodes: list[Node] = []
         self._read_at = 0.0
+        self._limits = limits or AssociationLimits()
 
     def node_for(self, calling_ae_title: str, address: str) -> Node | None:
         """The node with this AE title, at this address where the set-up names one."""
@@ -32,18 +34,29 @@ class Peers:
         return None
 
     def policy(self, calling_ae_title: str, address: str) -> Refusal | None:
-        """Refuse whom the set-up does not name, and say so in log and audit trail."""
+        """Refuse whom the set-up does not name, and say so in log and audit trail.
+
+        Of many refusals of one address some are told, with the number of the others: a stranger
+        must not fill a trail from which nothing is ever taken.
+        """
         if self.node_for(calling_ae_title, address) is not None:
+            if self._limits.is_too_often(calling_ae_title, address):
+                return Refusal("associates too often", is_temporary=True)
             return None
-        log.warning("association.refused", ae_title=calling_ae_title, address=address)
+        untold = self._limits.untold(address)
+        if untold is not None:
+            log.warning("association.refused", ae_title=calling_ae_title, address=address)
+            self._keep(calling_ae_title, address, untold=untold)
+        return Refusal(f"no node has AE title {calling_ae_title} at {address}")
+
+    def _keep(self, calling_ae_title: str, address: str, *, untold: int) -> None:
         try:
             audit.record(
                 "association.refused", actor=f"{calling_ae_title}@{address}",
-                ae_title=calling_ae_title, address=address,
+                ae_title=calling_ae_title, address=address, untold_before=untold,
             )  # fmt: skip
         finally:
             connection.close()
-        return Refusal(f"no node has AE title {calling_ae_title} at {address}")
 
     def _sources(self) -> list[Node]:
         if time.monotonic() - self._read_at > _FRESH_SECONDS:

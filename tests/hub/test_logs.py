@@ -82,3 +82,20 @@ def test_what_spoils_a_batch_is_not_quoted(written: io.StringIO) -> None:
     commits.close()
     assert "group_commit.batch_failed" in written.getvalue()
     assert NAME not in written.getvalue()
+
+
+def test_a_stranger_that_knocks_without_end_does_not_fill_the_log() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(logs.Spare(per_minute=1, at_once=3))
+    log = logging.Logger("hub.dicom.scp")
+    log.addHandler(handler)
+    for number in range(50):
+        log.warning("refused calling=%s", f"S{number}")
+    log.error("and what is an error is told")
+    log.warning("and so is another line")
+    lines = stream.getvalue().splitlines()
+    assert lines == [
+        "refused calling=S0", "refused calling=S1", "refused calling=S2",
+        "and what is an error is told", "and so is another line",
+    ]  # fmt: skip
