@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from django.db import connection, models
 
@@ -46,8 +47,8 @@ def update_all(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     if not rows:
         return
     meta = rows[0]._meta
-    written = [meta.get_field(name) for name in fields]
-    sets = ", ".join(f"{connection.ops.quote_name(one.column)} = %s" for one in written)
+    written = [cast("models.Field[Any, Any]", meta.get_field(name)) for name in fields]
+    sets = ", ".join(f"{connection.ops.quote_name(str(one.column))} = %s" for one in written)
     values = [
         [*(one.get_db_prep_save(getattr(row, one.attname), connection) for one in written), row.pk]
         for row in rows
