@@ -1,12 +1,11 @@
 """In charge of one data set while it arrives: hashed as it comes, and on disk where it is large."""
 
 import hashlib
-import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from hub.dicom.durable import SpoolFull
+from hub.dicom.durable import Part, SpoolFull
+from hub.dicom.received import LargeDataset
 
 # What most instances fit into; it takes no memory before something is read into it.
 _ROOM = 1 << 20
@@ -16,12 +15,13 @@ _MOST_KEPT = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """Where a data set goes that is larger than `beyond` bytes: a nameless file of its own.
+    """Where a data set goes that is larger than `beyond` bytes: into a file of its own.
 
-    `open_file` makes one, and `free_bytes` tells how much may still be written into all of them.
+    `open_part` makes one that begins with these bytes, and `free_bytes` tells how much may still
+    be written into all of them.
     """
 
-    open_file: Callable[[], BinaryIO]
+    open_part: Callable[[bytes], Part]
     free_bytes: Callable[[], int]
     beyond: int = 16 << 20
 
@@ -39,24 +39,37 @@ class Gathering:
         self._overflow = overflow
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
-        self._file: BinaryIO | None = None
+        self._file_meta = b""
+        self._part: Part | None = None
+        self._large: LargeDataset | None = None
         self._size = 0
         self._is_lost = False
 
-    def begin(self, transfer_syntax_uid: str) -> None:
-        """Forget what came before, and begin the next data set."""
+    def begin(self, transfer_syntax_uid: str, file_meta: bytes) -> None:
+        """Begin the next data set, which will stand after this file meta where it is large."""
+        self.release()
         self._digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\0")
-        self._file, self._size, self._is_lost = None, 0, False
+        self._file_meta = file_meta
         if len(self._buffer) > _MOST_KEPT or self._is_looked_at():
             self._buffer = bytearray()
 
+    def release(self) -> None:
+        """Let go of what came: nobody needs it any more, or it breaks off."""
+        if self._large is not None:
+            self._large.close()
+        elif self._part is not None:
+            self._part.discard()
+        self._part = self._large = None
+        self._size, self._is_lost = 0, False
+
     def forget(self) -> None:
-        """Hold no memory while nothing comes."""
+        """Hold neither memory nor file while nothing comes."""
+        self.release()
         self._buffer = bytearray()
 
     def room(self, size: int) -> memoryview:
         """Give a view of so many bytes, to read the next piece into."""
-        start = 0 if self._file is not None or self._is_lost else self._size
+        start = 0 if self._part is not None or self._is_lost else self._size
         if len(self._buffer) < start + size:
             grown = bytearray(max(start + size, 2 * len(self._buffer), _ROOM))
             grown[:start] = memoryview(self._buffer)[:start]
@@ -72,35 +85,33 @@ class Gathering:
         try:
             self._write_out(piece, self._overflow)
         except (OSError, SpoolFull):
+            self.release()
             self._is_lost = True
-            self._file = None
 
-    def content(self) -> memoryview:
-        """All that came: a view of the file where it is large. Raises SpoolFull.
+    def content(self) -> memoryview | LargeDataset:
+        """All that came, in memory or, where it is large, on disk. Raises SpoolFull.
 
-        The next data set takes its place, unless somebody still has the view or a part of it.
+        In memory the next data set takes its place, unless somebody still has a view of it.
         """
         if self._is_lost:
             raise SpoolFull(self._size)
-        if self._file is None:
+        if self._part is None:
             return memoryview(self._buffer)[: self._size].toreadonly()
-        try:
-            self._file.flush()
-            return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
-        except OSError as error:
-            raise SpoolFull(self._size) from error
+        self._large = LargeDataset(self._part, self._file_meta)
+        return self._large
 
     def sha256(self) -> str:
         """The hexadecimal SHA-256 that `content_sha256` would give for what came."""
         return self._digest.hexdigest()
 
     def _write_out(self, piece: memoryview, overflow: Overflow) -> None:
-        if self._file is None:
-            self._file = overflow.open_file()
+        if self._part is None:
+            self._part = overflow.open_part(self._file_meta)
             piece = memoryview(self._buffer)[: self._size]
+            self._buffer = bytearray()
         if len(piece) > overflow.free_bytes():
             raise SpoolFull(self._size)
-        self._file.write(piece)
+        self._part.write(piece)
 
     def _is_looked_at(self) -> bool:
         """Say whether somebody still has a view of the buffer: only then it cannot be resized."""

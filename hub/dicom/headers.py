@@ -210,13 +210,15 @@ def from_plain(given: Mapping[str, Any]) -> Header:
     return Header(_STUDY.of(given), _SERIES.of(given), _INSTANCE.of(given), raw)
 
 
-def read_header(dataset: Buffer, transfer_syntax_uid: str) -> Header:
+def read_header(dataset: Source, transfer_syntax_uid: str) -> Header:
     """Read the header of an encoded data set without file meta, as C-STORE carries it.
 
     Takes every transfer syntax (PS3.5 Annex A); nothing at or after pixel data is looked at.
     Raises UnreadableDataset when the bytes cannot be parsed, when the Study, Series or SOP
     Instance UID is missing or not a UID (PS3.5 9.1), and for an identifier of absurd length.
     """
+    if isinstance(dataset, FileWindow):
+        return _header(dataset, transfer_syntax_uid)
     return _quickly(dataset, transfer_syntax_uid) or _header(dataset, transfer_syntax_uid)
 
 
@@ -231,9 +233,9 @@ def read_file_header(path: str | PathLike[str]) -> Header:
         return _header(dataset, _uid_or_nothing(meta.transfer_syntax_uid), meta.sop_class_uid)
 
 
-def require_whole(dataset: Buffer, transfer_syntax_uid: str) -> None:
+def require_whole(dataset: Source, transfer_syntax_uid: str) -> None:
     """Raise UnreadableDataset where an encoded data set ends before its last value does."""
-    if is_whole(dataset, transfer_syntax_uid):
+    if not isinstance(dataset, FileWindow) and is_whole(dataset, transfer_syntax_uid):
         return
     try:
         require_end(dataset, transfer_syntax_uid=transfer_syntax_uid)

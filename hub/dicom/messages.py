@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.dicom import commands
 from hub.dicom.commands import BadCommand, Command
 from hub.dicom.durable import SpoolFull
+from hub.dicom.file_meta import write_file_meta
 from hub.dicom.gathering import Gathering
 from hub.dicom.negotiation import VERIFICATION_UID, Context
 from hub.dicom.received import ReceivedInstance
@@ -110,7 +111,7 @@ class Messages:
         except BadCommand as error:
             raise Unexpected("the command set cannot be read", is_value=True) from error
         self._command = bytearray()
-        self._gathering.begin(self._context.transfer_syntax_uid)
+        self._gathering.begin(self._context.transfer_syntax_uid, self._file_meta(self._request))
         return iter(()) if self._request.has_data_set else self._answer()
 
     def _answer(self) -> Iterator[bytes]:
@@ -154,6 +155,16 @@ class Messages:
         except Exception as error:
             _log_without_patient(error, address=self._agreed.address)
             return PROCESSING_FAILURE
+        finally:
+            self._gathering.release()
+
+    def _file_meta(self, request: Command) -> bytes:
+        return write_file_meta(
+            sop_class_uid=request.sop_class_uid,
+            sop_instance_uid=request.sop_instance_uid,
+            transfer_syntax_uid=self._context.transfer_syntax_uid,
+            calling_ae_title=self._agreed.calling_ae_title,
+        )
 
     def _received(self, request: Command) -> ReceivedInstance:
         return ReceivedInstance(

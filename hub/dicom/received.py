@@ -2,6 +2,27 @@
 
 from dataclasses import dataclass, field
 
+from hub.dicom.durable import Part
+from hub.dicom.streams import FileWindow
+
+
+class LargeDataset(FileWindow):
+    """A data set that lies in a part of the spool already, after the file meta it should have.
+
+    It is read as any stream is, by one thread, and is there until C-STORE is answered.
+    """
+
+    def __init__(self, part: Part, file_meta: bytes) -> None:
+        self._reader = part.open()
+        super().__init__(self._reader, len(file_meta))
+        self.part = part
+        self.file_meta = file_meta
+
+    def close(self) -> None:
+        """Close the file, and take it away unless it was kept."""
+        self._reader.close()
+        self.part.discard()
+
 
 @dataclass(frozen=True, slots=True)
 class ReceivedInstance:
@@ -9,7 +30,8 @@ class ReceivedInstance:
 
     `dataset` is encoded in `transfer_syntax_uid` and has no file meta information. The two SOP
     UIDs are those of the command, which a sender may have wrong: the data set decides. AE titles
-    are without padding; `address` is the IP address of the peer.
+    are without padding; `address` is the IP address of the peer. The data set is there until the
+    request is answered: whoever wants it longer copies it.
     """
 
     calling_ae_title: str
@@ -19,6 +41,6 @@ class ReceivedInstance:
     sop_instance_uid: str
     transfer_syntax_uid: str
     # A repr ends up in logs and tracebacks, and this holds the patient.
-    dataset: bytes | memoryview = field(repr=False)
+    dataset: bytes | memoryview | LargeDataset = field(repr=False)
     # As `content_sha256` gives it, where it was made while the data set came; otherwise empty.
     sha256: str = ""

@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import BinaryIO
 from uuid import uuid4
 
-from hub.dicom.durable import DurableFiles, SpoolFull
+from hub.dicom.durable import DurableFiles, Part, Piece, SpoolFull
 from hub.dicom.file_meta import FileMeta, read_file_meta, write_file_meta
 from hub.dicom.headers import Header, read_header
-from hub.dicom.received import ReceivedInstance
+from hub.dicom.received import LargeDataset, ReceivedInstance
+from hub.dicom.streams import FileWindow, Source, steps_of
 
 __all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "content_sha256"]
 
@@ -25,6 +25,7 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _KEY_SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
 _INSTANCE_NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{64})\.dcm")
 _STALE_AFTER = timedelta(hours=1)
+_STEP = 1 << 20
 
 
 class NotInSpool(LookupError):  # noqa: N818 (named by what failed)
@@ -60,14 +61,19 @@ class Spooled:
     stored_at: datetime
 
 
-def content_sha256(transfer_syntax_uid: str, dataset: bytes | memoryview) -> str:
+def content_sha256(transfer_syntax_uid: str, dataset: Source) -> str:
     """Give the hexadecimal SHA-256 over transfer syntax, one NUL, and data set as sent.
 
     The file meta information is left out: who sent it, and which of our versions wrote it down,
     do not make other content.
     """
-    digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\x00")
-    digest.update(dataset)
+    return _sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\x00", dataset)
+
+
+def _sha256(head: bytes, data: Source) -> str:
+    digest = hashlib.sha256(head)
+    for step in steps_of(data, _STEP):
+        digest.update(step)
     return digest.hexdigest()
 
 
@@ -119,7 +125,7 @@ class Spool:
 
     def set_aside(
         self,
-        data: bytes | memoryview,
+        data: Piece,
         *,
         reason: str,
         suffix: str,
@@ -134,7 +140,7 @@ class Spool:
         base = f"{_QUARANTINE}/{now:%Y%m%d}/{now:%H%M%S}-{uuid4().hex}"
         # .json is for the note, which must not take the place of what it is about.
         key = base + (".bin" if suffix == ".json" else _safe_suffix(suffix))
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = _sha256(b"", data)
         note = {
             "reason": reason,
             "set_aside_at": now.isoformat(),
@@ -158,7 +164,7 @@ class Spool:
             raise NotInSpool(key)
         return self._root.joinpath(*segments)
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str) -> BufferedReader:
         """Open a file for reading in binary; the caller closes it. Raises NotInSpool."""
         try:
             return self.path(key).open("rb")
@@ -180,7 +186,8 @@ class Spool:
     def describe(self, key: str) -> Spooled:
         """Tell what key and file of an instance say about site, sender and content.
 
-        Raises NotInSpool, also for what is not the key of an instance.
+        Raises NotInSpool, also for what is not the key of an instance, and for a file that has not
+        the content of its name: a loss of power came before it was whole, and before any answer.
         """
         segments = key.split("/")
         name = _INSTANCE_NAME.fullmatch(segments[-1])
@@ -189,6 +196,9 @@ class Spool:
         with self.open(key) as file:
             meta: FileMeta = read_file_meta(file)
             status = os.fstat(file.fileno())
+            dataset = FileWindow(file, meta.data_offset)
+            if content_sha256(meta.transfer_syntax_uid, dataset) != name[1]:
+                raise NotInSpool(key)
         return Spooled(
             key=key,
             site=segments[1],
@@ -212,40 +222,44 @@ class Spool:
                 continue  # finished, or swept by another process
         return removed
 
-    def open_nameless(self) -> BinaryIO:
-        """Open a file for what is still arriving, which is gone with whoever holds it."""
-        return TemporaryFile(dir=self._root / _PARTS)
+    def open_part(self, file_meta: bytes) -> Part:
+        """Open a file for a data set that is still arriving. Raises OSError."""
+        return self._files.open_part(file_meta)
 
     def free_bytes(self) -> int:
         """Give the bytes left on the file system above the floor, never less than 0."""
         status = os.statvfs(self._root)
         return max(status.f_bavail * status.f_frsize - self._minimum_free_bytes, 0)
 
-    def _store(
-        self, key: str, sha256: str, head: bytes, data: bytes | memoryview
-    ) -> Stored:
+    def _store(self, key: str, sha256: str, head: bytes, data: Piece) -> Stored:
         path, size = self.path(key), len(head) + len(data)
-        is_new = not _holds(path, len(data), has_meta=bool(head))
-        if is_new:
-            if size > self.free_bytes():
-                raise SpoolFull(size)
-            self._files.write(path, head, data)
-        else:
+        if _holds(path, sha256, size=len(data), has_meta=bool(head)):
             self._files.confirm(path)
-            size = path.stat().st_size
-        return Stored(key=key, sha256=sha256, size=size, is_new=is_new)
+            return Stored(key=key, sha256=sha256, size=path.stat().st_size, is_new=False)
+        if isinstance(data, LargeDataset) and head == data.file_meta:
+            # It lies in the spool already, and its room is taken.
+            self._files.keep(data.part, path)
+        elif size > self.free_bytes():
+            raise SpoolFull(size)
+        else:
+            self._files.write(path, head, data)
+        return Stored(key=key, sha256=sha256, size=size, is_new=True)
 
 
-def _holds(path: Path, size: int, *, has_meta: bool) -> bool:
-    """Say whether a file is there with so many bytes of data, after its file meta if it has one.
+def _holds(path: Path, sha256: str, *, size: int, has_meta: bool) -> bool:
+    """Say whether a file is there with this content, after its file meta if it has one.
 
-    The name vouches for the content, but a write without sync may have been cut short by a loss of
-    power; and the file meta may be longer or shorter than ours would be, for another sender.
+    A loss of power may have left the name and not the content, or not all of it. The file meta may
+    be longer or shorter than ours would be, for another sender.
     """
     try:
         with path.open("rb") as file:
-            start = read_file_meta(file).data_offset if has_meta else 0
-            return os.fstat(file.fileno()).st_size - start == size
+            meta = read_file_meta(file) if has_meta else None
+            content = FileWindow(file, meta.data_offset if meta else 0)
+            if len(content) != size:
+                return False
+            prefix = f"{meta.transfer_syntax_uid}\0" if meta else ""
+            return _sha256(prefix.encode("ascii", "replace"), content) == sha256
     except FileNotFoundError:
         return False
 

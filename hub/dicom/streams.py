@@ -1,6 +1,7 @@
 """In charge of reading bytes, a view, a file or deflated bytes alike, never more than is there."""
 
 import zlib
+from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 
 # The whole data set is deflated, not its frames (PS3.5 A.5, A.7, A.13).
@@ -30,6 +31,10 @@ class FileWindow:
         self._start = start
         self._size = max(file.seek(0, 2) - start, 0)
         self._position = 0
+
+    def __len__(self) -> int:
+        """Give the bytes from the offset to the end."""
+        return self._size
 
     def read(self, size: int = -1, /) -> bytes:
         """Give up to `size` bytes; a length of 4 GB in broken bytes costs nothing."""
@@ -120,12 +125,11 @@ def is_deflated(transfer_syntax_uid: str) -> bool:
 
 def reaches_end(deflated: Source) -> bool:
     """Say whether deflated bytes hold their own end, as far as anybody would inflate them."""
-    rest = memoryview(deflated.read() if isinstance(deflated, FileWindow) else deflated)
     inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
         # In pieces of the input, each of which inflates to 16 MiB at most.
-        for start in range(0, len(rest), _DEFLATED_STEP):
-            size += len(inflater.decompress(rest[start : start + _DEFLATED_STEP]))
+        for piece in steps_of(deflated, _DEFLATED_STEP):
+            size += len(inflater.decompress(piece))
             if inflater.eof or size >= _MAXIMUM_INFLATED:
                 return True
     except zlib.error:
@@ -133,12 +137,26 @@ def reaches_end(deflated: Source) -> bool:
     return False
 
 
+def steps_of(source: Source, size: int) -> Iterator[memoryview]:
+    """Give a source from its beginning in steps of so many bytes, a file no faster than asked."""
+    if isinstance(source, FileWindow):
+        source.seek(0)
+        while step := source.read(size):
+            yield memoryview(step)
+        return
+    view = memoryview(source)
+    for start in range(0, len(view), size):
+        yield view[start : start + size]
+
+
 def open_stream(dataset: Source, transfer_syntax_uid: str) -> Stream:
     """Open a source at its beginning; one deflated as a whole is inflated as it is read."""
     if isinstance(dataset, FileWindow):
         dataset.seek(0)
     if is_deflated(transfer_syntax_uid):
-        return _Inflating(dataset.read() if isinstance(dataset, FileWindow) else bytes(dataset))
+        # Deflating makes nothing longer by more than a few bytes in thousands (RFC 1951, 3.2.4).
+        most = _MAXIMUM_INFLATED + (_MAXIMUM_INFLATED >> 8)
+        return _Inflating(dataset.read(most) if isinstance(dataset, FileWindow) else bytes(dataset))
     if isinstance(dataset, FileWindow):
         return dataset
     return BytesIO(dataset) if isinstance(dataset, bytes) else _Window(dataset)

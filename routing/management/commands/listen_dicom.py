@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 port=settings.HUB_DICOM_PORT,
                 policy=peers.policy,
                 on_store=partial(take, peers, receiver),
-                limits=scp.Limits(overflow=scp.Overflow(spool().open_nameless, spool().free_bytes)),
+                limits=scp.Limits(overflow=scp.Overflow(spool().open_part, spool().free_bytes)),
             )
         except OSError as fault:
             why = told("HUB_DICOM_PORT", settings.HUB_BIND, settings.HUB_DICOM_PORT, fault)

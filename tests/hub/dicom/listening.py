@@ -93,6 +93,9 @@ def send(association, dataset, sop_class=CTImageStorage):
     request.Priority = 0
     request.DataSet = BytesIO(dataset)
     association._reactor_checkpoint.clear()
+    # Otherwise its own thread may take the answer, as pynetdicom's send_c_store() knows.
+    while not association._is_paused:
+        time.sleep(0.001)
     association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
     _, response = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -171,8 +172,30 @@ def test_a_file_cut_short_by_a_loss_of_power_is_written_again(spool):
     whole = spool.path(stored.key).read_bytes()
     for length in (0, 10, len(whole) - 1):
         spool.path(stored.key).write_bytes(whole[:length])
+        with pytest.raises(NotInSpool):
+            spool.describe(stored.key)
         assert spool.put(site="drammen", received=received()).is_new
         assert spool.path(stored.key).read_bytes() == whole
+
+
+def test_a_file_of_the_right_length_and_other_content_is_written_again(spool):
+    stored = spool.put(site="drammen", received=received())
+    whole = spool.path(stored.key).read_bytes()
+    spool.path(stored.key).write_bytes(whole[:-8] + bytes(8))
+    with pytest.raises(NotInSpool):
+        spool.describe(stored.key)
+    assert spool.put(site="drammen", received=received()).is_new
+    assert spool.path(stored.key).read_bytes() == whole
+
+
+def test_a_disk_that_fails_to_sync_leaves_no_file_that_looks_kept(spool, monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.EIO, "lost")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="lost"):
+        spool.put(site="drammen", received=received())
+    assert files(spool) == []
 
 
 def test_what_is_set_aside_keeps_its_bytes_and_the_reason(spool):
