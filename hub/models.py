@@ -113,6 +113,8 @@ class Node(models.Model):
     port = models.PositiveIntegerField(null=True, blank=True)
     # dicom: source, results, archive; hl7: orders, results, priority
     roles = models.JSONField(default=list)
+    # dicom: whether what it answered with Success is asked for: none, query
+    confirm = models.CharField(max_length=12, default="none")
     # hl7: version, receiving_application, receiving_facility, charset, priority_message
     hl7 = models.JSONField(default=dict, blank=True)
 

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from routing.models import Breaker, Delivery, Study, Workitem
+from routing.models import Arrived, Breaker, Delivery, Study, Workitem
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,7 @@ def set_right() -> int:
     now, was_put_back = timezone.now(), _was_put_back()
     horizon = now + (_SLACK if was_put_back else max(_LONGEST_WAIT, _ceiling()))
     count = _of_studies(now, horizon)
+    count += Arrived.objects.filter(received_at__gt=now + _SLACK).update(received_at=now)
     items = Workitem.objects.filter(due_at__isnull=False)
     # One that was cancelled while it was sent holds up its queue; there may be many of them.
     states = ("pending", "cancelled") if was_put_back else ("pending",)

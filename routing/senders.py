@@ -16,7 +16,8 @@ from hub.hl7.er7 import UnparsableMessage
 from hub.keeping import Keeper
 from hub.models import Node
 from hub.phrases import Phrase, phrase
-from routing.models import Delivery
+from routing import confirming
+from routing.models import Delivery, Result
 from routing.places import spool
 
 
@@ -99,7 +100,22 @@ class DicomSender:
             if all(outcome.status >> 8 == 0xA7 for outcome in refused):
                 raise Undelivered(why, may_have_arrived=False)
             raise Refused(why, is_final=False, answer=status)
+        if delivery.node.confirm == "query":
+            self._require_held(delivery, rows)
         return ", ".join(sorted({f"0x{outcome.status:04X}" for outcome in outcomes}))
+
+    def _require_held(self, delivery: Delivery, rows: list[Result]) -> None:
+        """Ask for what was answered with Success: some say so and store nothing."""
+        node = delivery.node
+        peer = scu.Peer(ae_title=node.ae_title, host=node.host, port=node.port or 104)
+        try:
+            count = confirming.missing(peer, rows, study=delivery.workitem.study)
+        except (scu.Unreachable, scu.AssociationRefused, scu.OperationFailed) as fault:
+            words = _("it could not be asked whether it has it: %(why)s")
+            raise Undelivered(phrase(words, why=str(fault))) from fault
+        if count:
+            words = _("answered with Success, but %(count)s of %(all)s objects are not there")
+            raise Refused(phrase(words, count=count, all=len(rows)), is_final=False)
 
 
 class Hl7Sender:

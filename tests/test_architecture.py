@@ -29,7 +29,7 @@ HOMES = {
     "kubernetes": "hub/cluster/",
 }
 # Who may call other nodes: reached from steps that hold no transaction.
-CALLERS = {"routing/senders.py", "routing/archive.py"}
+CALLERS = {"routing/senders.py", "routing/archive.py", "routing/confirming.py"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -202,8 +202,8 @@ def test_transitions_are_written_by_the_pathway_alone() -> None:
     assert writers == {"routing/pathway.py"}
 
 
-def test_only_senders_and_archive_call_other_nodes() -> None:
-    network = {"hub.dicom.scu", "hub.hl7.connection"}
+def test_only_senders_and_who_asks_archives_call_other_nodes() -> None:
+    network = {"hub.dicom.scu", "hub.dicom.holdings", "hub.hl7.connection"}
     callers = {
         str(path)
         for path in code()
@@ -246,7 +246,7 @@ def _atomic_blocks(path: Path) -> Iterator[ast.AST]:
 
 def _calls_network(call: ast.Call) -> bool:
     said = ast.unparse(call.func)
-    return said.endswith(("sender.send", "sender_for", "archive.ask_expected"))
+    return said.endswith(("sender.send", "sender_for", "archive.ask_expected", "confirming.missing"))
 
 
 def test_nothing_hangs_on_signals() -> None:

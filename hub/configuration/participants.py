@@ -24,6 +24,7 @@ NODE_ROLES = {
     Node.Protocol.DICOM.value: ("source", "results", "archive"),
     Node.Protocol.HL7.value: ("orders", "results", "priority"),
 }
+CONFIRMATIONS = ("none", "query")
 # with these roles the hub calls the node, so it must know where
 CALLED_ROLES = {"results", "archive", "priority"}
 
@@ -63,6 +64,8 @@ def _examine_node(value: Value, say: Say, world: World) -> None:
     for name in ("host", "port"):
         if roles & CALLED_ROLES and value[name] is None:
             say.error(name, "expected a value, because the hub sends to this node, found nothing")
+    if value["confirm"] != "none" and "results" not in roles:
+        say.error("confirm", "expected none, because the hub sends nothing to this node")
     if protocol == Node.Protocol.DICOM:
         _examine_dicom(value, say, world)
     else:
@@ -82,6 +85,8 @@ def _examine_dicom(value: Value, say: Say, world: World) -> None:
 def _examine_hl7(value: Value, say: Say, world: World) -> None:
     if value["ae_title"] is not None:
         say.error("ae_title", "expected nothing, because the protocol is hl7")
+    if value["confirm"] != "none":
+        say.error("confirm", "expected none, because the protocol is hl7")
     hl7: dict[str, Any] | None = value["hl7"]
     if hl7 is None:
         say.error("hl7", "expected receiving_application and more, found nothing")
@@ -178,6 +183,8 @@ registry.register(Kind(
         Field("roles", Choices(("source", "results", "archive", "orders", "priority")), [],
               "dicom: source (may send to the hub), results (gets what the hub writes), archive. "
               "hl7: orders (may send to the hub), results, priority (gets changes of priority)."),
+        Field("confirm", Choice(CONFIRMATIONS), "none",
+              "dicom, role results: query asks with C-FIND for what it answered with Success."),
         Field("hl7", InJson(Record((
             Field("version", Choice(("2.3.1", "2.5.1")), "2.5.1", "What the hub writes."),
             Field("receiving_application", Text(180, identifiers.hl7_name), says="What the hub "
