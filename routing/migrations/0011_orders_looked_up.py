@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('hub', '0003_membership_once'),
-        ('routing', '0009_indexes_no_longer_needed'),
+        ('routing', '0010_tallies'),
     ]
 
     operations = [
