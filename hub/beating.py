@@ -12,7 +12,7 @@ from celery.schedules import schedstate
 _SLACK_SECONDS = 1.0
 
 
-class Scheduler(CelerysScheduler):
+class Scheduler(CelerysScheduler):  # type: ignore[misc]  # Celery has no types
     """Celery's, which keeps the moments of the next nudges by the clock of the wall.
 
     With a clock that was an hour ahead it would sweep nothing for an hour once that is set right.

@@ -31,7 +31,8 @@ def test_what_stays_flat_after_its_warm_up_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "slope"), [("memory_mib", 60.0), ("handles", 30.0), ("threads", 10.0), ("latency", 1.0)]
+    ("name", "slope"),
+    [("memory_mib", 60.0), ("handles", 30.0), ("threads", 10.0), ("latency", 1.0)],
 )
 def test_what_grows_without_end_is_named(name: str, slope: float) -> None:
     (fault,) = faults_of(samples(**{name: slope}))
