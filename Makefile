@@ -11,7 +11,7 @@ FORMATTED := demo tools tests/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv demo hub test faults soak bench check fmt messages sbom clean
+.PHONY: help venv demo hub test faults soak check fmt messages sbom clean
 
 help: ## print these lines
 	@echo "Avrop: a vendor-neutral AI hub for medical imaging"

@@ -34,7 +34,7 @@ _COLUMNS_OF_INSTANCE = (
     "received_at",
 )  # fmt: skip
 _INSERT = (
-    "INSERT INTO routing_instance ("
+    "INSERT INTO routing_instance ("  # nosec B608 (names and marks alone, no value)
     + ", ".join(f'"{name}"' for name in _COLUMNS_OF_INSTANCE)
     + ") VALUES ("
     + ", ".join(["%s"] * len(_COLUMNS_OF_INSTANCE))

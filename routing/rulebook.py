@@ -87,8 +87,8 @@ def _written(site_id: int) -> str:
 
 def _joined(aggregate: str, *, text: str) -> str:
     row = f"id || '{_UNIT}' || algorithm_id || '{_UNIT}' || code || '{_UNIT}' || {text}"
-    rows = f"SELECT {row} AS line FROM {Rule._meta.db_table} WHERE site_id = %s ORDER BY id"  # noqa: S608
-    return f"SELECT {aggregate}(line, '{_RECORD}') FROM ({rows}) AS lines"  # noqa: S608
+    rows = f"SELECT {row} AS line FROM {Rule._meta.db_table} WHERE site_id = %s ORDER BY id"  # nosec B608
+    return f"SELECT {aggregate}(line, '{_RECORD}') FROM ({rows}) AS lines"  # nosec B608
 
 
 _SQL = {

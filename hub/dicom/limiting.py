@@ -1,7 +1,5 @@
 """In charge of how much one peer may ask of the listener, before anything is negotiated with it."""
 
-import threading
-
 from hub.limiting import Allowance, Sparing
 
 
@@ -33,30 +31,3 @@ class AssociationLimits:
         By address alone: a stranger can make up AE titles without end.
         """
         return self._told.untold(address)
-
-
-class Connections:
-    """How many connections one address has open; who has `most` gets no further one."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: dict[str, int] = {}
-        self._lock = threading.Lock()
-
-    def enter(self, address: str) -> bool:
-        """Count a connection, or say no; `leave` is for those that were counted."""
-        with self._lock:
-            now = self._open.get(address, 0)
-            if now >= self._most:
-                return False
-            self._open[address] = now + 1
-            return True
-
-    def leave(self, address: str) -> None:
-        """Count a connection that ended."""
-        with self._lock:
-            left = self._open.get(address, 0) - 1
-            if left > 0:
-                self._open[address] = left
-            else:
-                self._open.pop(address, None)

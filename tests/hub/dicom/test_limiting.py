@@ -1,6 +1,6 @@
 """How much one peer may ask, counted for each by itself."""
 
-from hub.dicom.limiting import AssociationLimits, Connections
+from hub.dicom.limiting import AssociationLimits
 
 
 def test_a_peer_in_an_endless_loop_is_told_to_come_later_and_no_other_is():
@@ -14,14 +14,3 @@ def test_of_many_refusals_the_first_are_told():
     limits = AssociationLimits(told_per_minute=1, told_at_once=2)
     assert [limits.untold("10.0.0.1") for _ in range(4)] == [0, 0, None, None]
     assert limits.untold("10.0.0.2") == 0
-
-
-def test_an_address_has_only_so_many_connections_open():
-    connections = Connections(most=2)
-    assert [connections.enter("a") for _ in range(3)] == [True, True, False]
-    assert connections.enter("b")
-    connections.leave("a")
-    assert connections.enter("a")
-    for _ in range(5):
-        connections.leave("a")  # once too often does no harm
-    assert [connections.enter("a") for _ in range(3)] == [True, True, False]
