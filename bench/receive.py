@@ -193,13 +193,11 @@ def _hub(**settings: str) -> Start:
 def _hub_on_postgresql(here: Path) -> Iterator[Door]:
     if importlib.util.find_spec("bench.postgresql") is None:
         raise NotMeasured("there is no bench.postgresql")
-    module = importlib.import_module("bench.postgresql")
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(module.postgresql())
-        except module.NoPostgresql as fault:
-            raise NotMeasured(str(fault)) from fault
-        hub = stack.enter_context(running_hub(here, **NEVER_QUIET, HUB_DATABASE_URL=url))
+    postgresql = importlib.import_module("bench.postgresql").postgresql
+    with (
+        postgresql() as url,
+        running_hub(here, **NEVER_QUIET, HUB_DATABASE_URL=url) as hub,
+    ):
         yield hub_door(hub)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,21 @@ def section(path: Path) -> str:
     """What stands between the markers for this file of results."""
     rows, run, failures = results.read(path)
     table = _HEAD + "".join(line for row in rows for line in table_lines(row))
-    reasons = [*failures.items()]
-    reasons += [(f"{row.says}, {who}", why) for row in rows for who, why in row.failures.items()]
-    lost = "".join(f"\nNot measured: {what}: {_plain(why)}\n" for what, why in reasons)
+    lost = _lost(rows, failures)
     return f"\n{_introduction(path, run, rows)}\n{table}{lost}{_pictures(path)}\n"
+
+
+def _lost(rows: Sequence[Measurement], failures: Mapping[str, str]) -> str:
+    """What was not measured, in a paragraph for each reason."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for area, why in failures.items():
+        by_reason[why].append(area)
+    for row in rows:
+        for who, why in row.failures.items():
+            by_reason[why].append(f"{row.says} ({who})")
+    return "".join(
+        f"\nNot measured, for {_plain(why)}: {'; '.join(what)}.\n" for why, what in by_reason.items()
+    )
 
 
 def table_lines(row: Measurement) -> list[str]:

@@ -50,8 +50,8 @@ def test_a_missed_aim_and_one_that_was_not_measured_are_shown_as_such(tmp_path: 
     assert "≥ 3: **missed**" in text
     assert "storescp not measured |  | ≥ 0.9: **not measured**" in text
     assert "Of 2 aims: 0 met, 1 missed, 1 not measured." in text
-    assert "Not measured: orders: `it died`" in text
-    assert "Not measured: Receive, storescp: `storescp is not installed`" in text
+    assert "Not measured, for `it died`: orders." in text
+    assert "Not measured, for `storescp is not installed`: Receive (storescp)." in text
 
 
 def test_an_aim_without_a_peer_has_a_line_of_its_own() -> None:
