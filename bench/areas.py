@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.measurement import Measurement
+from bench.places import NotMeasured
 
 AREAS = (
     "receive", "large", "headers", "rules", "orders", "way", "writing_back", "worklist", "growth",
@@ -52,6 +53,8 @@ def _measure(area: str, is_quick: bool, sending: Connection) -> None:  # noqa: F
     try:
         rows = importlib.import_module(f"bench.{area}").measure(is_quick=is_quick)
         sending.send((rows, ""))
+    except NotMeasured as fault:
+        sending.send(([], str(fault)))
     except Exception as fault:
         traceback.print_exc()
         sending.send(([], f"{type(fault).__name__}: {fault}"[:500]))

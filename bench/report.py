@@ -37,7 +37,8 @@ def _lost(rows: Sequence[Measurement], failures: Mapping[str, str]) -> str:
         for who, why in row.failures.items():
             by_reason[why].append(f"{row.says} ({who})")
     return "".join(
-        f"\nNot measured, for {_plain(why)}: {'; '.join(what)}.\n" for why, what in by_reason.items()
+        f"\nNot measured, for {_plain(why)}: {'; '.join(whose)}.\n"
+        for why, whose in by_reason.items()
     )
 
 
