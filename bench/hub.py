@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def _environment(folder: Path, *, http: int, dicom: int, hl7: int) -> dict[str, 
     return kept | {
         "HUB_STATE_DIR": str(state),
         "HUB_DATABASE_URL": f"sqlite:///{state}/hub.sqlite3",
-        "HUB_SECRET_KEY": "bench-only-" + "0123456789abcdef" * 4,
+        "HUB_SECRET_KEY": secrets.token_urlsafe(64),
         "HUB_HTTP_PORT": str(http),
         "HUB_DICOM_PORT": str(dicom),
         "HUB_HL7_PORT": str(hl7),

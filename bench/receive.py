@@ -10,8 +10,6 @@ defaults, its other processes idle.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -27,6 +25,7 @@ from bench.hub import NEVER_QUIET, running_hub
 from bench.measurement import HUB, Measurement, Target
 from bench.pairs import alternate, pairs_of
 from bench.places import ROOT, NotMeasured, folder
+from bench.postgresql import postgresql
 from bench.sending import Door, Work, hub_door, peer_door
 from hub.supervisor import die_with_parent
 
@@ -191,9 +190,6 @@ def _hub(**settings: str) -> Start:
 
 @contextmanager
 def _hub_on_postgresql(here: Path) -> Iterator[Door]:
-    if importlib.util.find_spec("bench.postgresql") is None:
-        raise NotMeasured("there is no bench.postgresql")
-    postgresql = importlib.import_module("bench.postgresql").postgresql
     with (
         postgresql() as url,
         running_hub(here, **NEVER_QUIET, HUB_DATABASE_URL=url) as hub,
