@@ -77,8 +77,8 @@ def running_hub(folder: Path, setup: str = ONE_SITE, **settings: str) -> Iterato
     where it does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    http, dicom, hl7 = free_ports(3)
-    environment = _environment(folder, http=http, dicom=dicom, hl7=hl7) | settings
+    environment = variables(folder) | settings
+    http, dicom, hl7 = (int(environment[f"HUB_{door}_PORT"]) for door in ("HTTP", "DICOM", "HL7"))
     path = folder / "setup.yaml"
     path.write_text(setup, "utf-8")
     manage(environment, "migrate", "--verbosity=0")
@@ -110,6 +110,12 @@ def manage(environment: dict[str, str], *words: object) -> str:
     if done.returncode:
         raise NotMeasured(f"manage.py {words[0]}: {done.stderr.strip()[-500:]}")
     return done.stdout
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The variables of a hub on embedded defaults whose state is in ``folder``, and free ports."""
+    http, dicom, hl7 = free_ports(3)
+    return _environment(folder, http=http, dicom=dicom, hl7=hl7)
 
 
 def _environment(folder: Path, *, http: int, dicom: int, hl7: int) -> dict[str, str]:

@@ -72,7 +72,7 @@ def record(
         event_id=event_id,
         at=at,
         study_ref=study_ref(*study_ref_of),
-        call_off_id=line.call_off_id,
+        call_off=line.call_off,
         line=line,
         algorithm_id=line.algorithm_id,
         version=version,

@@ -54,6 +54,7 @@ def deliver(node: Node) -> None:
             with lease.hold(delivery, states=("pending",), may_have_arrived=True) as held:
                 if held is None:
                     return
+                held.node = node
                 try:
                     is_reachable = _send(held, sender, came_before=delivery.may_have_arrived)
                 except Overtaken:
@@ -156,12 +157,13 @@ def _is_open(breaker: Breaker) -> bool:
 
 
 def _count(breaker: Breaker, is_reachable: bool) -> None:
-    breaker.refresh_from_db()
     if is_reachable:
+        # As it stood at the beginning of the turn: only one sends to a destination at a time.
         if breaker.failures:
             Breaker.objects.filter(pk=breaker.pk).update(failures=0, open_until=None)
             breaker.failures, breaker.open_until = 0, None
         return
+    breaker.refresh_from_db()
     breaker.failures += 1
     if breaker.failures >= FAILURES_TO_OPEN:
         seconds = backoff(breaker.failures - FAILURES_TO_OPEN + 2)

@@ -80,7 +80,7 @@ class DicomSender:
 
     def send(self, delivery: Delivery) -> str:
         """Send every object of the Workitem; they keep their UIDs, so twice is as good as once."""
-        rows = list(delivery.workitem.results.order_by("pk"))
+        rows = list(Result.objects.filter(workitem=delivery.workitem_id).order_by("pk"))
         files = [spool().path(row.key) for row in rows]
         try:
             outcomes = self._association.store(files)

@@ -104,6 +104,9 @@ def _locked(workitem_id: int) -> Workitem:
     """The Workitem, locked: two deliveries that end at once must not both see the other pending."""
     return (
         Workitem.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("study__site", "version__algorithm", "line__call_off")
+        .select_related(
+            "study__site", "version__algorithm", "line__site", "line__call_off__framework"
+        )
+        .defer("version__manifest")
         .get(pk=workitem_id)
     )

@@ -4,7 +4,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -134,8 +134,8 @@ class StoreConnection:
         can have arrived, else StoreInterrupted.
         """
         outcomes: dict[int, StoreOutcome] = {}
-        with self._lock, tempfile.TemporaryDirectory(prefix="store-") as folder:
-            sendings = [_sending(n, content, Path(folder)) for n, content in enumerate(files)]
+        with self._lock, _folder_for(files) as folder:
+            sendings = [_sending(n, content, folder) for n, content in enumerate(files)]
             try:
                 for number, batch in enumerate(_batches(sendings)):
                     if number:
@@ -238,6 +238,16 @@ class StoreConnection:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _folder_for(files: Sequence[Path | bytes]) -> Iterator[Path]:
+    """Where what is in memory lies while it is sent; made only if something is."""
+    if all(isinstance(content, Path) for content in files):
+        yield Path()
+        return
+    with tempfile.TemporaryDirectory(prefix="store-") as folder:
+        yield Path(folder)
 
 
 def _sending(number: int, content: Path | bytes, folder: Path) -> _Sending:
