@@ -9,7 +9,6 @@ figure is what the listener does with an instance in memory: header, and proof t
 
 from __future__ import annotations
 
-import argparse
 import resource
 import shutil
 import subprocess
@@ -27,6 +26,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
+from bench.alone import run
 from bench.measurement import HUB, Measurement, Target
 from demo.phantoms import Patient, Shape, make_study
 from hub.dicom.headers import _ATTRIBUTES, read_header, require_whole
@@ -169,14 +169,5 @@ def _by_dcmdump(dcmdump: str, files: Sequence[Path]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def main() -> None:
-    """Run it alone and print its rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in measure(is_quick=parser.parse_args().quick):
-        print(row.says, {who: round(row.median(who), 4) for who in row.figures}, row.unit)
-        print({peer: round(row.ratio(peer), 1) for peer in row.figures if peer != HUB})
-
-
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(measure))

@@ -9,7 +9,6 @@ the ORM, every clause of every rule evaluated, with its sentence.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import os
@@ -21,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.alone import run
 from bench.measurement import HUB, Measurement, Target
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,19 +188,13 @@ _WORDS: Sequence[list[dict[str, Any]]] = (
 )  # fmt: skip
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> int:
     """Run it alone and print its rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--inner", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.inner:
-        _inner(options.inner)
-        return
-    for row in measure(is_quick=options.quick):
-        print(row.says, {who: round(row.median(who), 2) for who in row.figures}, row.unit)
-        print({peer: round(row.ratio(peer), 1) for peer in row.figures if peer != HUB})
+    if words[:1] == ["--inner"]:
+        _inner(int(words[1]))
+        return 0
+    return run(measure, words)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv[1:]))
