@@ -37,6 +37,7 @@ HUB_BIND = text("HUB_BIND", "127.0.0.1")
 HUB_HTTP_PORT = port("HUB_HTTP_PORT", 8000)
 HUB_DICOM_PORT = port("HUB_DICOM_PORT", 11112)
 HUB_AE_TITLE = ae_title("HUB_AE_TITLE", "HUB")
+HUB_LISTENERS = whole("HUB_LISTENERS", 1)
 HUB_HL7_PORT = port("HUB_HL7_PORT", 2575)
 HUB_DATABASE_URL = url(
     "HUB_DATABASE_URL", f"sqlite:///{HUB_STATE_DIR}/hub.sqlite3", schemes=DATABASE_SCHEMES
@@ -56,6 +57,7 @@ HUB_SWEEP_SECONDS = seconds("HUB_SWEEP_SECONDS", 2.0)
 HUB_RETRY_SECONDS = seconds("HUB_RETRY_SECONDS", 1.0)
 HUB_SEND_TIMEOUT_SECONDS = seconds("HUB_SEND_TIMEOUT_SECONDS", 30.0)
 HUB_TURN_SECONDS = seconds("HUB_TURN_SECONDS", 5.0)
+HUB_SYNC = flag("HUB_SYNC", default=True)
 HUB_MINIMUM_FREE_BYTES = whole("HUB_MINIMUM_FREE_BYTES", 512 * 1024 * 1024, least=0)
 HUB_WORKER_THREADS = whole("HUB_WORKER_THREADS", 12)
 HUB_DEBUG = flag("HUB_DEBUG", default=False)
@@ -171,10 +173,11 @@ DATABASES = {"default": _database()}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers go on while one writes; IMMEDIATE queues writers instead of failing them;
     # synchronous=FULL because C-STORE answers Success on the strength of the commit.
+    _synchronous = "FULL" if HUB_SYNC else "NORMAL"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 30,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={_synchronous};"
         "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;",
     }
 else:

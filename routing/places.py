@@ -14,16 +14,18 @@ from routing.models import Workitem
 
 
 @lru_cache(maxsize=4)
-def _spool(url: str, minimum_free_bytes: int) -> Spool:
+def _spool(url: str, minimum_free_bytes: int, sync: bool) -> Spool:  # noqa: FBT001 (a key)
     parts = urlparse(url)
     if parts.scheme != "file":
         raise ImproperlyConfigured(f"HUB_STORAGE_URL: expected file:///folder, found {url}")
-    return Spool(Path(parts.path), minimum_free_bytes=minimum_free_bytes)
+    return Spool(Path(parts.path), minimum_free_bytes=minimum_free_bytes, sync=sync)
 
 
 def spool() -> Spool:
     """The spool that HUB_STORAGE_URL names."""
-    return _spool(settings.HUB_STORAGE_URL, settings.HUB_MINIMUM_FREE_BYTES)
+    return _spool(
+        settings.HUB_STORAGE_URL, settings.HUB_MINIMUM_FREE_BYTES, settings.HUB_SYNC
+    )
 
 
 def work_root() -> Path:

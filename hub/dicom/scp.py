@@ -36,6 +36,7 @@ __all__ = [
     "ReceivedInstance",
     "Refusal",
     "Server",
+    "SharedPort",
     "serve",
 ]
 logger = logging.getLogger(__name__)
@@ -61,6 +62,13 @@ class PortTaken(OSError):  # noqa: N818 (named by what failed)
 
     def __str__(self) -> str:
         return f"Port {self.port} is taken by another program; choose another or stop that one."
+
+
+class SharedPort(int):
+    """A port that several processes listen on, each with some of its connections (SO_REUSEPORT).
+
+    Who listens on it without sharing still has it taken.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +142,20 @@ def serve(
     peer names first, and nothing is decoded. `policy` gets calling AE title and IP address at each
     association request, from many threads; what it raises refuses for the time being. `on_store`
     gets each instance, from many threads, and gives the status of the response; what it raises is
-    answered with PROCESSING_FAILURE. Port 0 asks for any. Raises PortTaken, and OSError where the
-    address cannot be listened on for another reason.
+    answered with PROCESSING_FAILURE. Port 0 asks for any, and a SharedPort may be listened on by
+    several processes. Raises PortTaken, and OSError where the address cannot be listened on for
+    another reason.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        family, _, _, _, address = socket.getaddrinfo(
+            bind, int(port), type=socket.SOCK_STREAM
+        )[0]
+        listening = socket.create_server(
+            address[:2],
+            family=family,
+            backlog=BACKLOG,
+            reuse_port=isinstance(port, SharedPort),
+        )
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port) from error

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             _migrate()
         preload()
         supervisor = Supervisor(
-            [Child([name]) for name in PROCESSES], longest_wait=settings.HUB_RESTART_SECONDS
+            [Child([name]) for name in _processes()], longest_wait=settings.HUB_RESTART_SECONDS
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stop())
@@ -71,6 +71,11 @@ class Command(BaseCommand):
             f"HL7 {host}:{settings.HUB_HL7_PORT}"
         )
         self.stdout.flush()
+
+
+def _processes() -> list[str]:
+    """The command of each process; several listeners share the port (HUB_LISTENERS)."""
+    return [*PROCESSES, *["listen_dicom"] * (settings.HUB_LISTENERS - 1)]
 
 
 def _migrate() -> None:

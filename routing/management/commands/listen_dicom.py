@@ -35,6 +35,11 @@ def take(peers: Peers, receiver: Receiver, received: ReceivedInstance) -> int:
         connection.close()
 
 
+def _port() -> int:
+    shared = settings.HUB_LISTENERS > 1
+    return scp.SharedPort(settings.HUB_DICOM_PORT) if shared else int(settings.HUB_DICOM_PORT)
+
+
 class Command(BaseCommand):
     """Listen for C-STORE and C-ECHO until SIGTERM; running associations are drained."""
 
@@ -43,12 +48,14 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Serve until told to stop."""
+        if not settings.HUB_SYNC:
+            log.warning("listen_dicom.not_synced", lost_with_power="the last seconds")
         peers, receiver = Peers(), Receiver()
         try:
             server = scp.serve(
                 ae_title=settings.HUB_AE_TITLE,
                 bind=settings.HUB_BIND,
-                port=settings.HUB_DICOM_PORT,
+                port=_port(),
                 policy=peers.policy,
                 on_store=partial(take, peers, receiver),
                 limits=scp.Limits(overflow=scp.Overflow(spool().open_part, spool().free_bytes)),
