@@ -246,7 +246,8 @@ def _atomic_blocks(path: Path) -> Iterator[ast.AST]:
 
 def _calls_network(call: ast.Call) -> bool:
     said = ast.unparse(call.func)
-    return said.endswith(("sender.send", "sender_for", "archive.ask_expected", "confirming.missing"))
+    names = ("sender.send", "sender_for", "archive.ask_expected", "confirming.missing")
+    return said.endswith(names)
 
 
 def test_nothing_hangs_on_signals() -> None:

@@ -16,7 +16,9 @@ print("FULL" in settings.DATABASES["default"]["OPTIONS"]["init_command"], spool(
 """
 
 
-@pytest.mark.parametrize(("given", "said"), [({}, "True True"), ({"HUB_SYNC": "off"}, "False False")])
+@pytest.mark.parametrize(
+    ("given", "said"), [({}, "True True"), ({"HUB_SYNC": "off"}, "False False")]
+)
 def test_disk_and_database_are_synchronised_unless_told_not_to(tmp_path, given, said):
     environment = os.environ | given | {
         "DJANGO_SETTINGS_MODULE": "hub.settings", "HUB_STATE_DIR": str(tmp_path),
