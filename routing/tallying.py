@@ -84,7 +84,8 @@ def _add_some() -> int:
         return 0
     moves = [move for move in moves if move.pk <= ends[-1]]
     for (kind, label, state), fresh in _sums(moves).items():
-        row, _is_new = Tally.objects.get_or_create(kind=kind, label=label, state=state)
+        known = Tally.objects.filter(kind=kind, label=label, state=state).first()
+        row = known or Tally(kind=kind, label=label, state=state)
         if row.buckets:
             fresh.add(row)
         row.count, row.seconds, row.buckets = fresh.count, fresh.seconds, fresh.buckets
