@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from hub.dicom.durable import NO_ROOM
 from hub.dicom.elements import Element, NotPlain, Pixels, Writer
 from hub.dicom.file_meta import write_file_meta
 from hub.dicom.instance_reading import Instance, Unreadable, read_patiently, read_plain
@@ -35,6 +36,7 @@ __all__ = [
     "OLDEST_YEARS",
     "OPTIONS",
     "DeidentificationFailed",
+    "NoRoomForCopy",
     "PseudonymInstance",
     "Pseudonymiser",
     "deidentify_file",
@@ -61,6 +63,10 @@ class DeidentificationFailed(Exception):  # noqa: N818 (named by what failed)
         super().__init__(f"{reason} ({field})" if field else reason)
         self.reason = reason
         self.field = field
+
+
+class NoRoomForCopy(DeidentificationFailed):
+    """The disk is full: no fault of the instance, and the same will succeed once there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ def deidentify_file(
     except DeidentificationFailed:
         raise
     except OSError as error:
-        raise DeidentificationFailed(f"the copy could not be made: {error.strerror}") from None
+        kind = NoRoomForCopy if error.errno in NO_ROOM else DeidentificationFailed
+        raise kind(f"the copy could not be made: {error.strerror}") from None
     except Exception as error:
         # Its text may quote what the file holds.
         raise DeidentificationFailed(f"an unforeseen {type(error).__name__}") from None

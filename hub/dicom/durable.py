@@ -12,7 +12,7 @@ from hub.dicom.streams import FileWindow, steps_of
 Piece = bytes | bytearray | memoryview | FileWindow
 
 # EFBIG: a limit on the size of files is a lack of room too.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # A folder may be emptied and removed by another thread between making it and moving a file in.
 _ATTEMPTS = 50
 _MOST_REMEMBERED = 20_000
@@ -111,7 +111,7 @@ class DurableFiles:
             part.write(*pieces)
             self.keep(part, path)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise SpoolFull(sum(map(len, pieces))) from error
             raise
         finally:

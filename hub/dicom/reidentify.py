@@ -15,6 +15,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
+from hub.dicom.durable import NO_ROOM
 from hub.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hub.dicom.originals import (
     EXPECTED,
@@ -48,6 +49,7 @@ def reidentify_file(source: Path, target: Path, *, originals: Originals) -> Data
     """Write the turned back copy of a result, in its transfer syntax, and give it.
 
     Raises ReidentificationFailed for whatever does not go as it should; then nothing is written.
+    A full disk is no fault of the result, and stays the OSError that it is.
     """
     try:
         dataset = dcmread(source)
@@ -63,6 +65,10 @@ def reidentify_file(source: Path, target: Path, *, originals: Originals) -> Data
         _save(result, target)
     except ReidentificationFailed:
         raise
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None
     except Exception as error:
         # Its text may quote what the file holds.
         raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub import audit
-from hub.dicom.deidentify import DeidentificationFailed
+from hub.dicom.deidentify import DeidentificationFailed, NoRoomForCopy
+from hub.dicom.durable import NO_ROOM
 from hub.phrases import Phrase, phrase
 from routing import lease, mishaps, nudges, pathway, staging, worklist
 from routing.models import Study, Workitem
@@ -66,12 +67,11 @@ def _start(workitem: Workitem) -> None:
         _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)
     except (PerformerRefused, SignatureRefused) as fault:
         _not_started(workitem, phrase(_("not started: %(why)s"), why=str(fault)), None)
+    except (OSError, NoRoomForCopy) as fault:
+        _not_staged(workitem, fault)
     except DeidentificationFailed as fault:
         words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")
         _not_started(workitem, phrase(words, why=str(fault)), None)
-    except OSError as fault:
-        why = phrase(_("the input could not be staged: %(why)s"), why=fault.strerror or "error")
-        _not_started(workitem, why, timezone.now() + _BACK_OFF)
     else:
         _started(workitem, manifest)
 
@@ -98,6 +98,23 @@ def _started(workitem: Workitem, manifest: Manifest) -> None:
         due_at=now + FIRST_LOOK,
     )
     nudges.collect(workitem.pk, seconds=FIRST_LOOK.total_seconds())
+
+
+def _not_staged(workitem: Workitem, fault: OSError | NoRoomForCopy) -> None:
+    """A full disk is no attempt: it may be full for a night, and nothing has failed by that."""
+    said = getattr(fault, "strerror", None) or str(fault) or "error"
+    why, again_at = phrase(_("the input could not be staged: %(why)s"), why=said), _next_try()
+    if isinstance(fault, OSError) and fault.errno not in NO_ROOM:
+        _not_started(workitem, why, again_at)
+        return
+    log.warning("dispatch.no_room", workitem=str(workitem.uid))
+    Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
+        due_at=again_at, why=why.stored()
+    )
+
+
+def _next_try() -> datetime:
+    return timezone.now() + _BACK_OFF
 
 
 def _not_started(workitem: Workitem, why: Phrase, again_at: object) -> None:

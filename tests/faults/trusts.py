@@ -192,8 +192,9 @@ def two_trusts(
         pacs, rises = {}, {}
         for site in SITES:
             pacs[site], rises[site] = Pacs(), ObstinateRis()
-            stack.callback(pacs[site].close)
-            stack.callback(rises[site].close)
+            # whoever stands there by then
+            stack.callback(lambda site=site: pacs[site].close())
+            stack.callback(lambda site=site: rises[site].close())
         hospitals = [
             Hospital(site, trust, pacs[site].port, rises[site].port)
             for site, trust in SITES.items()

@@ -1,5 +1,6 @@
 """What an algorithm gets: everything it works with, and nothing that says whose it is."""
 
+import resource
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hub.dicom.deidentify import (
     ALLOW_BURNED_IN,
     ALLOW_UNMARKED,
     DeidentificationFailed,
+    NoRoomForCopy,
     PseudonymInstance,
     deidentify_file,
 )
@@ -288,6 +290,18 @@ def test_a_copy_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path
     with pytest.raises(DeidentificationFailed):
         deidentify_file(source, tmp_path / "none" / "b.dcm", pseudonymiser=pseudonymiser())
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.dcm", "folder"]
+
+
+def test_a_full_disk_is_told_apart_from_what_is_wrong_with_an_instance(tmp_path: Path) -> None:
+    source = save(ct(), tmp_path / "a.dcm")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(NoRoomForCopy):
+            deidentify_file(source, tmp_path / "b.dcm", pseudonymiser=pseudonymiser())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.dcm"]
 
 
 def test_of_patient_visit_and_order_only_what_is_named_leaves(tmp_path: Path) -> None:
