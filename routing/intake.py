@@ -93,9 +93,10 @@ class Intake:
             return _not_stored(raw)
 
     def _refuse_stranger(self, raw: bytes, address: str, fault: MessageError) -> bytes:
-        has_room = self._strangers.has_room(address)
+        is_named = self._nodes.is_named(address)
+        has_room = self._strangers.has_room(address, is_named=is_named)
         if has_room and report(raw, sender=address, node=None, fault=fault):
-            self._strangers.count(address)
+            self._strangers.count(address, is_named=is_named)
         return refusal(raw, sender=address, fault=fault)
 
     def _take_alone(self, incoming: Incoming) -> bytes:

@@ -45,6 +45,10 @@ class OrderNodes:
             node.has_role("orders") and may_come_from(node.host, address) for node in self._all()
         )
 
+    def is_named(self, address: str) -> bool:
+        """Whether the set-up names this very address as a node's; "from anywhere" names none."""
+        return any(node.host and may_come_from(node.host, address) for node in self._all())
+
     def _all(self) -> list[Node]:
         if time.monotonic() - self._read_at > _FRESH_SECONDS:
             rows = Node.objects.filter(protocol=Node.Protocol.HL7).select_related("site")

@@ -24,30 +24,38 @@ log = structlog.get_logger(__name__)
 _HOUR = 3600.0
 MOST_OF_ONE = 20
 MOST_OF_ALL = 200
+# A hospital whose RIS goes live with another name than the set-up has for it: all is kept that a
+# person could look at.
+MOST_OF_NAMED = 2000
 
 
 class Strangers:
     """How much of what strangers send is kept: so much an hour from one address, and from all.
 
-    What a node of the set-up sends is always kept. The rest of a stranger's messages are answered
-    with their refusal all the same, and counted in the log.
+    What a node of the set-up sends is always kept, and much of what comes from the address of one
+    under another name. The rest is answered with its refusal all the same, and counted in the log.
     """
 
     def __init__(self) -> None:
         self._started_at = time.monotonic()
         self._kept: Counter[str] = Counter()
+        self._kept_of_unnamed = 0
 
-    def has_room(self, address: str) -> bool:
-        """Whether one more from there is to be kept."""
+    def has_room(self, address: str, *, is_named: bool) -> bool:
+        """Whether one more from there is to be kept; ``is_named``: the set-up has the address."""
         if time.monotonic() - self._started_at > _HOUR:
             self._started_at = time.monotonic()
             self._kept.clear()
-        return self._kept[address] < MOST_OF_ONE and self._kept.total() < MOST_OF_ALL
+            self._kept_of_unnamed = 0
+        if is_named:
+            return self._kept[address] < MOST_OF_NAMED
+        return self._kept[address] < MOST_OF_ONE and self._kept_of_unnamed < MOST_OF_ALL
 
-    def count(self, address: str) -> None:
+    def count(self, address: str, *, is_named: bool) -> None:
         """One was kept; the log says when it was the last."""
         self._kept[address] += 1
-        if not self.has_room(address):
+        self._kept_of_unnamed += not is_named
+        if not self.has_room(address, is_named=is_named):
             log.warning("intake.strangers_not_kept", address=address, kept=self._kept[address])
 
 

@@ -166,4 +166,6 @@ def _is_over(study: Json, revision: int) -> bool:
         and study["state"] == "matched"
         and all(item["state"] in ENDED for item in study["workitems"])
         and all(one["state"] != "pending" for one in study["deliveries"])
+        # The answer is made of several questions, and the first may be older than the last.
+        and study["ai_state"] != "running"
     )

@@ -37,12 +37,15 @@ def set_aside(region: Region) -> int:
 
 
 def is_held(region: Region, path: Path) -> bool:
-    """Whether there is a row for the instance that a file holds."""
+    """Whether there is a row for the instance that a file holds, be it in the inbox."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         uid = pydicom.dcmread(path, force=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID
-    question = "SELECT 1 FROM routing_instance WHERE sop_instance_uid = ?"
-    return bool(region.hub.rows(question, str(uid)))
+    question = " UNION ".join(
+        f"SELECT 1 FROM {table} WHERE sop_instance_uid = ?"
+        for table in ("routing_arrived", "routing_instance")
+    )
+    return bool(region.hub.rows(question, str(uid), str(uid)))
 
 
 def store(region: Region, path: Path) -> bool:

@@ -311,6 +311,15 @@ def test_a_flood_from_a_stranger_is_answered_but_not_all_of_it_is_kept(place: Pl
     assert SetAside.objects.count() == refusing.MOST_OF_ONE + 2
 
 
+def test_what_comes_under_another_name_from_the_address_of_a_node_is_kept(place: Place) -> None:
+    receiver = Intake()
+    raw = [order_message(application=f"X{number}") for number in range(refusing.MOST_OF_ONE + 1)]
+    answers = receiver.take_all([(one, "127.0.0.1") for one in raw])
+    receiver.close()
+    assert {read_ack(one).code for one in answers} == {"AR"}
+    assert SetAside.objects.count() == refusing.MOST_OF_ONE + 1
+
+
 def test_messages_that_come_together_are_each_taken_for_what_they_say(place: Place) -> None:
     receiver = Intake()
     said = [
