@@ -1,7 +1,8 @@
 """The orders that messages speak of, and the studies they may touch: read once, locked in order.
 
 However many messages are taken together, it is one query for the orders and one for the studies of
-each site; the studies are locked first (StudyQuerySet.lock).
+each site; the studies are locked first (StudyQuerySet.lock). Where what_to_look_for() found neither
+an order nor a study, as is usual with new orders, it is none.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ Said = tuple[OrderContent, Node]
 class KnownOrders:
     """What is known of the orders in ``said``; made and used inside one transaction."""
 
-    def __init__(self, said: Sequence[Said]) -> None:
+    def __init__(
+        self, said: Sequence[Said], *, are_orders: bool = True, are_studies: bool = True
+    ) -> None:
+        """``are_orders``, ``are_studies``: whether what_to_look_for() found any of them."""
+        self._are_orders, self._are_studies = are_orders, are_studies
         # by site, in order of the key, then as they came
         self._orders: dict[int, list[Order]] = {}
         # (site, what names a study)
         self._studies: set[tuple[int, str]] = set()
         self._linked: set[int] = set()
         self._have_moved = False
-        by_site: dict[Site, list[OrderContent]] = defaultdict(list)
-        for content, node in said:
-            by_site[node.site].append(content)
+        by_site = _by_site(said)
         for site in sorted(by_site, key=lambda one: one.pk):
             self._read(site, by_site[site])
 
@@ -61,7 +64,7 @@ class KnownOrders:
 
     def _read(self, site: Site, contents: Sequence[OrderContent]) -> None:
         self._orders[site.pk] = []
-        if is_any_known(_wanted_orders(site, contents)):
+        if self._are_orders:
             self._orders[site.pk] = list(_rows(site, contents))
         self._lock_studies(site, contents)
         if self._orders[site.pk] and connection.features.has_select_for_update:
@@ -72,12 +75,11 @@ class KnownOrders:
     def _lock_studies(self, site: Site, contents: Sequence[OrderContent]) -> None:
         """Lock every study that the messages may touch, before any order."""
         known = self._orders[site.pk]
-        said = {
-            name: sorted({getattr(one, name) for one in (*contents, *known)} - {""})
-            for name in ("study_instance_uid", "accession_number")
-        }
+        if not (known or self._are_studies):
+            return
+        said = _names_of_studies([*contents, *known])
         linked = [order.pk for order in known]
-        wanted = [Wanted(Study, "site_id", site.pk, name, said[name]) for name in said]
+        wanted = _wanted_studies(site, said)
         wanted.append(Wanted(Study, "site_id", site.pk, "order_id", linked))
         if not is_any_known(wanted):
             return
@@ -90,11 +92,27 @@ class KnownOrders:
             self._linked |= {order} - {None}
 
 
+def what_to_look_for(said: Sequence[Said]) -> tuple[list[Wanted], list[Wanted]]:
+    """What to ask for, of orders and of studies, to know whether messages speak of any."""
+    found: tuple[list[Wanted], list[Wanted]] = ([], [])
+    for site, contents in _by_site(said).items():
+        found[0].extend(_wanted_orders(site, contents))
+        found[1].extend(_wanted_studies(site, _names_of_studies(contents)))
+    return found
+
+
 def key_of(content: OrderContent) -> str:
     """What an order is kept under from its first message on."""
     number = content.filler_order_number or content.placer_order_number
     part = content.requested_procedure_id or content.study_instance_uid
     return f"{number}/{part or content.accession_number}"
+
+
+def _by_site(said: Sequence[Said]) -> dict[Site, list[OrderContent]]:
+    by_site: dict[Site, list[OrderContent]] = defaultdict(list)
+    for content, node in said:
+        by_site[node.site].append(content)
+    return by_site
 
 
 def _names(contents: Sequence[OrderContent]) -> dict[str, list[str]]:
@@ -110,6 +128,17 @@ def _wanted_orders(site: Site, contents: Sequence[OrderContent]) -> list[Wanted]
         Wanted(Order, "site_id", site.pk, name, values)
         for name, values in _names(contents).items()
     ]
+
+
+def _names_of_studies(those: Sequence[OrderContent | Order]) -> dict[str, list[str]]:
+    return {
+        name: sorted({getattr(one, name) for one in those} - {""})
+        for name in ("study_instance_uid", "accession_number")
+    }
+
+
+def _wanted_studies(site: Site, names: dict[str, list[str]]) -> list[Wanted]:
+    return [Wanted(Study, "site_id", site.pk, name, values) for name, values in names.items()]
 
 
 def _rows(site: Site, contents: Sequence[OrderContent]) -> QuerySet[Order]:

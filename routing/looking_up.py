@@ -25,21 +25,30 @@ class Wanted:
 
 def is_any_known(wanted: Iterable[Wanted]) -> bool:
     """Whether at least one such row is there."""
-    parts, params = [], []
-    for one in wanted:
-        if one.values:
-            marks = ", ".join(["%s"] * len(one.values))
-            # Names of tables and columns are the models' own.
-            parts.append(
-                f"EXISTS (SELECT 1 FROM {one.model._meta.db_table} "  # noqa: S608  # nosec B608
-                f"WHERE {one.scope} = %s AND {one.column} IN ({marks}))"
-            )
-            params += [one.owner, *one.values]
-    if not parts:
-        return False
+    return which_are_known(wanted)[0]
+
+
+def which_are_known(*questions: Iterable[Wanted]) -> list[bool]:
+    """For each question whether at least one such row is there, all in one statement."""
+    columns: list[str] = []
+    params: list[str | int] = []
+    for wanted in questions:
+        parts = []
+        for one in wanted:
+            if one.values:
+                marks = ", ".join(["%s"] * len(one.values))
+                # Names of tables and columns are the models' own.
+                parts.append(
+                    f"EXISTS (SELECT 1 FROM {one.model._meta.db_table} "  # noqa: S608  # nosec B608
+                    f"WHERE {one.scope} = %s AND {one.column} IN ({marks}))"
+                )
+                params += [one.owner, *one.values]
+        columns.append(" OR ".join(parts) or "1 = 0")
+    if not params:
+        return [False] * len(columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {' OR '.join(parts)}", params)
-        return bool(cursor.fetchone()[0])
+        cursor.execute(f"SELECT {', '.join(columns)}", params)
+        return [bool(value) for value in cursor.fetchone()]
 
 
 def update_all(rows: Sequence[models.Model], fields: Sequence[str]) -> None:

@@ -47,13 +47,16 @@ _TOLD = (
 )  # fmt: skip
 
 
-def apply(said: Sequence[Said]) -> list[list[Order]]:
+def apply(
+    said: Sequence[Said], *, are_orders: bool = True, are_studies: bool = True
+) -> list[list[Order]]:
     """Create or change what messages speak of, one after the other; inside a transaction.
 
     For each the orders it was about: more than one where it gives nothing but an order number that
     several requested procedures share. What has no study yet is written together at the end.
+    ``are_orders`` and ``are_studies``: False spares looking for them, where none is known to be.
     """
-    known = KnownOrders(said)
+    known = KnownOrders(said, are_orders=are_orders, are_studies=are_studies)
     taken = _Taken()
     found = [_apply_one(content, node, known, taken) for content, node in said]
     taken.write()

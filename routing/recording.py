@@ -14,8 +14,8 @@ from hub.hl7.er7 import MessageError
 from hub.hl7.parse import MessageHeader
 from hub.models import Node
 from routing import orders
-from routing.known_orders import Said
-from routing.looking_up import Wanted, is_any_known
+from routing.known_orders import Said, what_to_look_for
+from routing.looking_up import Wanted, which_are_known
 from routing.models import Message
 from routing.refusing import answer, refuse
 
@@ -43,7 +43,11 @@ class Incoming:
 @transaction.atomic
 def record(batch: Sequence[Incoming]) -> list[bytes]:
     """Store and act on a batch in one transaction; the answer to each, in order."""
-    known = _known_messages(batch)
+    said = [(content, one.node) for one in batch for content in one.contents]
+    are_messages, are_orders, are_studies = which_are_known(
+        _wanted_messages(batch), *what_to_look_for(said)
+    )
+    known = _known_messages(batch) if are_messages else {}
     rows: list[Message] = []
     taken: list[Said] = []
     answers: list[bytes] = []
@@ -59,7 +63,7 @@ def record(batch: Sequence[Incoming]) -> list[bytes]:
             known[incoming.key] = row
         if row is not None and not any(row is one for one in rows):
             rows.append(row)
-    orders.apply(taken)
+    orders.apply(taken, are_orders=are_orders, are_studies=are_studies)
     for row in rows:
         if row.pk is not None:
             row.save()
@@ -75,17 +79,23 @@ def _answer(incoming: Incoming) -> bytes:
     )
 
 
-def _known_messages(batch: Sequence[Incoming]) -> dict[tuple[int, str], Message]:
+def _by_node(batch: Sequence[Incoming]) -> dict[int, list[str]]:
     by_node: dict[int, list[str]] = {}
     for incoming in batch:
         by_node.setdefault(incoming.node.pk, []).append(incoming.header.control_id)
-    clause = Q()
-    if not is_any_known(
+    return by_node
+
+
+def _wanted_messages(batch: Sequence[Incoming]) -> list[Wanted]:
+    return [
         Wanted(Message, "node_id", node, "control_id", control_ids)
-        for node, control_ids in by_node.items()
-    ):
-        return {}
-    for node, control_ids in by_node.items():
+        for node, control_ids in _by_node(batch).items()
+    ]
+
+
+def _known_messages(batch: Sequence[Incoming]) -> dict[tuple[int, str], Message]:
+    clause = Q()
+    for node, control_ids in _by_node(batch).items():
         clause |= Q(node=node, control_id__in=control_ids)
     return {(row.node_id, row.control_id): row for row in Message.objects.filter(clause)}
 

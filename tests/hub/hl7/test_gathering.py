@@ -61,3 +61,40 @@ def test_a_batch_that_fails_is_not_answered_and_the_next_one_is() -> None:
         assert answer is None
         assert send(server.port, b"good") == b"good of 127.0.0.1"
     gathering.close()
+
+
+def test_peers_that_were_answered_together_are_waited_for() -> None:
+    office = Office()
+    gathering = Gathering(office.handle, moment_seconds=60)
+    with (
+        MllpServer(gathering.take) as server,
+        ThreadPoolExecutor(2) as senders,
+        MllpConnection("127.0.0.1", server.port, 10) as one,
+        MllpConnection("127.0.0.1", server.port, 10) as other,
+    ):
+        first = senders.submit(one.send, b"m1")
+        while not office.batches:
+            pass
+        second = senders.submit(other.send, b"m2")
+        while not gathering._waiting:
+            pass
+        office.may_go_on.set()
+        assert first.result() == b"m1 of 127.0.0.1"
+        assert one.send(b"m3") == b"m3 of 127.0.0.1"
+        assert second.result() == b"m2 of 127.0.0.1"
+    gathering.close()
+    assert office.batches == [1, 2]
+
+
+def test_a_message_that_comes_alone_does_not_wait_for_others() -> None:
+    office = Office()
+    office.may_go_on.set()
+    gathering = Gathering(office.handle, moment_seconds=60)
+    with (
+        MllpServer(gathering.take) as server,
+        MllpConnection("127.0.0.1", server.port, 10) as one,
+    ):
+        for message in (b"m1", b"m2"):
+            assert one.send(message) == message + b" of 127.0.0.1"
+    gathering.close()
+    assert office.batches == [1, 1]
