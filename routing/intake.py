@@ -9,9 +9,11 @@ import structlog
 from django.db import DataError, close_old_connections
 
 from hub.group_commit import GroupCommit
+from hub.hl7.ack import in_mode_of
 from hub.hl7.charsets import UnknownCharacterSet, codec_of
 from hub.hl7.er7 import Message as Er7
 from hub.hl7.er7 import MessageError, UnparsableMessage
+from hub.hl7.frames import Answer
 from hub.hl7.parse import MessageHeader, read_header, read_orders
 from hub.models import Node
 from routing import orders
@@ -41,12 +43,12 @@ class Intake:
         self._strangers = Strangers()
         self._trusted_until = 0.0
 
-    def take(self, raw: bytes, address: str) -> bytes:
-        """The acknowledgement of one message, once what it says is committed (HL7 2.9.2)."""
+    def take(self, raw: bytes, address: str) -> Answer:
+        """What goes back for one message, once what it says is committed (HL7 2.9.2)."""
         return self.take_all([(raw, address)])[0]
 
-    def take_all(self, arrived: Sequence[tuple[bytes, str]]) -> list[bytes]:
-        """The acknowledgement of each, once what all of them say is committed; never raises."""
+    def take_all(self, arrived: Sequence[tuple[bytes, str]]) -> list[Answer]:
+        """What goes back for each, once what all of them say is committed; never raises."""
         self._close_old_connections()
         read = [self._read_or_refuse(raw, plain(address)) for raw, address in arrived]
         batch = [one for one in read if isinstance(one, Incoming)]
@@ -57,9 +59,14 @@ class Intake:
             log.warning("intake.batch_failed", messages=len(batch), exc_info=True)
             self._trusted_until = 0.0
             answers = iter([self._take_alone(one) for one in batch])
-        return [next(answers) if isinstance(one, Incoming) else one for one in read]
+        return [
+            _in_mode(one.header, next(answers), node=one.node)
+            if isinstance(one, Incoming)
+            else one
+            for one in read
+        ]
 
-    def take_broken(self, raw: bytes, reason: str, address: str) -> bytes:
+    def take_broken(self, raw: bytes, reason: str, address: str) -> Answer:
         """Keep and report the beginning of what is no whole message; its refusal."""
         close_old_connections()
         fault = UnparsableMessage(reason, code=207)
@@ -68,7 +75,8 @@ class Intake:
             node = OrderNodes().node_of(header, address)
         except MessageError:
             return self._refuse_stranger(raw, plain(address), fault)
-        return refuse(raw, sender=_name(header, plain(address)), node=node, fault=fault)
+        said = refuse(raw, sender=_name(header, plain(address)), node=node, fault=fault)
+        return _in_mode(raw, said, node=node)
 
     def close(self) -> None:
         """Commit what is waiting."""
@@ -80,24 +88,25 @@ class Intake:
             close_old_connections()
             self._trusted_until = time.monotonic() + _TRUSTED_SECONDS
 
-    def _read_or_refuse(self, raw: bytes, address: str) -> Incoming | bytes:
+    def _read_or_refuse(self, raw: bytes, address: str) -> Incoming | Answer:
         try:
             return read(raw, address, self._nodes)
         except MessageError as fault:
             return self._refuse_stranger(raw, address, fault)
         except _Unread as unread:
-            return refuse(raw, sender=unread.sender, node=unread.node, fault=unread.fault)
+            said = refuse(raw, sender=unread.sender, node=unread.node, fault=unread.fault)
+            return _in_mode(raw, said, node=unread.node)
         except Exception:
             log.exception("intake.not_read")
             self._trusted_until = 0.0
-            return _not_stored(raw)
+            return _in_mode(raw, _not_stored(raw))
 
-    def _refuse_stranger(self, raw: bytes, address: str, fault: MessageError) -> bytes:
+    def _refuse_stranger(self, raw: bytes, address: str, fault: MessageError) -> Answer:
         is_named = self._nodes.is_named(address)
         has_room = self._strangers.has_room(address, is_named=is_named)
         if has_room and report(raw, sender=address, node=None, fault=fault):
             self._strangers.count(address, is_named=is_named)
-        return refusal(raw, sender=address, fault=fault)
+        return _in_mode(raw, refusal(raw, sender=address, fault=fault))
 
     def _take_alone(self, incoming: Incoming) -> bytes:
         try:
@@ -162,6 +171,16 @@ def _may_read_otherwise(message: Er7, charset: str) -> bool:
 
 def _name(header: MessageHeader, address: str) -> str:
     return f"{header.sending_application}|{header.sending_facility}@{address}"
+
+
+def _in_mode(
+    request: MessageHeader | bytes, said: bytes, *, node: Node | None = None
+) -> Answer:
+    """What goes back, by MSH-15 and MSH-16, unless the sender's node fills them in by habit."""
+    if node is not None and node.hl7.get("acknowledgement") == "original":
+        return said
+    answers = in_mode_of(request, said)
+    return answers[0] if len(answers) == 1 else answers
 
 
 def _not_stored(raw: bytes) -> bytes:

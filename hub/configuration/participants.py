@@ -197,6 +197,9 @@ registry.register(Kind(
             Field("order_completed", Choice(("performed", "read")), "performed",
                   "What ORC-5 CM of this sender means: the images were taken, or somebody has "
                   "read them, and then the study leaves the list of those to read."),
+            Field("acknowledgement", Choice(("as_asked", "original")), "as_asked",
+                  "as_asked follows MSH-15 and MSH-16; original answers AA, AE or AR whatever they "
+                  "say, for a sender that fills them in and does not mean it."),
         ))), None, "hl7: required."),
     )),
 ))  # fmt: skip

@@ -89,6 +89,45 @@ def build_ack(
     return body.encode(header.character_set_used, errors="replace")
 
 
+def in_mode_of(request: MessageHeader | bytes, answer: bytes) -> tuple[bytes, ...]:
+    """What goes back of ``answer``, which says AA, AE or AR (HL7 2.5.1 2.9.2, 2.9.3; table 0155).
+
+    ``answer`` itself where MSH-15 and MSH-16 are empty. Otherwise, where MSH-15 asks for it, the
+    accept acknowledgement, CA, CE or CR; what is refused ends there. Then, where MSH-16 asks for
+    it, the answer. One field that is empty asks for nothing, one with anything else for all.
+    """
+    header = _header_of(request)
+    accept, application = header.accept_ack_type.upper(), header.application_ack_type.upper()
+    if not (accept or application):
+        return (answer,)
+    segments = answer.decode(header.character_set_used, errors="replace").split("\r")
+    code = segments[1].split("|")[1]
+    is_taken = code == "AA"
+    sent = []
+    if _is_asked(accept, is_taken=is_taken):
+        sent.append(_accepting(segments, code, header))
+        if not is_taken:
+            return tuple(sent)
+    if _is_asked(application, is_taken=is_taken):
+        sent.append(answer)
+    return tuple(sent)
+
+
+def _is_asked(condition: str, *, is_taken: bool) -> bool:
+    if condition in ("", "NE"):
+        return False
+    return is_taken if condition == "SU" else not (condition == "ER" and is_taken)
+
+
+def _accepting(segments: list[str], code: str, header: MessageHeader) -> bytes:
+    """The accept acknowledgement, a message of its own with its own MSH-10."""
+    msh, msa = segments[0].split("|"), segments[1].split("|")
+    msh[9] = f"C{msh[9][1:]}"
+    msa[1] = f"C{code[1:]}"
+    said = "\r".join(["|".join(msh), "|".join(msa), *segments[2:]])
+    return said.encode(header.character_set_used, errors="replace")
+
+
 def _header_of(request: MessageHeader | Message | bytes) -> MessageHeader:
     if isinstance(request, MessageHeader):
         return request

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+# What goes back for one message: nothing, one message, or several in turn (HL7 2.5.1 2.9.3).
+Answer = bytes | tuple[bytes, ...] | None
+
 START = b"\x0b"
 END = b"\x1c"
 CARRIAGE_RETURN = b"\r"

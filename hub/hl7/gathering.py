@@ -13,9 +13,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from hub.hl7.frames import Answer
+
 Arrived = tuple[bytes, str]  # a message and its peer's address
-Handle = Callable[[Sequence[Arrived]], Sequence[bytes | None]]
-_Waiting = tuple[Arrived, "asyncio.Future[bytes | None]"]
+Handle = Callable[[Sequence[Arrived]], Sequence[Answer]]
+_Waiting = tuple[Arrived, "asyncio.Future[Answer]"]
 
 # How long peers that were answered have for their next message. A message that comes alone, as
 # nearly all do, never waits.
@@ -41,10 +43,10 @@ class Gathering:
         self._timer: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mllp-messages")
 
-    async def take(self, raw: bytes, peer: str) -> bytes | None:
+    async def take(self, raw: bytes, peer: str) -> Answer:
         """The answer to one message, once the batch it is in has been handled."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes | None] = loop.create_future()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append(((raw, peer), answer))
         if not self._is_working:
             self._is_working = True
@@ -75,7 +77,7 @@ class Gathering:
         self,
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting],
-        done: "Future[Sequence[bytes | None]]",
+        done: "Future[Sequence[Answer]]",
     ) -> None:
         fault = done.exception()
         answers = [] if fault else done.result()

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from hub.hl7.ack import build_ack
 from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
-from hub.hl7.frames import MAX_BYTES, FrameReader, FrameTooLarge, frame
+from hub.hl7.frames import MAX_BYTES, Answer, FrameReader, FrameTooLarge, frame
 
 __all__ = [
     "FrameReader",
@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 _HANDLER_THREADS = 8
 
 _T = TypeVar("_T")
-OnMessage = Callable[[bytes, str], Awaitable[bytes | None]]
+OnMessage = Callable[[bytes, str], Awaitable[Answer]]
 # (the first bytes, what is wrong, the peer's address)
-OnBroken = Callable[[bytes, str, str], Awaitable[bytes | None]]
+OnBroken = Callable[[bytes, str, str], Awaitable[Answer]]
 
 
 class PortTaken(OSError):  # noqa: N818
@@ -250,10 +250,11 @@ class _Connection:
             words = "a message outside a frame, 0x0B to 0x1C 0x0D"
             await self._on_broken(rest, words, self.peer)
 
-    async def _answer(self, answer: bytes | None) -> None:
-        if answer is None:
+    async def _answer(self, answer: Answer) -> None:
+        messages = (answer,) if isinstance(answer, bytes) else answer
+        if not messages:
             return
-        self._writer.write(frame(answer))
+        self._writer.write(b"".join(map(frame, messages)))
         async with asyncio.timeout(self._limits.stall_seconds):
             await self._writer.drain()
 
@@ -281,7 +282,7 @@ async def serve(
     limits: Limits | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Serving:
-    """Listen for MLLP peers; `on_message(message, peer's address)` gives the answer or None.
+    """Listen for MLLP peers; `on_message(message, peer's address)` gives what goes back.
 
     `on_broken(first bytes, reason, peer's address)` hears of a message that is too large, and
     gives its answer; and of one that is not in a frame, or only begun when the peer goes.
@@ -303,9 +304,9 @@ class MllpServer:
 
     def __init__(
         self,
-        on_message: Callable[[bytes, str], bytes | None | Awaitable[bytes | None]],
+        on_message: Callable[[bytes, str], Answer | Awaitable[Answer]],
         *,
-        on_broken: Callable[[bytes, str, str], bytes | None] | None = None,
+        on_broken: Callable[[bytes, str, str], Answer] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         limits: Limits | None = None,
@@ -347,13 +348,13 @@ class MllpServer:
         self._call(self._serving.close(grace))
         self._stop()
 
-    def _off_loop(self, handler: Callable[..., Any]) -> Callable[..., Awaitable[bytes | None]]:
+    def _off_loop(self, handler: Callable[..., Any]) -> Callable[..., Awaitable[Answer]]:
         if inspect.iscoroutinefunction(handler):
             return handler
 
-        async def in_thread(*words: Any) -> bytes | None:
+        async def in_thread(*words: Any) -> Answer:
             loop = asyncio.get_running_loop()
-            return cast("bytes | None", await loop.run_in_executor(self._threads, handler, *words))
+            return cast("Answer", await loop.run_in_executor(self._threads, handler, *words))
 
         return in_thread
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.hl7.ack import Ack, NotAnAcknowledgement, build_ack, read_ack
+from hub.hl7.ack import Ack, NotAnAcknowledgement, build_ack, in_mode_of, read_ack
 from hub.hl7.er7 import Message, UnparsableMessage
 from hub.hl7.parse import read_header
 from tests.hub.hl7 import samples
@@ -121,3 +121,45 @@ def test_a_refusal_is_not_an_acceptance(code: str) -> None:
 def test_an_answer_without_msa_is_no_acknowledgement() -> None:
     with pytest.raises(NotAnAcknowledgement):
         read_ack(samples.orm().encode())
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "when_taken", "when_refused"),
+    [
+        ("", "", ["AA"], ["AE"]),
+        ("AL", "", ["CA"], ["CE"]),
+        ("AL", "NE", ["CA"], ["CE"]),
+        ("NE", "AL", ["AA"], ["AE"]),
+        ("", "al", ["AA"], ["AE"]),
+        ("AL", "AL", ["CA", "AA"], ["CE"]),
+        ("ER", "NE", [], ["CE"]),
+        ("SU", "NE", ["CA"], []),
+        ("NE", "ER", [], ["AE"]),
+        ("SU", "ER", ["CA"], ["AE"]),
+        ("ER", "SU", ["AA"], ["CE"]),
+        ("NE", "NE", [], []),
+        ("Y", "NE", ["CA"], ["CE"]),
+    ],
+)
+def test_what_goes_back_is_what_msh_15_and_msh_16_ask_for(
+    accept: str, application: str, when_taken: list[str], when_refused: list[str]
+) -> None:
+    declared = "|2.5.1||||||UNICODE UTF-8"
+    raw = samples.omi()
+    assert declared in raw
+    raw = raw.replace(declared, f"|2.5.1|||{accept}|{application}||UNICODE UTF-8", 1)
+    header = read_header(Message.from_bytes(raw.encode()))
+    for code, codes in (("AA", when_taken), ("AE", when_refused)):
+        error = ("ORC-1", 101) if code == "AE" else None
+        answers = in_mode_of(header, acknowledge(raw.encode(), code, text="på", error=error))
+        read = [read_ack(answer) for answer in answers]
+        assert [one.code for one in read] == codes
+        assert {one.control_id for one in read} <= {"RIS0002"}
+        assert {one.text for one in read} <= {"på"}
+        numbers = [Message.from_bytes(answer).header.field(10) for answer in answers]
+        assert len(set(numbers)) == len(numbers)
+
+
+def test_what_msh_cannot_be_read_of_is_answered_in_the_original_mode() -> None:
+    answer = acknowledge(b"GET / HTTP/1.1", "AR")
+    assert in_mode_of(b"GET / HTTP/1.1", answer) == (answer,)
