@@ -7,6 +7,7 @@ an order nor a study, as is usual with new orders, it is none.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -45,8 +46,17 @@ class KnownOrders:
         return [
             order
             for order in self._orders[site.pk]
-            if order.key == own or (_shares_number(order, content) and _agree(order, content))
+            if not _are_of_others(order, content)
+            and (order.key == own or (_shares_number(order, content) and _agree(order, content)))
         ]
+
+    def free_key(self, content: OrderContent, site: Site) -> str:
+        """What a new order is kept under: its issuer tells it from another's of the same number."""
+        key = key_of(content)
+        if all(order.key != key for order in self._orders[site.pk]):
+            return key
+        issuers = f"{content.filler_issuer}~{content.placer_issuer}"
+        return f"{key[:160]}/{hashlib.sha256(issuers.encode()).hexdigest()[:32]}"
 
     def add(self, order: Order) -> None:
         """An order that is new: a later message may speak of it."""
@@ -154,6 +164,24 @@ def _shares_number(order: Order, content: OrderContent) -> bool:
         getattr(content, name) and getattr(order, name) == getattr(content, name)
         for name in ("filler_order_number", "placer_order_number")
     )
+
+
+def _are_of_others(order: Order, content: OrderContent) -> bool:
+    """Whether both say who gave a number, and mean two different ones (HL7 2.5.1 2.A.28, EI)."""
+    return any(
+        _differ(order.details.get(name, ""), getattr(content, name))
+        for name in ("filler_issuer", "placer_issuer")
+    )
+
+
+def _differ(kept: str, said: str) -> bool:
+    """EI-2 to EI-4: universal ids count where both give one, else the names where both do."""
+    (name, uid, kind), (other, other_uid, other_kind) = (
+        (*one.split("^"), "", "", "")[:3] for one in (kept, said)
+    )
+    if uid and other_uid:
+        return uid != other_uid or bool(kind and other_kind and kind != other_kind)
+    return bool(name and other and name != other)
 
 
 def _agree(order: Order, content: OrderContent) -> bool:

@@ -15,7 +15,7 @@ from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
 from routing import letters, linking, priority_changes, verdicts, worklist
-from routing.known_orders import KnownOrders, Said, key_of
+from routing.known_orders import KnownOrders, Said
 from routing.looking_up import update_all
 from routing.models import Order, Priority, Study
 
@@ -105,7 +105,7 @@ def _apply_one(
 ) -> list[Order]:
     found = known.of(content, node.site)
     if not found:
-        found = [Order(site=node.site, key=key_of(content))]
+        found = [Order(site=node.site, key=known.free_key(content, node.site))]
         known.add(found[0])
     for order in found:
         _absorb(order, content, node)

@@ -378,3 +378,43 @@ def test_a_wish_that_cannot_be_written_is_a_dead_letter_that_can_be_replayed(
     wish = Delivery.objects.get(pk=dead.pk)
     assert wish.state == "pending"
     assert Er7.from_bytes(bytes(wish.message)).segment("TQ1").value(9) == "S"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("P1^HIS", "P1^OTHER"),
+        ("P1^HIS^1.2.3^ISO", "P1^HIS^1.2.4^ISO"),
+        ("P1^HIS^h.example^DNS", "P1^HIS^h.example^HCD"),
+    ],
+)
+@pytest.mark.parametrize("is_same_key", [True, False])
+def test_the_same_number_of_two_issuers_is_two_orders(
+    places: FirstSite, first: str, second: str, is_same_key: bool
+) -> None:
+    numbers = {"filler": "", "accession": "A1"} if is_same_key else {"filler": "F1"}
+    (one,) = tell(places.ris, order_message(placer=first, priority="R", **numbers))
+    (other,) = tell(places.ris, order_message(placer=second, priority="S", **numbers))
+    assert one.pk != other.pk
+    (again_one,) = tell(places.ris, order_message(placer=first, priority="A", **numbers))
+    (again_other,) = tell(places.ris, order_message(placer=second, control="CA", **numbers))
+    assert (again_one.pk, again_other.pk) == (one.pk, other.pk)
+    assert [order.status for order in Order.objects.order_by("pk")] == ["ordered", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("P1^HIS", "P1"),
+        ("P1", "P1^HIS"),
+        ("P1^HIS", "P1^^1.2.3^ISO"),
+        ("P1^HIS^1.2.3^ISO", "P1^NEWNAME^1.2.3^ISO"),
+    ],
+)
+def test_an_issuer_that_one_side_leaves_out_keeps_no_order_apart(
+    places: FirstSite, first: str, second: str
+) -> None:
+    (one,) = tell(places.ris, order_message(placer=first))
+    (same,) = tell(places.ris, order_message(placer=second, priority="S"))
+    assert one.pk == same.pk
+    assert Order.objects.get().priority == Priority.STAT
