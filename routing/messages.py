@@ -156,6 +156,7 @@ def _finding(row: Finding) -> FindingContent:
         is_critical=row.is_critical,
         probability=row.probability,
         site=Code(**row.site_code) if row.site_code else None,
+        laterality=row.laterality,
         tracking_id=row.tracking_id,
         measurements=tuple(
             MeasurementContent(Code(**one["code"]), one["value"], one["unit"])

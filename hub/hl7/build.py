@@ -48,6 +48,13 @@ _STRUCTURES = {"ORU^R01": "ORU_R01", "OMI^O23": "OMI_O23", "ORM^O01": "ORM_O01"}
 _STUDY = Code("113014", "DCM", "DICOM Study")
 _CONCLUSION = Code("121077", "DCM", "Conclusion")
 _SITE = Code("363698007", "SCT", "Finding site")
+_LATERALITY = Code("272741003", "SCT", "Laterality")
+_LATERALITIES = {
+    "left": Code("7771000", "SCT", "Left"),
+    "right": Code("24028007", "SCT", "Right"),
+    "bilateral": Code("51440002", "SCT", "Right and left"),
+    "unilateral": Code("66459002", "SCT", "Unilateral"),
+}
 _TRACKING = Code("112039", "DCM", "Tracking Identifier")
 _VIEWER = Code("VIEWER", "L", "Link to the findings")
 _ANSWERS = {
@@ -65,7 +72,7 @@ def build_result(result: ResultMessage) -> bytes:
     """ORU^R01 in 2.5.1 or 2.3.1, as IHE RAD-28 and dcm4che's samples have it.
 
     The first OBX is the Study Instance UID; then one text for the reader, then for each finding a
-    group of OBX with one OBX-4: the finding as present or absent, its site, its measurements.
+    group of OBX with one OBX-4: the finding as present or absent, its site, side and measurements.
     OBX-8 is AA for a critical finding, A for another (and for one that stays open), N for absent.
     Raises CannotBuild and CannotEncode.
     """
@@ -263,6 +270,10 @@ def _finding(finding: FindingContent, version: str) -> Iterator[dict[int, str]]:
     }
     if finding.site:
         yield {2: coded, 3: _coded(_SITE), 5: _coded(finding.site)}
+    if finding.laterality:
+        if finding.laterality not in _LATERALITIES:
+            raise CannotBuild(f"OBX-5: {finding.laterality!r} is no side of a finding")
+        yield {2: coded, 3: _coded(_LATERALITY), 5: _coded(_LATERALITIES[finding.laterality])}
     if finding.tracking_id:
         yield {2: "ST", 3: _coded(_TRACKING), 5: escape(finding.tracking_id)}
     for measurement in finding.measurements:
@@ -302,6 +313,7 @@ def conclusion(result: ResultMessage) -> str:
         return f"{origin}: withdrawn."
     said = [
         f"{finding.code.meaning or finding.code.value} {finding.status}"
+        + (f", {finding.laterality}" if finding.laterality else "")
         + ("" if finding.probability is None else f" (probability {_number(finding.probability)})")
         for finding in result.findings
     ]

@@ -158,13 +158,17 @@ class MeasurementContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingContent:
-    """One coded statement; `status` is present, absent or indeterminate, probability 0 to 1."""
+    """One coded statement; `status` is present, absent or indeterminate, probability 0 to 1.
+
+    `laterality` is left, right, bilateral, unilateral or "".
+    """
 
     code: Code
     status: str
     is_critical: bool = False
     probability: float | None = None
     site: Code | None = None
+    laterality: str = ""
     tracking_id: str = ""
     measurements: tuple[MeasurementContent, ...] = ()
 

@@ -55,6 +55,15 @@ POSITIVE = (
     ),
     FindingContent(code=Code("263204007", "SCT", "Fracture & swelling"), status="present"),
 )
+SIDED = (
+    FindingContent(
+        code=Code("36118008", "SCT", "Pneumothorax"),
+        status="present",
+        probability=0.91,
+        site=Code("39607008", "SCT", "Lung"),
+        laterality="left",
+    ),
+)
 NEGATIVE = (FindingContent(code=ICH, status="absent", probability=0.02),)
 
 

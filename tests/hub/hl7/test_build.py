@@ -28,6 +28,7 @@ OLD = {"version": "2.3.1", "charset": "8859/1"}
 MESSAGES = {
     "oru-positive-2.5.1": lambda: build_result(result()),
     "oru-positive-2.3.1": lambda: build_result(result(**OLD)),
+    "oru-side-2.5.1": lambda: build_result(result(outgoing.SIDED)),
     "oru-negative-2.5.1": lambda: build_result(result(outgoing.NEGATIVE)),
     "oru-no-finding-2.5.1": lambda: build_result(result(())),
     "oru-corrected-2.5.1": lambda: build_result(result(outgoing.NEGATIVE, status="C")),
@@ -258,3 +259,35 @@ def test_numbers_are_written_without_exponents() -> None:
     value = observations((finding,))[5][2]
     assert value == "0.0000001"
     assert Decimal(value) == Decimal("1e-7")
+
+
+@pytest.mark.parametrize("version", ["2.5.1", "2.3.1"])
+def test_the_side_of_a_finding_is_told_beside_its_site_and_in_the_text(version: str) -> None:
+    message = Message.from_bytes(build_result(result(outgoing.SIDED, version=version)))
+    found = [obx for obx in message.segments("OBX") if obx.value(3) == "272741003"]
+    assert [(obx.value(5), obx.value(5, component=2), obx.value(4)) for obx in found] == [
+        ("7771000", "Left", "1")
+    ]
+    assert "Pneumothorax present, left (probability 0.91)" in message.segments("OBX")[1].text(5)
+
+
+def test_a_side_that_is_none_is_not_sent() -> None:
+    odd = replace(outgoing.SIDED[0], laterality="L")
+    with pytest.raises(CannotBuild, match="no side"):
+        build_result(result((odd,)))
+
+
+def test_what_an_order_never_had_is_left_out_of_its_priority_change() -> None:
+    bare = replace(
+        outgoing.ORDER, requested_procedure_id="", scheduled_procedure_step_id="", modality="",
+        accession_number="", scheduled_at=None, visit_number="", filler_order_number="",
+    )  # fmt: skip
+    raw = build_priority_change(replace(change(), order=bare))
+    message = Message.from_bytes(raw)
+    assert message.segment("IPC").fields == ("IPC", "", "", samples.STUDY)
+    assert message.segment("OBR").fields[18:] == ()
+    assert message.segment("TQ1").fields[1:] == ("1", "", "", "", "", "", "", "", "S^STAT^HL70485")
+    assert message.segments("PV1") == ()
+    (said,) = read_orders(message)
+    assert (said.accession_number, said.requested_procedure_id) == ("", "")
+    assert (said.study_instance_uid, said.placer_order_number) == (samples.STUDY, "P100")
