@@ -14,7 +14,7 @@ from django.utils import timezone
 from hub.dicom.headers import Header, StudyHeader
 from hub.dicom.spool import Stored
 from hub.models import Node
-from routing import linking, nudges, revisions
+from routing import linking, nudges, preparing, revisions
 from routing.conditions import SERIES_FIELDS
 from routing.models import Result, Series, Study
 
@@ -106,6 +106,8 @@ def add(study: Study, fresh: list[Arrival], *, is_new: bool) -> None:
         study.due_at = look_at
         _count_in(study, others, now)
         _wake(study, is_first=is_new or opens_revision or waits_long)
+    if others and (is_new or opens_revision):
+        preparing.begin(study)
 
 
 def _fill_in(study: Study, others: list[Arrival]) -> bool:

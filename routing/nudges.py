@@ -38,6 +38,11 @@ def match(study_id: int) -> None:
     _send("match", study_id, queue="route")
 
 
+def prepare(study_id: int, *, seconds: float = 0) -> None:
+    """Copy ahead what has come of a study."""
+    _send("prepare", study_id, seconds=seconds, queue="run")
+
+
 def entitle(workitem_id: int) -> None:
     """Ask the contracts about a Workitem."""
     _send("entitle", workitem_id, queue="route")

@@ -21,6 +21,7 @@ from hub.dicom.validate import (
 )
 from hub.phrases import Phrase, phrase
 from routing import staging, taking_in
+from routing.copying import pseudonymiser_of
 from routing.models import Finding, Instance, Result, Series, Workitem
 from routing.places import spool, work_folder
 from routing.worklist import URGENCY
@@ -102,7 +103,7 @@ def _originals(
         return None
     first = next(iter(instances.values()))
     return Originals.of(
-        staging.pseudonymiser_of(workitem),
+        pseudonymiser_of(workitem.study),
         study_instance_uid=workitem.study.study_instance_uid,
         series_instance_uids=workitem.input_series,
         sop_instance_uids=instances,

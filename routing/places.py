@@ -33,6 +33,11 @@ def work_root() -> Path:
     return Path(settings.HUB_STATE_DIR) / "work"
 
 
+def prepared_root() -> Path:
+    """The folder of copies made ahead; of one file system with work_root()."""
+    return Path(settings.HUB_STATE_DIR) / "prepared"
+
+
 def work_folder(workitem: Workitem) -> Path:
     """The folder of one Workitem: ``input``, ``output`` and the Performer's own ``work``."""
     return work_root() / workitem.uid.hex

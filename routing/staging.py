@@ -10,15 +10,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
-from hub.dicom.deidentify import (
-    ALLOW_BURNED_IN,
-    OLDEST_YEARS,
-    Pseudonymiser,
-    deidentify_file,
-)
+from hub.dicom.deidentify import OLDEST_YEARS
 from hub.dicom.objects import read_header_of
+from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
 from routing.places import spool, work_folder
@@ -65,20 +60,6 @@ def run_of(workitem: Workitem, manifest: Manifest) -> Run:
     )
 
 
-def pseudonymiser_of(workitem: Workitem) -> Pseudonymiser:
-    """The hub's own pseudonyms for one study of one site; nobody else can turn them back."""
-    key = salted_hmac("routing.staging.pseudonym", "key", algorithm="sha256").digest()
-    study = workitem.study
-    # Free text in a header may name the patient as the order does.
-    ordered = study.order.patient if study.order else {}
-    names = [ordered.get("name", ""), *(one["value"] for one in ordered.get("identifiers", []))]
-    return Pseudonymiser(
-        key,
-        scope=f"{study.site.code}/{study.study_instance_uid}",
-        also_identifying=[name for name in names if name],
-    )
-
-
 def stage(workitem: Workitem, manifest: Manifest) -> Run:
     """Lay the input out anew and return the Run; raises DeidentificationFailed, OSError."""
     run = run_of(workitem, manifest)
@@ -92,8 +73,9 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
         staged = [_link(run, place, one) for place, one in enumerate(instances)]
         study_instance_uid = workitem.study.study_instance_uid
     else:
-        staged = _pseudonymise(run, workitem, instances, manifest)
-        study_instance_uid = pseudonymiser_of(workitem).uid(workitem.study.study_instance_uid)
+        copier = Copier(workitem.study, manifest)
+        staged = _pseudonymise(run, workitem, instances, copier)
+        study_instance_uid = copier.pseudonymiser.uid(workitem.study.study_instance_uid)
     description = _describe(workitem, study_instance_uid, staged)
     if manifest.needs.identity != "as_is":
         _tell_no_more_than_the_files(description, run.input_dir)
@@ -162,29 +144,26 @@ def _link(run: Run, place: int, instance: Instance) -> Staged:
 
 
 def _pseudonymise(
-    run: Run, workitem: Workitem, instances: list[Instance], manifest: Manifest
+    run: Run, workitem: Workitem, instances: list[Instance], copier: Copier
 ) -> list[Staged]:
-    pseudonymiser = pseudonymiser_of(workitem)
-    options = frozenset({ALLOW_BURNED_IN} if manifest.needs.allow_burned_in else ())
-
-    others: set[str] = set()
-
-    def one(numbered: tuple[int, Instance]) -> Staged:
-        place, instance = numbered
-        path = _path(instance, place)
-        target = run.input_dir / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made = deidentify_file(
-            spool().path(instance.key), target, pseudonymiser=pseudonymiser, options=options
-        )
-        others.update(made.other_uids)
-        uids = (made.series_instance_uid, made.sop_instance_uid)
-        return instance, *uids, path, made.instance_number
-
+    targets = {one.pk: run.input_dir / _path(one, place) for place, one in enumerate(instances)}
+    for folder in {target.parent for target in targets.values()}:
+        folder.mkdir(parents=True)
+    prepared = copier.take(work_folder(workitem) / "prepared")
+    made = {one.pk: prepared.move(one, targets[one.pk]) for one in instances}
+    prepared.discard()
+    missing = [one for one in instances if made[one.pk] is None]
     with ThreadPoolExecutor(_THREADS) as pool:
-        staged = list(pool.map(one, enumerate(instances)))
-    (work_folder(workitem) / _OTHER_UIDS).write_text(json.dumps(sorted(others)))
-    return staged
+        copied = pool.map(lambda one: copier.copy(one, targets[one.pk]), missing)
+        made |= zip((one.pk for one in missing), copied, strict=True)
+    others = sorted({uid for one in made.values() if one for uid in one.other_uids})
+    (work_folder(workitem) / _OTHER_UIDS).write_text(json.dumps(others))
+    return [
+        (one, names.series_instance_uid, names.sop_instance_uid, _path(one, place),
+         names.instance_number)
+        for place, one in enumerate(instances)
+        if (names := made[one.pk])
+    ]  # fmt: skip
 
 
 def _path(instance: Instance, place: int) -> str:

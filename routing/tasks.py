@@ -12,7 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError
 
 from hub.models import Node
-from routing import mishaps, outbox, staging, sweeping, tallying, tidying
+from routing import mishaps, outbox, preparing, staging, sweeping, tallying, tidying
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.steps import collect as collect_step
@@ -55,6 +55,11 @@ _workitem_task = functools.partial(_task, mishap=mishaps.of_workitem)
 @_study_task
 def complete(study_id: int) -> None:
     complete_step.complete(Study.objects.select_related("site").get(pk=study_id))
+
+
+@_task
+def prepare(study_id: int) -> None:
+    preparing.prepare(Study.objects.select_related("site", "order").get(pk=study_id))
 
 
 @_study_task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -11,7 +12,7 @@ from django.conf import settings
 
 from routing import staging
 from routing.models import Workitem
-from routing.places import spool, work_root
+from routing.places import prepared_root, spool, work_root
 from vendors.performers.base import PerformerRefused, SubmitFailed
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,12 @@ def tidy() -> int:
     count = 0
     for folder in root.iterdir() if root.exists() else ():
         if time.time() - folder.stat().st_mtime > _settled() and _tidy(folder):
+            count += 1
+    prepared = prepared_root()
+    for folder in prepared.iterdir() if prepared.exists() else ():
+        # Nobody took it: the study became another's, or nobody's.
+        if time.time() - folder.stat().st_mtime > _settled():
+            shutil.rmtree(folder, ignore_errors=True)
             count += 1
     if count:
         log.info("tidy.removed", folders=count)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from marketplace.deployment import versions_in_use
 from marketplace.models import AlgorithmVersion
 from routing import nudges, pathway
-from routing.models import Study, Verdict, Workitem
+from routing.models import Series, Study, Verdict, Workitem
 from routing.rulebook import ReadyRule, Rulebook, rules_at
 from routing.suitability import Suitable, Unsuitable, candidates, fingerprint, judge
 
@@ -19,11 +19,7 @@ Considered = tuple[AlgorithmVersion, Sequence[ReadyRule]]
 
 def give(study: Study) -> list[Workitem]:
     """Give every version considered its verdict; the Workitems of those that want the study."""
-    offered = candidates(study)
-    verdicts = [
-        (version, judge(offered, needs=version.declared.needs, rules=rules))
-        for version, rules in _considered(study, rules_at(study.site_id))
-    ]
+    verdicts = _all(study)
     Verdict.objects.bulk_create(
         Verdict(
             study=study,
@@ -37,6 +33,15 @@ def give(study: Study) -> list[Workitem]:
     return [
         _workitem(study, version, verdict)
         for version, verdict in verdicts
+        if isinstance(verdict, Suitable)
+    ]
+
+
+def foresee(study: Study) -> list[tuple[AlgorithmVersion, tuple[Series, ...]]]:
+    """The versions that would want a study as it stands, and their input; writes nothing."""
+    return [
+        (version, verdict.series)
+        for version, verdict in _all(study)
         if isinstance(verdict, Suitable)
     ]
 
@@ -63,6 +68,14 @@ def give_again(study: Study) -> list[Workitem]:
         if isinstance(verdict, Suitable):
             items.append(_workitem(now, version, verdict))
     return items
+
+
+def _all(study: Study) -> list[tuple[AlgorithmVersion, Suitable | Unsuitable]]:
+    offered = candidates(study)
+    return [
+        (version, judge(offered, needs=version.declared.needs, rules=rules))
+        for version, rules in _considered(study, rules_at(study.site_id))
+    ]
 
 
 def _considered(study: Study, rulebook: Rulebook) -> list[Considered]:
