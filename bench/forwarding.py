@@ -1,4 +1,7 @@
-"""Orthanc as a router: it sends each study on once no instance of it has come for a second."""
+"""Orthanc as a router: it sends each study on once no instance of it has come for a second.
+
+It sends on what came as it came: to de-identify it would only take longer.
+"""
 
 from __future__ import annotations
 
@@ -22,36 +25,50 @@ _SCRIPT = "function OnStableStudy(study) RestApiPost('/modalities/next/store', s
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A peer that sends studies on: its DICOM port, and what waits until it has begun to.
+    """A peer that sends studies on: its DICOM port, and what waits until one is sent on.
 
-    ``wait`` gives when that was, in seconds since 1970.
+    ``wait`` gives when it began to and when all of so many instances had come, in seconds since
+    1970.
     """
 
     port: int
-    wait: Callable[[], float]
+    wait: Callable[[int], tuple[float, float]]
 
 
 class Next:
-    """Who gets what is sent on; ``wait`` gives when its first association of a study began."""
+    """Who gets what is sent on, and does nothing with it."""
 
     def __init__(self) -> None:
+        self._changed = threading.Condition()
         self._asked_at: list[float] = []
-        self._came = threading.Event()
+        self._stored_at: list[float] = []
         self._server = scp.serve(
-            ae_title="NEXT", bind="127.0.0.1", port=0, policy=self._ask, on_store=lambda _one: 0
+            ae_title="NEXT", bind="127.0.0.1", port=0, policy=self._ask, on_store=self._store
         )
         self.port = self._server.port
 
     def _ask(self, _ae_title: str, _address: str) -> None:
-        self._asked_at.append(time.time())
-        self._came.set()
+        with self._changed:
+            self._asked_at.append(time.time())
 
-    def wait(self) -> float:
-        """Seconds since 1970. Raises NotMeasured after a minute without one."""
-        if not self._came.wait(60):
-            raise NotMeasured("nothing was sent on")
-        self._came.clear()
-        return self._asked_at[-1]
+    def _store(self, _one: object) -> int:
+        with self._changed:
+            self._stored_at.append(time.time())
+            self._changed.notify_all()
+        return 0
+
+    def wait(self, count: int) -> tuple[float, float]:
+        """When the first association began, and when so many instances had come.
+
+        Seconds since 1970. Raises NotMeasured after a minute without them.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._stored_at) >= count, 60):
+                raise NotMeasured(f"{len(self._stored_at)} of {count} instances were sent on")
+            times = self._asked_at[0], self._stored_at[-1]
+            self._asked_at.clear()
+            self._stored_at.clear()
+            return times
 
     def close(self) -> None:
         """Stop listening."""

@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.way [--quick]
 
 The quiet time and the algorithm's own run are taken away: what is left is what the hub itself
-needs. First one study at a time, then twenty a minute.
+needs. First one study at a time, then twenty a minute. Dispatched is a study of which the algorithm
+has all: the hub has started it with the whole input before it, a router has sent it the last slice.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from demo.stand_ins import Pacs, Ris
 QUIET_SECONDS, SHORT_QUIET_SECONDS = 3.0, float(forwarding.STABLE_SECONDS)
 STUDIES_A_MINUTE = 20
 ONE_AT_A_TIME = "one at a time"
+# Not the same event: when the router opened its association, and had sent nothing yet.
+_BEGUN = "Orthanc, begun"
 _MANIFEST = ROOT / "examples/algorithms/manifests/head-ct-bleed-1.0.0.json"
 _SETUP = Path(__file__).with_name("way.yaml")
 _FINDING = {
@@ -57,13 +60,25 @@ class Way:
     def send(self, number: int) -> Times:
         """Send one study and wait until its report is in the PACS."""
         uid, sent_at = send(self.studies[number % len(self.studies)], number, self.hub.dicom_port)
-        wait_until(lambda: self.pacs.of_study(uid), "the report is in the PACS", seconds=120)
+        try:
+            wait_until(lambda: self.pacs.of_study(uid), "the report is in the PACS", seconds=120)
+        except NotMeasured as fault:
+            raise NotMeasured(f"{fault}; {self._how_far(uid)}") from None
         told_at = time.time()
         moves: dict[str, float] = {}
         wait_until(lambda: moves.update(self._moves(uid)) or "collected" in moves, "collected")
         ran = moves["collected"] - moves["dispatched"]
         waited = sent_at + SHORT_QUIET_SECONDS
         return Times(moves["dispatched"] - waited, told_at - waited - ran)
+
+    def _how_far(self, uid: str) -> str:
+        """The last that the hub noted of a study."""
+        rows = self.hub.ask(
+            "SELECT t.to_state, t.at, t.why FROM routing_transition t"
+            f" JOIN routing_study s ON s.id = t.study_id WHERE s.study_instance_uid = '{uid}'"  # noqa: S608
+            " ORDER BY t.id DESC LIMIT 3"
+        )
+        return f"last moves: {rows}, sent until {datetime.now(UTC)}"
 
     def _moves(self, uid: str) -> dict[str, float]:
         rows = self.hub.ask(
@@ -115,15 +130,18 @@ def measure(*, is_quick: bool) -> list[Measurement]:
         "quiet time": f"{SHORT_QUIET_SECONDS:g} s", "synced": "hub and Orthanc",
         "figure": f"95th percentile of {len(studies)} studies",
     }  # fmt: skip
-    to_dispatch = {HUB: _p95s(dispatch)} | ({"Orthanc": _p95s(others)} if others else {})
+    begun, sent_on = ([[one[which] for one in few] for few in others] for which in (0, 1))
+    to_dispatch = {HUB: _p95s(dispatch)}
+    if others:
+        to_dispatch |= {"Orthanc": _p95s(sent_on), _BEGUN: _p95s(begun)}
     alone_own = [one for few in own for one in few]
     under_load = {HUB: [p95([one.own for one in busy])], ONE_AT_A_TIME: [p95(alone_own)]}
     return [
         Measurement(
             "way.dispatch", "Last byte to dispatch, beyond the quiet time", "s", to_dispatch,
             is_rate=False, targets=[Target(at_most=0.3), Target("Orthanc", at_least=10)],
-            conditions=conditions | {"Orthanc": "forwards by Lua at OnStableStudy"},
-            details={"hub": dispatch, "Orthanc": others}, failures=failures,
+            conditions=conditions | {"Orthanc": "forwards by Lua at OnStableStudy, as it came"},
+            details={"hub": dispatch, "Orthanc": sent_on, _BEGUN: begun}, failures=failures,
         ),
         Measurement(
             "way.own", "The hub's whole own time, last byte to report in the PACS", "s",
@@ -132,7 +150,7 @@ def measure(*, is_quick: bool) -> list[Measurement]:
         ),
         Measurement(
             "way.sustained", f"The same with {STUDIES_A_MINUTE} studies a minute", "s", under_load,
-            is_rate=False, targets=[Target(at_most=1.0), Target(ONE_AT_A_TIME, at_least=0.8)],
+            is_rate=False, targets=[Target(at_most=1.0), Target(ONE_AT_A_TIME, at_least=0.91)],
             conditions=conditions | {"for": f"{seconds} s", "figure": "95th percentile of all"},
             details={"own": [one.own for one in busy], "dispatch": [one.dispatch for one in busy]},
         ),
@@ -150,10 +168,10 @@ def _p95s(rounds: Sequence[Sequence[float]]) -> list[float]:
 
 def _at_rest(
     where: Path, studies: Sequence[Images], rounds: int, failures: dict[str, str]
-) -> tuple[list[list[Times]], list[list[float]]]:
+) -> tuple[list[list[Times]], list[list[tuple[float, float]]]]:
     """Rounds of the hub and of Orthanc, in turns, after one study of each to warm it."""
     ours: list[list[Times]] = []
-    theirs: list[list[float]] = []
+    theirs: list[list[tuple[float, float]]] = []
     with ExitStack() as stack:
         way = stack.enter_context(_way(where / "hub", studies))
         way.send(0)
@@ -170,9 +188,15 @@ def _at_rest(
     return ours, theirs
 
 
-def _forwarded(studies: Sequence[Images], number: int, peer: forwarding.Router) -> float:
-    _uid, sent_at = send(studies[number % len(studies)], number, peer.port)
-    return peer.wait() - sent_at - SHORT_QUIET_SECONDS
+def _forwarded(
+    studies: Sequence[Images], number: int, peer: forwarding.Router
+) -> tuple[float, float]:
+    """From the last byte to the beginning of its being sent on, and to the end, but the quiet."""
+    study = studies[number % len(studies)]
+    _uid, sent_at = send(study, number, peer.port)
+    begun, sent_on = peer.wait(len(study.files))
+    waited = sent_at + SHORT_QUIET_SECONDS
+    return begun - waited, sent_on - waited
 
 
 def _busy(where: Path, studies: Sequence[Images], seconds: float) -> list[Times]:
