@@ -92,7 +92,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
     from hub import audit
     from hub.models import Node, User
     from marketplace.models import AlgorithmVersion
-    from routing import outbox, paging, reading, slots, sweeping
+    from routing import paging, reading, rounds, slots, sweeping
     from routing.models import Study
     from routing.steps import match as match_step
     from routing.steps import receive as receive_step
@@ -119,7 +119,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "match": close,
         "entitle": lambda: entitlement.entitle(site=node.site, version=version, at=now),
         "dispatch": lambda: slots._choose(version),
-        "outbox": lambda: outbox._first_due(node),
+        "outbox": lambda: list(rounds.due(node)[:1]),
         "sweep": sweeping.sweep,
         "usage": lambda: metering.record(
             study_ref_of=(node.site.code, _STUDY_UID), line=line, version=version,

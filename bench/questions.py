@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from bench.plans import plans_of
 from bench.worklist import Asked
 from hub.models import Membership, Node, Organisation, User
-from routing import live, metrics, outbox, sweeping, tidying
+from routing import live, metrics, rounds, sweeping, tidying
 from routing.models import Study
 from routing.paging import Place
 
@@ -87,7 +87,7 @@ def of_the_hub() -> dict[str, Callable[[], object]]:
         "what a live page missed": lambda: live._missed(
             sites, timezone.now() - timedelta(seconds=30)
         ),
-        "next of the outbox": lambda: outbox._first_due(node),
+        "next of the outbox": lambda: list(rounds.due(node)[:1]),
         "metrics": lambda: generate_latest(metrics.registry()),
     }
 

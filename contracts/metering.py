@@ -7,8 +7,10 @@ result is counted exactly when the delivery itself is committed.
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -48,6 +50,24 @@ class UsageMismatchError(ValueError):
     """The line is for another site or another algorithm than what was delivered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One delivered clinical result to be counted.
+
+    ``study_ref_of`` is (site code, Study Instance UID); ``at`` is when the result was delivered and
+    decides the contract year; ``details`` holds no patient data. For clinical results only: shadow,
+    validation, failures and re-runs are 0 units.
+    """
+
+    study_ref_of: tuple[str, str]
+    line: CallOffLine
+    version: AlgorithmVersion
+    source: str
+    event_id: str
+    at: datetime
+    details: dict[str, Any]
+
+
 def record(
     *,
     study_ref_of: tuple[str, str],
@@ -58,39 +78,81 @@ def record(
     at: datetime,
     details: dict[str, Any],
 ) -> Recorded | Duplicate:
-    """Count one delivered clinical result, unless it was counted before.
+    """Count one delivered clinical result, unless it was counted before: see Report.
 
-    ``study_ref_of`` is (site code, Study Instance UID); ``at`` is when the result was delivered and
-    decides the contract year; ``details`` holds no patient data. Call it for clinical results only:
-    shadow, validation, failures and re-runs are 0 units. Raises UsageConflictError where the same
-    (source, event_id) was recorded with other content, UsageMismatchError where site or algorithm
-    are not those of the line.
+    Raises UsageConflictError where the same (source, event_id) was recorded with other content,
+    UsageMismatchError where site or algorithm are not those of the line.
     """
-    _must_fit(line, site_code=study_ref_of[0], version=version)
-    event = UsageEvent(
-        source=source,
-        event_id=event_id,
-        at=at,
-        study_ref=study_ref(*study_ref_of),
-        call_off=line.call_off,
-        line=line,
-        algorithm_id=line.algorithm_id,
-        version=version,
-        site_id=line.site_id,
-        # as JSON gives it back, so that it compares with what a row holds
-        details=json.loads(json.dumps(details)),
-    )
-    study_refs = [
-        study_ref(*study_ref_of, secret=secret)
-        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    ]
+    return _record(Report(study_ref_of, line, version, source, event_id, at, details))
+
+
+def record_all(reports: Sequence[Report]) -> list[UsageConflictError]:
+    """Count many as record() does one, and together where none was counted before.
+
+    Gives the conflicts back that record() would raise; raises UsageMismatchError.
+    """
+    if _is_recorded_as_new(reports):
+        return []
+    conflicts = []
+    for report in reports:
+        try:
+            _record(report)
+        except UsageConflictError as fault:
+            conflicts.append(fault)
+    return conflicts
+
+
+def _record(report: Report) -> Recorded | Duplicate:
+    event, study_refs = _event(report), _study_refs(report)
     with transaction.atomic():
         if earlier := _recorded_before(event, study_refs=study_refs):
             return earlier
         if lost_race := _insert(event, study_refs=study_refs):
             return lost_race
-        _count_up(event)
+        _count_up([event])
     return Recorded(event)
+
+
+def _is_recorded_as_new(reports: Sequence[Report]) -> bool:
+    """Count all of them at once, if none of them can have been counted before."""
+    if not reports:
+        return True
+    events = [_event(report) for report in reports]
+    refs = {ref for report in reports for ref in _study_refs(report)}
+    same_event = Q(event_id__in=[event.event_id for event in events])
+    if UsageEvent.objects.filter(same_event | Q(study_ref__in=refs)).exists():
+        return False
+    try:
+        with transaction.atomic():
+            UsageEvent.objects.bulk_create(events)
+            _count_up(events)
+    except IntegrityError:  # one of them twice, or another worker was faster
+        return False
+    return True
+
+
+def _event(report: Report) -> UsageEvent:
+    line = report.line
+    _must_fit(line, site_code=report.study_ref_of[0], version=report.version)
+    return UsageEvent(
+        source=report.source,
+        event_id=report.event_id,
+        at=report.at,
+        study_ref=study_ref(*report.study_ref_of),
+        call_off=line.call_off,
+        line=line,
+        algorithm_id=line.algorithm_id,
+        version=report.version,
+        site_id=line.site_id,
+        # as JSON gives it back, so that it compares with what a row holds
+        details=json.loads(json.dumps(report.details)),
+    )
+
+
+def _study_refs(report: Report) -> list[str]:
+    """What the study is called under the hub's key, and was under each that it replaced."""
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [study_ref(*report.study_ref_of, secret=secret) for secret in secrets]
 
 
 def study_ref(site_code: str, study_instance_uid: str, *, secret: str | bytes | None = None) -> str:
@@ -147,18 +209,18 @@ def _must_agree(earlier: UsageEvent, event: UsageEvent, *, study_refs: list[str]
         )
 
 
-def _count_up(event: UsageEvent) -> None:
-    framework = event.call_off.framework
-    counter = VolumeCounter.objects.filter(
-        framework=framework,
-        algorithm=event.algorithm_id,
-        contract_year=contract_year(framework, at=event.at),
-    )
-    if counter.update(quantity=F("quantity") + event.units):
-        return
-    VolumeCounter.objects.get_or_create(
-        framework=framework,
-        algorithm_id=event.algorithm_id,
-        contract_year=contract_year(framework, at=event.at),
-    )
-    counter.update(quantity=F("quantity") + event.units)
+def _count_up(events: Sequence[UsageEvent]) -> None:
+    units: Counter[tuple[int, int, date]] = Counter()
+    for event in events:
+        framework = event.call_off.framework
+        year = contract_year(framework, at=event.at)
+        units[framework.pk, event.algorithm_id, year] += event.units
+    # In one order, so that no two transactions wait for each other's.
+    for (framework_id, algorithm_id, year), count in sorted(units.items()):
+        of: dict[str, Any] = {
+            "framework_id": framework_id, "algorithm_id": algorithm_id, "contract_year": year
+        }  # fmt: skip
+        counter = VolumeCounter.objects.filter(**of)
+        if not counter.update(quantity=F("quantity") + count):
+            VolumeCounter.objects.get_or_create(**of)
+            counter.update(quantity=F("quantity") + count)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -60,16 +61,31 @@ def take(row: Held, *, states: tuple[str, ...], **fields: Any) -> Held | None:
     return type(row).objects.get(pk=row.pk)
 
 
+def take_all(rows: Sequence[Held], **fields: Any) -> None:
+    """Take the leases of rows that the caller's transaction has locked, and found free."""
+    mine, until = owner(), timezone.now() + _length()
+    type(rows[0]).objects.filter(pk__in=[row.pk for row in rows]).update(
+        fence=F("fence") + 1, lease_owner=mine, lease_until=until, **fields
+    )
+    for row in rows:
+        row.fence, row.lease_owner, row.lease_until = row.fence + 1, mine, until
+
+
 @contextmanager
 def keep(held: Held) -> Iterator[None]:
     """Keep a lease alive until the block ends, then give it back if it is still ours.
 
     It ends earlier where the row is moved on: pathway.advance() clears it.
     """
-    # Read now, for advance() changes what the row in memory says.
-    ours = type(held).objects.filter(
-        pk=held.pk, fence=held.fence, lease_owner=held.lease_owner
-    )
+    with keep_all([held]):
+        yield
+
+
+@contextmanager
+def keep_all(held: Sequence[Held]) -> Iterator[None]:
+    """Keep the leases of several rows of one kind, as keep() does that of one."""
+    # Read now, for advance() changes what the rows in memory say.
+    ours = among(held)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(ours, stop), daemon=True, name="lease")
     beat.start()
@@ -79,6 +95,17 @@ def keep(held: Held) -> Iterator[None]:
         stop.set()
         beat.join()
         ours.update(lease_owner="", lease_until=None)
+
+
+def among(held: Sequence[Held]) -> models.QuerySet[Any]:
+    """Those of the rows whose lease is still the one that was taken."""
+    fences: defaultdict[int, list[int]] = defaultdict(list)
+    for row in held:
+        fences[row.fence].append(row.pk)
+    is_ours = Q()
+    for fence, keys in fences.items():
+        is_ours |= Q(pk__in=keys, fence=fence)
+    return type(held[0]).objects.filter(is_ours, lease_owner=held[0].lease_owner)
 
 
 def require(held: Workitem | Delivery) -> None:

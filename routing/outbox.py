@@ -1,8 +1,8 @@
 """Tell destinations what is to be told: one queue and one circuit breaker for each of them.
 
-1. Take the first delivery of the node that is due, unless another worker is sending to it.
-2. Send it, outside any transaction.
-3. Settle it: delivered, to be tried again later, or a dead letter.
+1. Take the first deliveries of the node that are due, unless another worker is sending to it.
+2. Send one after the other, outside any transaction.
+3. Settle them: delivered, to be tried again later, or a dead letter.
 
 A destination that does not answer costs its own queue one time-out, then the breaker opens and
 nothing is tried until it is time to probe; every other destination goes on.
@@ -10,8 +10,11 @@ nothing is tried until it is time to probe; every other destination goes on.
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from celery.utils.time import get_exponential_backoff_interval
@@ -23,7 +26,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.models import Node
 from hub.phrases import Phrase, phrase
-from routing import lease, nudges, settling
+from routing import nudges, rounds, settling
 from routing.models import Breaker, Delivery
 from routing.pathway import Overtaken
 from routing.senders import Refused, Sender, Undelivered, sender_for
@@ -45,83 +48,106 @@ def deliver(node: Node) -> None:
     """
     breaker, _is_new = Breaker.objects.get_or_create(node=node)
     ends_at = time.monotonic() + settings.HUB_TURN_SECONDS
+    pace = rounds.Pace()
     with sender_for(node) as sender:
-        while (delivery := _first_due(node)) is not None:
+        while True:
             if _is_open(breaker):
-                _wait(node, breaker)
+                if rounds.due(node).exists():
+                    _wait(node, breaker)
                 return
-            # Noted before it leaves: a worker that dies while it sends cannot say so any more.
-            with lease.hold(delivery, states=("pending",), may_have_arrived=True) as held:
-                if held is None:
+            with rounds.taken(node, most=pace.most) as held:
+                if not held:
                     return
-                held.node = node
-                try:
-                    is_reachable = _send(held, sender, came_before=delivery.may_have_arrived)
-                except Overtaken:
-                    # Cancelled while it was sent; what stands behind it goes on.
-                    is_reachable = True
+                is_reachable = _send_in_turn(held, sender, pace)
             _count(breaker, is_reachable)
             if time.monotonic() > ends_at:
                 nudges.deliver(node.pk)
                 return
 
 
-def _first_due(node: Node) -> Delivery | None:
-    """The next to be sent, or None; while one is on its way, what takes it back must not pass it.
+def _send_in_turn(held: Sequence[Delivery], sender: Sender, pace: rounds.Pace) -> bool:
+    """Send these one after the other, and note together what arrived; whether all went through.
 
-    Also one that was cancelled while it was sent: its sender goes on with what stands behind it.
+    After one that was not answered, or when the round has taken long, the rest is given back.
     """
-    now = timezone.now()
-    queue = Delivery.objects.filter(node=node)
-    if queue.filter(state__in=("pending", "cancelled"), lease_until__gte=now).exists():
-        return None
-    due = Q(due_at=None) | Q(due_at__lte=now)
-    return queue.filter(due, state="pending").order_by("pk").first()
-
-
-def _send(delivery: Delivery, sender: Sender, *, came_before: bool) -> bool:
-    """Send one and settle it; whether the destination could be reached.
-
-    ``came_before``: an earlier try of it may have arrived.
-    """
+    told: list[tuple[Delivery, str]] = []
+    is_reachable, count = True, 0
+    pace.begin()
     try:
-        answer = sender.send(delivery)
+        sender.prepare(held)
+        for delivery in held:
+            if not is_reachable or pace.is_over:
+                break
+            count += 1
+            answer, is_reachable = _send(delivery, sender)
+            if answer is not None:
+                told.append((delivery, answer))
+        pace.end(count)
+    finally:
+        rounds.give_back(held[count:])
+        _note_delivered(told)
+    return is_reachable
+
+
+def _send(delivery: Delivery, sender: Sender) -> tuple[str | None, bool]:
+    """Send one; the answer of the destination that has it, and whether it could be reached.
+
+    One that it has not is settled at once. ``delivery.may_have_arrived``: in an earlier try.
+    """
+    came_before = delivery.may_have_arrived
+    try:
+        return sender.send(delivery), True
     except OperationalError:
         raise  # the database's fault, not the destination's
     except Undelivered as fault:
         came = came_before or fault.may_have_arrived
         _try_again(delivery, fault.why, limit=None, may_have_arrived=came)
-        return False
+        return None, False
     except Refused as fault:
         if fault.is_final:
-            settling.dead(
-                delivery, why=fault.why, answer=fault.answer, may_have_arrived=came_before
-            )
+            _bury(delivery, fault.why, answer=fault.answer, may_have_arrived=came_before)
         else:
             _try_again(delivery, fault.why, limit=MOST_REFUSALS, may_have_arrived=came_before)
-        return True
     except Exception as fault:
         # What breaks here would break for ever, and everything behind it would wait.
         log.error("outbox.failed", delivery=delivery.pk, exc_info=True)
         why = phrase(_("the hub could not send it (%(fault)s)"), fault=type(fault).__name__)
         _try_again(delivery, why, limit=MOST_REFUSALS, may_have_arrived=came_before)
-        return True
-    _note_delivered(delivery, answer)
-    return True
+    return None, True
 
 
-def _note_delivered(delivery: Delivery, answer: str) -> None:
-    why = phrase(_("%(node)s has it"), node=delivery.node.code)
+def _note_delivered(told: Sequence[tuple[Delivery, str]]) -> None:
+    """Note what arrived: all at once, or each for itself where that cannot be."""
+    if not told:
+        return
+    why = phrase(_("%(node)s has it"), node=told[0][0].node.code)
     try:
-        settling.delivered(delivery, why=why, answer=answer)
-    except (Overtaken, OperationalError):
-        raise
+        # Copies, for what a transaction that came to nothing has changed in them.
+        settling.delivered([(copy.copy(one), answer) for one, answer in told], why=why)
     except Exception as fault:
+        if len(told) > 1:
+            for one in told:
+                _note_delivered([one])
+            return
+        ((delivery, _answer),) = told
+        if isinstance(fault, OperationalError):
+            raise
+        # Cancelled while it was sent; what stands behind it goes on.
+        if isinstance(fault, Overtaken):
+            log.info("outbox.overtaken", delivery=delivery.pk, why=str(fault))
+            return
         # Not to be told again with every sweep, for ever, before all that stands behind it.
         log.error("outbox.not_noted", delivery=delivery.pk, exc_info=True)
         words = _("delivered, but the hub could not note it (%(fault)s)")
         why = phrase(words, fault=type(fault).__name__)
         _try_again(delivery, why, limit=MOST_REFUSALS, may_have_arrived=True)
+
+
+def _bury(delivery: Delivery, why: Phrase, **fields: Any) -> None:
+    try:
+        settling.dead(delivery, why=why, **fields)
+    except Overtaken as fault:
+        log.info("outbox.overtaken", delivery=delivery.pk, why=str(fault))
 
 
 def _try_again(
@@ -131,7 +157,7 @@ def _try_again(
     now = timezone.now()
     is_too_old = now - delivery.created_at > LONGEST_SILENCE
     if is_too_old or (limit is not None and attempts >= limit):
-        settling.dead(delivery, why=why, attempts=attempts, may_have_arrived=may_have_arrived)
+        _bury(delivery, why, attempts=attempts, may_have_arrived=may_have_arrived)
         return
     seconds = backoff(attempts)
     Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state="pending").update(

@@ -17,6 +17,8 @@ hold its lease (lease.py), and the sweep (tasks.py) finds the rows that nobody n
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -77,23 +79,58 @@ def advance(row: Row, to: str, *, why: Phrase, by: str = "hub", **fields: Any) -
     2. UPDATE where the row still has the state (and the fencing number) last seen here.
     3. Only if that moved exactly one row, write the Transition; otherwise Overtaken.
     """
-    if to not in MOVES[type(row)][row.state]:
-        raise MoveRefused(str(_refusal(row, to)))
-    seen = {"pk": row.pk, "state": row.state, "revision": getattr(row, "revision", None)}
-    if not isinstance(row, Study):
-        seen |= {"fence": row.fence}
-    if isinstance(row, Delivery):
-        del seen["revision"]
+    advance_together([row], to, why=why, by=by, **fields)
+
+
+def advance_together(
+    rows: Sequence[Row], to: str, *, why: Phrase, by: str = "hub", **fields: Any
+) -> None:
+    """Move rows of one kind as advance() does one: all of them, or none where one was overtaken."""
+    for row in rows:
+        if to not in MOVES[type(row)][row.state]:
+            raise MoveRefused(str(_refusal(row, to)))
+    alike: defaultdict[tuple[tuple[str, Any], ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        alike[tuple(_seen(row).items())].append(row)
     with transaction.atomic():
-        changes = {"state": to, **_of_every_move(row, to), **fields}
-        if isinstance(row, Workitem):
-            changes["why"] = why.stored()
-        if type(row).objects.filter(**seen).update(**changes) != 1:
-            raise Overtaken(f"{row} was no longer {row.state}")
-        from_state = row.state
-        for name, value in changes.items():
-            setattr(row, name, value)
-        note(row, from_state=from_state, to_state=to, why=why, by=by)
+        changes = [_moved(some, to, why=why, fields=fields) for some in alike.values()]
+        moves = [_move(row, row.state, to, why=why, by=by) for row in rows]
+        for some, changed in zip(alike.values(), changes, strict=True):
+            for row in some:
+                _take_over(row, changed)
+        Transition.objects.bulk_create(moves)
+
+
+def _moved(
+    rows: Sequence[Row], to: str, *, why: Phrase, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """Move rows that were alike when they were last seen; what was written to each."""
+    first = rows[0]
+    changes = {"state": to, **_of_every_move(first, to), **fields}
+    if isinstance(first, Workitem):
+        changes["why"] = why.stored()
+    if type(first).objects.filter(**_among(rows), **_seen(first)).update(**changes) != len(rows):
+        raise Overtaken(f"{first} was no longer {first.state}")
+    return changes
+
+
+def _take_over(row: Row, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(row, name, value)
+
+
+def _seen(row: Row) -> dict[str, Any]:
+    """What the row must still be in the database for a move to be made."""
+    seen: dict[str, Any] = {"state": row.state}
+    if not isinstance(row, Delivery):
+        seen["revision"] = row.revision
+    if not isinstance(row, Study):
+        seen["fence"] = row.fence
+    return seen
+
+
+def _among(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"pk": rows[0].pk} if len(rows) == 1 else {"pk__in": [row.pk for row in rows]}
 
 
 def _refusal(row: Row, to: str) -> Phrase:
@@ -119,16 +156,18 @@ def _of_every_move(row: Row, to: str) -> dict[str, Any]:
 
 def note(row: Row, *, from_state: str, to_state: str, why: Phrase, by: str = "hub") -> None:
     """Write the Transition of a move, or of a row's beginning (``from_state`` empty)."""
-    workitem = row if isinstance(row, Workitem) else None
+    _move(row, from_state, to_state, why=why, by=by).save(force_insert=True)
+
+
+def _move(row: Row, from_state: str, to_state: str, *, why: Phrase, by: str) -> Transition:
+    """The Transition of a move, not written yet."""
     delivery = row if isinstance(row, Delivery) else None
-    if delivery is not None:
-        workitem = delivery.workitem
-    study = row if isinstance(row, Study) else workitem.study  # type: ignore[union-attr]
-    Transition.objects.create(
-        study=study,
-        workitem=workitem,
+    of = row.workitem if isinstance(row, Delivery) else row
+    return Transition(
+        study_id=of.pk if isinstance(of, Study) else of.study_id,
+        workitem=of if isinstance(of, Workitem) else None,
         delivery=delivery,
-        revision=(workitem or study).revision,
+        revision=of.revision,
         at=timezone.now(),
         from_state=from_state,
         to_state=to_state,

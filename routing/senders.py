@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -43,6 +43,9 @@ class Refused(Exception):
 class Sender(Protocol):
     """Sends deliveries to one node."""
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> None:
+        """Look up together what will be sent next."""
+
     def send(self, delivery: Delivery) -> str:
         """The destination's answer, for the record; raises Undelivered or Refused."""
 
@@ -77,10 +80,19 @@ class DicomSender:
 
     def __init__(self, association: scu.StoreConnection) -> None:
         self._association = association
+        self._rows: dict[int, list[Result]] = {}
+
+    def prepare(self, deliveries: Sequence[Delivery]) -> None:
+        """Find the objects of each Workitem."""
+        self._rows = {delivery.workitem_id: [] for delivery in deliveries}
+        for row in Result.objects.filter(workitem__in=self._rows).order_by("pk"):
+            self._rows[row.workitem_id].append(row)
 
     def send(self, delivery: Delivery) -> str:
         """Send every object of the Workitem; they keep their UIDs, so twice is as good as once."""
-        rows = list(Result.objects.filter(workitem=delivery.workitem_id).order_by("pk"))
+        if delivery.workitem_id not in self._rows:
+            self.prepare([delivery])
+        rows = self._rows[delivery.workitem_id]
         files = [spool().path(row.key) for row in rows]
         try:
             outcomes = self._association.store(files)
@@ -123,6 +135,9 @@ class Hl7Sender:
 
     def __init__(self, connection: MllpConnection) -> None:
         self._connection = connection
+
+    def prepare(self, deliveries: Sequence[Delivery]) -> None:
+        """Nothing: the messages are in the deliveries."""
 
     def send(self, delivery: Delivery) -> str:
         """Send the stored bytes and wait for the ACK; AE and AR stand until a person replays."""

@@ -16,7 +16,9 @@ _ELEMENT_US = struct.Struct("<HHLH")
 _AFFECTED_SOP_CLASS, _REQUESTED_SOP_CLASS, _COMMAND_FIELD = 0x0002, 0x0003, 0x0100
 _MESSAGE_ID, _DATA_SET_TYPE = 0x0110, 0x0800
 _AFFECTED_SOP_INSTANCE, _REQUESTED_SOP_INSTANCE = 0x1000, 0x1001
+_RESPONDED_TO, _PRIORITY, _STATUS, _ERROR_COMMENT = 0x0120, 0x0700, 0x0900, 0x0902
 _LONGEST_UID = 64
+_HAS_DATA_SET, _LOW = 0x0001, 0x0002
 
 
 class BadCommand(Exception):  # noqa: N818 (named by what failed)
@@ -38,22 +40,23 @@ class Command:
     sop_instance_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response that was received: to which message, its status, and what the peer says of it."""
+
+    field: int
+    responded_to: int
+    status: int
+    error_comment: str
+
+
 def decode(encoded: bytes) -> Command:
     """Read a command set: implicit VR little endian, whatever its order (PS3.7 6.3.1, E.1).
 
     Its group length is not believed: all of it is read. Raises BadCommand.
     """
-    values: dict[int, bytes] = {}
-    offset, end = 0, len(encoded)
     try:
-        while offset < end:
-            group, element, length = _ELEMENT.unpack_from(encoded, offset)
-            offset += 8
-            # A response needs the request's UIDs, and half a UID is another one.
-            if group or offset + length > end:
-                raise BadCommand
-            values[element] = encoded[offset : offset + length]
-            offset += length
+        values = _values(encoded)
         (field,) = _US.unpack(values[_COMMAND_FIELD])
         (data_set_type,) = _US.unpack(values[_DATA_SET_TYPE])
         # A response and C-CANCEL have the number of what they are about instead (PS3.7 9.3).
@@ -71,6 +74,35 @@ def decode(encoded: bytes) -> Command:
         raise BadCommand from error
 
 
+def decode_response(encoded: bytes) -> Response:
+    """Read the command set of a response, as decode() does that of a request. Raises BadCommand."""
+    try:
+        values = _values(encoded)
+        (field,) = _US.unpack(values[_COMMAND_FIELD])
+        (responded_to,) = _US.unpack(values[_RESPONDED_TO])
+        (status,) = _US.unpack(values[_STATUS])
+    except (struct.error, KeyError) as error:
+        raise BadCommand from error
+    # ISO 8859-1 has a character for every byte, whatever the peer means by it.
+    comment = values.get(_ERROR_COMMENT, b"").decode("latin-1").strip("\0 ")
+    return Response(field, responded_to, status, comment)
+
+
+def _values(encoded: bytes) -> dict[int, bytes]:
+    """The values of group 0000 by element. Raises BadCommand, struct.error."""
+    values: dict[int, bytes] = {}
+    offset, end = 0, len(encoded)
+    while offset < end:
+        group, element, length = _ELEMENT.unpack_from(encoded, offset)
+        offset += 8
+        # A response needs the request's UIDs, and half a UID is another one.
+        if group or offset + length > end:
+            raise BadCommand
+        values[element] = encoded[offset : offset + length]
+        offset += length
+    return values
+
+
 def _uid(values: dict[int, bytes], affected: int, requested: int) -> str:
     value = values.get(affected) or values.get(requested) or b""
     uid = value.decode("ascii").strip("\0 ")
@@ -85,12 +117,32 @@ def response(request: Command, status: int) -> bytes:
         (
             _encoded_uid(_AFFECTED_SOP_CLASS, request.sop_class_uid),
             _ELEMENT_US.pack(0, _COMMAND_FIELD, 2, request.field | RESPONSE),
-            _ELEMENT_US.pack(0, 0x0120, 2, request.message_id),
+            _ELEMENT_US.pack(0, _RESPONDED_TO, 2, request.message_id),
             _ELEMENT_US.pack(0, _DATA_SET_TYPE, 2, _NO_DATA_SET),
-            _ELEMENT_US.pack(0, 0x0900, 2, status),
+            _ELEMENT_US.pack(0, _STATUS, 2, status),
             _encoded_uid(_AFFECTED_SOP_INSTANCE, request.sop_instance_uid),
         )
     )
+    return _with_length(elements)
+
+
+def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
+    """Write the command set of a C-STORE request of low priority (PS3.7 9.3.1.1)."""
+    return _with_length(
+        b"".join(
+            (
+                _encoded_uid(_AFFECTED_SOP_CLASS, sop_class_uid),
+                _ELEMENT_US.pack(0, _COMMAND_FIELD, 2, C_STORE_RQ),
+                _ELEMENT_US.pack(0, _MESSAGE_ID, 2, message_id),
+                _ELEMENT_US.pack(0, _PRIORITY, 2, _LOW),
+                _ELEMENT_US.pack(0, _DATA_SET_TYPE, 2, _HAS_DATA_SET),
+                _encoded_uid(_AFFECTED_SOP_INSTANCE, sop_instance_uid),
+            )
+        )
+    )
+
+
+def _with_length(elements: bytes) -> bytes:
     return struct.pack("<HHLL", 0, 0, 4, len(elements)) + elements
 
 

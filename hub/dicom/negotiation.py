@@ -27,6 +27,10 @@ class BadRequest(Exception):  # noqa: N818 (named by what failed)
     """The bytes are not an A-ASSOCIATE-RQ (PS3.8 9.3.2)."""
 
 
+class BadAnswer(Exception):  # noqa: N818 (named by what failed)
+    """The bytes are no answer to an association request (PS3.8 9.3.3, 9.3.4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """A presentation context that was accepted (PS3.8 7.1.1.13)."""
@@ -107,6 +111,69 @@ def reject(result: int, source: int, reason: int) -> bytes:
     answer.result, answer.result_source, answer.diagnostic = result, source, reason
     encoded: bytes = A_ASSOCIATE_RJ(answer).encode()
     return encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An association that a peer accepted, and the longest PDU that it takes; 0 is any length.
+
+    `contexts` has result (PS3.8 9.3.3.2) and transfer syntax by the number of each context that
+    the peer speaks of; some leave out what they refuse.
+    """
+
+    maximum_pdu_length: int
+    contexts: Mapping[int, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An association that a peer rejected: who, why, and whether only for now (PS3.8 9.3.4)."""
+
+    source: str
+    reason: str
+    is_transient: bool
+
+
+def request(
+    *, calling_ae_title: str, called_ae_title: str, contexts: Mapping[int, Context],
+    maximum_pdu_length: int,
+) -> bytes:  # fmt: skip
+    """Give an A-ASSOCIATE-RQ PDU (PS3.8 9.3.2) that proposes contexts under their odd numbers."""
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = UID("1.2.840.10008.3.1.1.1")
+    primitive.calling_ae_title, primitive.called_ae_title = calling_ae_title, called_ae_title
+    proposed = []
+    for number, context in contexts.items():
+        built = build_context(UID(context.abstract_syntax_uid), UID(context.transfer_syntax_uid))
+        built.context_id = number
+        proposed.append(built)
+    primitive.presentation_context_definition_list = proposed
+    primitive.user_information = _own(maximum_pdu_length)
+    encoded: bytes = A_ASSOCIATE_RQ(primitive).encode()
+    return encoded
+
+
+def read_answer(pdu: bytes) -> Accepted | Rejected:
+    """Read an A-ASSOCIATE-AC or -RJ PDU, all of it with its head. Raises BadAnswer."""
+    try:
+        decoded: Any = A_ASSOCIATE_AC() if pdu[0] == 2 else A_ASSOCIATE_RJ()
+        decoded.decode(pdu)
+        primitive: A_ASSOCIATE = decoded.to_primitive()
+        if pdu[0] != 2:
+            is_transient = primitive.result == 2
+            return Rejected(primitive.source_str, primitive.reason_str, is_transient)
+        return Accepted(
+            maximum_pdu_length=primitive.maximum_length_received or 0,
+            contexts={
+                int(context.context_id or 0): (
+                    int(context.result or 0), "".join(map(str, context.transfer_syntax[:1]))
+                )
+                for context in primitive.presentation_context_definition_results_list
+            },  # fmt: skip
+        )
+    # As in read_request.
+    except Exception as error:
+        raise BadAnswer from error
 
 
 def _roles(primitive: A_ASSOCIATE) -> dict[UID, tuple[bool | None, bool | None]]:

@@ -4,32 +4,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import _config
-from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
 from hub.dicom.association import (
     AssociationRefused,
     Caller,
-    NoContextAccepted,
     Peer,
     Unreachable,
-    associated,
 )
+from hub.dicom.calling import Ended, StoreAssociation
+from hub.dicom.commands import Response
 from hub.dicom.file_meta import FileMeta, read_file_meta
-
-# Files go out byte for byte, a piece at a time: what was validated is what arrives, and a large
-# SEG is never decoded, encoded again, or held in memory.
-_config.STORE_SEND_CHUNKED_DATASET = True
+from hub.dicom.wire import WireSilent
 
 # PS3.8 9.3.2.2: context ids are the odd numbers of one byte.
 _MAXIMUM_CONTEXTS = 128
@@ -115,10 +108,9 @@ class StoreConnection:
         self._peer = peer
         self._caller = caller
         self._lock = threading.Lock()
-        self._release = ExitStack()
-        self._association: Association | None = None
+        self._association: StoreAssociation | None = None
         self._accepted: frozenset[Context] = frozenset()
-        self._results: dict[Context, int] = {}
+        self._results: dict[Context, int | None] = {}
 
     def store(self, files: Sequence[Path | bytes]) -> list[StoreOutcome]:
         """Send Part 10 files, give the outcome of each, in order (PS3.4 B, PS3.7 9.1.1).
@@ -171,8 +163,6 @@ class StoreConnection:
         if not self._is_open_for(wanted):
             try:
                 self._associate(wanted)
-            except NoContextAccepted as error:
-                self._results = _results(error.contexts)
             except (Unreachable, AssociationRefused) as error:
                 if outcomes:
                     raise StoreInterrupted(_in_order(outcomes), str(error)) from error
@@ -193,38 +183,34 @@ class StoreConnection:
         # What is in use stays in use, or two algorithms in turn would mean an association each.
         proposed = list(dict.fromkeys([*wanted, *self._accepted]))[:_MAXIMUM_CONTEXTS]
         self._hang_up()
-        contexts = [build_context(sop_class, syntax) for sop_class, syntax in proposed]
-        opened = associated(self._peer, self._caller, contexts)
-        association = self._release.enter_context(opened)
-        self._association = association
-        # Not the rejected ones: dcmtk leaves a class it does not know out of its answer.
-        self._accepted = frozenset(map(_context, association.accepted_contexts))
-        self._results = _results(association.rejected_contexts)
+        association = StoreAssociation(self._peer, self._caller, proposed)
+        # Not those it speaks of: dcmtk leaves a class it does not know out of its answer.
+        self._accepted, self._results = association.accepted, association.results
+        if self._accepted:
+            self._association = association
+        else:
+            association.release()
 
     def _hang_up(self) -> None:
-        self._association, self._accepted, self._results = None, frozenset(), {}
-        self._release.close()
+        association, self._association = self._association, None
+        self._accepted, self._results = frozenset(), {}
+        if association is not None:
+            association.release()
 
     def _send(self, sending: _Sending, outcomes: dict[int, StoreOutcome]) -> StoreOutcome:
         assert self._association is not None
+        limit = self._caller.timeout_seconds
         started = time.monotonic()
-        # Message IDs are of 16 bits and start again; one is under way at a time.
-        message_id = sending.number % 0xFFFF + 1
         try:
-            answer = self._association.send_c_store(sending.path, msg_id=message_id)
-        except RuntimeError as error:
-            why = "the association has ended"
-            raise StoreInterrupted(_in_order(outcomes), why, has_ended=True) from error
-        if "Status" not in answer:
-            limit = self._caller.timeout_seconds
+            answer = self._association.store(sending.path, sending.meta)
+        except (Ended, WireSilent) as error:
             is_late = time.monotonic() - started >= limit
             why = f"no status in {limit:g} s" if is_late else _ENDED
-            raise StoreInterrupted(_in_order(outcomes), why, has_ended=not is_late)
-        status = int(answer.Status)
+            raise StoreInterrupted(_in_order(outcomes), why, has_ended=not is_late) from error
         return StoreOutcome(
             sop_instance_uid=sending.meta.sop_instance_uid,
-            status=status,
-            is_success=_is_stored(status),
+            status=answer.status,
+            is_success=_is_stored(answer.status),
             text=_in_words(answer),
         )
 
@@ -273,28 +259,17 @@ def _is_stored(status: int) -> bool:
     return status == _SUCCESS or status in _GENERAL_WARNINGS or status >> 12 == 0xB
 
 
-def _in_words(answer: Dataset) -> str:
-    status = int(answer.Status)
-    if status == _SUCCESS:
+def _in_words(answer: Response) -> str:
+    if answer.status == _SUCCESS:
         return ""
-    _, known = STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))
+    _, known = STORAGE_SERVICE_CLASS_STATUS.get(answer.status, ("", ""))
     meaning = known or "a status that C-STORE does not have"
-    comment = str(answer.get("ErrorComment") or "").strip()
-    return f"{meaning}: {comment}" if comment else meaning
+    return f"{meaning}: {answer.error_comment}" if answer.error_comment else meaning
 
 
-def _context(context: PresentationContext) -> tuple[str, str]:
-    return str(context.abstract_syntax), str(context.transfer_syntax[0])
-
-
-def _results(contexts: Sequence[PresentationContext]) -> dict[tuple[str, str], int]:
-    return {_context(context): context.result or _NO_REASON for context in contexts}
-
-
-def _refused(sending: _Sending, results: dict[tuple[str, str], int]) -> StoreOutcome:
+def _refused(sending: _Sending, results: dict[Context, int | None]) -> StoreOutcome:
     sop_class, syntax = (UID(uid).name for uid in sending.context)
-    result = results.get(sending.context, _NO_REASON)
-    text = _REFUSALS.get(result, _REFUSALS[_NO_REASON])
+    text = _REFUSALS.get(results.get(sending.context) or _NO_REASON, _REFUSALS[_NO_REASON])
     return StoreOutcome(
         sop_instance_uid=sending.meta.sop_instance_uid,
         status=_SOP_CLASS_NOT_SUPPORTED,

@@ -22,10 +22,16 @@ class NoAnswer(ConnectionError):  # noqa: N818
     """The message may have arrived, but no answer came: send it again under the same MSH-10."""
 
 
+class _HungUp(NoAnswer):
+    """The peer ended the connection before all of an answer had come."""
+
+
 class MllpConnection:
     """A blocking connection for one worker: opens at the first send, stays open, opens again.
 
-    `timeout_seconds` bounds a whole send, from connecting to the last byte of the answer.
+    `timeout_seconds` bounds a whole send, from connecting to the last byte of the answer. A
+    connection that had stood open, and that the peer ends without a word as a message is sent, is
+    opened again at once, and the same message sent once more: most likely it had ended before.
     """
 
     def __init__(
@@ -47,39 +53,57 @@ class MllpConnection:
         framed = frame(message)
         with self._lock:
             deadline = time.monotonic() + self._timeout_seconds
-            connection = self._open()
+            was_kept = self._is_open()
             try:
-                connection.settimeout(_left(deadline))
-                connection.sendall(framed)
-                answer, *more = _receive(connection, deadline)
-            except BaseException as error:
-                # A late answer must not be taken for the answer to the next message.
-                self._hang_up()
-                if isinstance(error, TimeoutError):
-                    raise NoAnswer(f"no answer in {self._timeout_seconds:g} seconds") from error
-                if isinstance(error, OSError | FrameTooLarge) and not isinstance(error, NoAnswer):
-                    raise NoAnswer(f"no answer: {error}") from error
-                raise
-            if more:  # a peer that answers more than was asked is out of step
-                self._hang_up()
-            return answer
+                return self._exchange(framed, deadline)
+            except _HungUp:
+                if not was_kept:
+                    raise
+            try:
+                return self._exchange(framed, deadline)
+            except Unreachable as now:
+                # Not as if nothing had been sent: the first time something was.
+                raise NoAnswer(f"no answer: {now}") from now
+
+    def _exchange(self, framed: bytes, deadline: float) -> bytes:
+        connection = self._open(deadline)
+        try:
+            connection.settimeout(_left(deadline))
+            connection.sendall(framed)
+            answer, *more = _receive(connection, deadline)
+        except BaseException as error:
+            # A late answer must not be taken for the answer to the next message.
+            self._hang_up()
+            if isinstance(error, TimeoutError):
+                raise NoAnswer(f"no answer in {self._timeout_seconds:g} seconds") from error
+            if isinstance(error, ConnectionResetError | BrokenPipeError):
+                raise _HungUp(f"no answer: {error}") from error
+            if isinstance(error, OSError | FrameTooLarge) and not isinstance(error, NoAnswer):
+                raise NoAnswer(f"no answer: {error}") from error
+            raise
+        if more:  # a peer that answers more than was asked is out of step
+            self._hang_up()
+        return answer
 
     def close(self) -> None:
         """Hang up; a later send connects again."""
         with self._lock:
             self._hang_up()
 
-    def _open(self) -> socket.socket:
+    def _is_open(self) -> bool:
+        return self._socket is not None and not _has_news(self._socket)
+
+    def _open(self, deadline: float) -> socket.socket:
         if self._socket is not None and _has_news(self._socket):
             self._hang_up()
         if self._socket is None:
-            self._socket = self._connect()
+            self._socket = self._connect(deadline)
         return self._socket
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, deadline: float) -> socket.socket:
         host, port = self._address
         try:
-            plain = socket.create_connection(self._address, timeout=self._timeout_seconds)
+            plain = socket.create_connection(self._address, timeout=_left(deadline))
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain
@@ -125,7 +149,7 @@ def _receive(connection: socket.socket, deadline: float) -> list[bytes]:
         if frames:
             return frames
         if not data:
-            raise NoAnswer("the peer hung up without an answer")
+            raise _HungUp("the peer hung up without an answer")
 
 
 def _read(connection: socket.socket, reader: FrameReader, deadline: float) -> bytes:

@@ -83,7 +83,7 @@ def _commit(workitem: Workitem, rows: list[Result]) -> None:
     )
     worklist.place(workitem.study)
     priority_changes.tell(workitem.study)
-    settling.settle(workitem)
+    settling.settle([workitem])
     for delivery in deliveries:
         nudges.deliver(delivery.node_id)
 

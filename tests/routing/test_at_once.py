@@ -159,7 +159,8 @@ def test_the_last_two_deliveries_that_end_at_once_end_the_workitem(place: Place)
     first, second = (one for one in held if one is not None)
     why = phrase("it has it")
     faults = at_once(
-        lambda: settling.delivered(first, why=why), lambda: settling.delivered(second, why=why)
+        lambda: settling.delivered([(first, "")], why=why),
+        lambda: settling.delivered([(second, "")], why=why),
     )
     assert faults == []
     assert place.workitem.state == "written_back"
