@@ -23,7 +23,7 @@ class NoAnswer(ConnectionError):  # noqa: N818
 
 
 class _HungUp(NoAnswer):
-    """The peer ended the connection before all of an answer had come."""
+    """The peer ended the connection before a byte of an answer had come."""
 
 
 class MllpConnection:
@@ -142,14 +142,16 @@ def _left(deadline: float) -> float:
 
 
 def _receive(connection: socket.socket, deadline: float) -> list[bytes]:
-    reader = FrameReader(_MAX_ANSWER_BYTES)
+    reader, has_begun = FrameReader(_MAX_ANSWER_BYTES), False
     while True:
         data = _read(connection, reader, deadline)
         frames = reader.feed(data) if data else reader.end_frame()
         if frames:
             return frames
         if not data:
-            raise _HungUp("the peer hung up without an answer")
+            why = "the peer hung up without an answer"
+            raise NoAnswer(why) if has_begun else _HungUp(why)
+        has_begun = True
 
 
 def _read(connection: socket.socket, reader: FrameReader, deadline: float) -> bytes:

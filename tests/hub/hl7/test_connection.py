@@ -92,3 +92,40 @@ def test_a_connection_that_the_peer_closed_meanwhile_is_opened_again() -> None:
         assert connection.send(b"one") == b"echo one"
         assert eventually(lambda: server.connection_count == 0)
         assert connection.send(b"two") == b"echo two"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_peer_that_hangs_up_as_a_message_comes_is_sent_it_once_more_and_no_oftener(
+    count: int,
+) -> None:
+    """``count``: how many connections it ends so, of which the first had stood open."""
+    messages: list[bytes] = []
+    connections: list[int] = []
+
+    def restarting(connection: socket.socket) -> None:
+        connections.append(1)
+        number = len(connections)
+        while got := receive(connection, 1):
+            messages.extend(got)
+            if got == [b"second"] and number <= count:
+                return
+            connection.sendall(frame(b"to " + got[0]))
+
+    with listener(restarting) as port, MllpConnection("127.0.0.1", port, 5) as connection:
+        assert connection.send(b"first") == b"to first"
+        if count == 1:
+            assert connection.send(b"second") == b"to second"
+        else:
+            with pytest.raises(NoAnswer):
+                connection.send(b"second")
+    assert messages == [b"first", b"second", b"second"]
+
+
+def test_a_new_connection_that_ends_is_not_tried_again() -> None:
+    messages: list[bytes] = []
+    with (
+        listener(lambda connection: messages.extend(receive(connection, 1))) as port,
+        pytest.raises(NoAnswer),
+    ):
+        MllpConnection("127.0.0.1", port, 5).send(b"x")
+    assert messages == [b"x"]
