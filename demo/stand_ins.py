@@ -33,6 +33,7 @@ class Pacs:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._is_closed = False
         ae = AE()
         for context in StoragePresentationContexts:
             ae.add_supported_context(context.abstract_syntax or "")
@@ -63,14 +64,21 @@ class Pacs:
         for association in self._server.active_associations:
             association.abort()
 
+    @property
+    def open_associations(self) -> int:
+        """How many associations stand at this moment."""
+        return len(self._server.active_associations)
+
     def of_study(self, study_instance_uid: str) -> list[Dataset]:
         """What came for one study, in order."""
         with self._lock:
             return [one for one in self.received if one.StudyInstanceUID == study_instance_uid]
 
     def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
+        """Stop listening, unless it has."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._server.shutdown()
 
 
 @dataclass
@@ -94,6 +102,11 @@ class Ris:
             message, code=code, control_id=uuid.uuid4().hex[:20], at=datetime.now(UTC),
             text="" if code == "AA" else "refused by the stand-in",
         )  # fmt: skip
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open at this moment."""
+        return self._server.connection_count
 
     def of_type(self, message_type: str) -> list[Message]:
         """The messages of one type, for example ORU^R01, in order; each control id once."""

@@ -27,6 +27,7 @@ from django.utils.translation import gettext_noop as _
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from routing import nudges, rounds, settling
+from routing.lanes import Lanes
 from routing.models import Breaker, Delivery
 from routing.pathway import Overtaken
 from routing.senders import Refused, Sender, Undelivered, sender_for
@@ -40,12 +41,24 @@ LONGEST_WAIT_SECONDS = 600
 MOST_REFUSALS = 8
 LONGEST_SILENCE = timedelta(days=7)
 
+# A third of the threads is for what answers promptly, and for everything but telling.
+_LANES = Lanes(most_slow=max(1, settings.HUB_WORKER_THREADS * 2 // 3))
+_ASK_AGAIN_SECONDS = 1.0
+
 
 def deliver(node: Node) -> None:
     """Empty the queue of one destination, as far as it is due and the destination answers.
 
     Only for a turn: one that is slow gives its thread back to what waits behind it.
     """
+    with _LANES.turn(node.pk) as may_begin:
+        if may_begin:
+            _deliver(node)
+        else:
+            nudges.deliver(node.pk, seconds=_ASK_AGAIN_SECONDS)
+
+
+def _deliver(node: Node) -> None:
     breaker, _is_new = Breaker.objects.get_or_create(node=node)
     ends_at = time.monotonic() + settings.HUB_TURN_SECONDS
     pace = rounds.Pace()
@@ -59,6 +72,7 @@ def deliver(node: Node) -> None:
                 if not held:
                     return
                 is_reachable = _send_in_turn(held, sender, pace)
+            _LANES.note(node.pk, is_reachable=is_reachable)
             _count(breaker, is_reachable)
             if time.monotonic() > ends_at:
                 nudges.deliver(node.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -73,6 +74,13 @@ def sender_for(node: Node) -> Iterator[Sender]:
 # An association that waits costs some of a processor, and many a PACS counts them.
 _ASSOCIATIONS: Keeper[scu.StoreConnection] = Keeper(idle_seconds=2.0)
 _CONNECTIONS: Keeper[MllpConnection] = Keeper(idle_seconds=2.0)
+
+
+@atexit.register
+def close_kept() -> None:
+    """End what is kept open at once: a worker that stops has nothing more to send."""
+    _ASSOCIATIONS.close()
+    _CONNECTIONS.close()
 
 
 class DicomSender:
