@@ -81,7 +81,7 @@ def associated(
     association = attempt.associate(contexts)
     if not association.is_established:
         raise attempt.failure(association)
-    association.dimse = _LeavesAnswers(association)
+    association.dimse = LeavesAnswers(association)
     try:
         yield association
     finally:
@@ -89,7 +89,7 @@ def associated(
             association.release()
 
 
-class _LeavesAnswers(DIMSEServiceProvider):
+class LeavesAnswers(DIMSEServiceProvider):
     """Gives messages to the caller who waits for one, and none to the association's own thread.
 
     pynetdicom 3.0 stops that thread for the time of a request by a flag, which on a busy machine it

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from pydicom.dataset import Dataset
-from pynetdicom import AE, AllStoragePresentationContexts
+from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom import sop_class as classes
 from pynetdicom.presentation import build_context
 
@@ -24,6 +24,7 @@ from routing.peers import Peers
 from routing.steps.receive import Receiver
 from tests.builders.orders import order_message
 from tests.builders.studies import head_ct
+from tests.hub.dicom.listening import keep, rejection
 from tests.routing.conftest import Place
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +35,8 @@ ACCEPTED_AND_NOT_SERVED = {
     classes.ModalityWorklistInformationFind,
     *(f"1.2.840.10008.5.1.4.39.{number}" for number in (2, 3, 4)),
 }
+# result, source and reason: calling AE title not recognised (PS3.8 9.3.4)
+NOT_RECOGNISED = (1, 1, 3)
 SUCCESS_OR_PENDING = (0x0000, 0xFF00, 0xFF01)
 REQUESTS = {
     "C-FIND": lambda made, uid: [status for status, _ in made.send_c_find(Dataset(), uid)],
@@ -58,7 +61,13 @@ def hub(place: Place) -> Iterator[scp.Server]:
 def associate(hub: scp.Server, calling: str, contexts: list[Any], called: str = "HUB") -> Any:
     ae = AE(ae_title=calling)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 10
-    return ae.associate("127.0.0.1", hub.port, contexts=contexts, ae_title=called)
+    came: list[Any] = []
+    association = ae.associate(
+        "127.0.0.1", hub.port, contexts=contexts, ae_title=called,
+        evt_handlers=[(evt.EVT_PDU_RECV, keep, [came])],
+    )  # fmt: skip
+    association.came = came  # type: ignore[attr-defined]
+    return association
 
 
 def nothing_came(*, but: tuple[str, ...] = ()) -> bool:
@@ -74,26 +83,26 @@ def nothing_came(*, but: tuple[str, ...] = ()) -> bool:
 @pytest.mark.parametrize("calling", ["STRANGER", "DRAMMENPACS2", "drammenpacs", "HUB", "*", "%"])
 def test_an_ae_title_that_nobody_set_up_gets_no_association(hub: Any, calling: str) -> None:
     association = associate(hub, calling, AllStoragePresentationContexts[:20])
-    assert association.is_rejected
-    assert association.acceptor.primitive.diagnostic == 3  # calling AE title not recognised
+    assert rejection(association) == NOT_RECOGNISED
     assert nothing_came()
 
 
 def test_the_ae_title_of_a_node_from_another_address_gets_none(hub: Any, place: Place) -> None:
     Node.objects.filter(pk=place.rows.pacs.pk).update(host="127.0.0.9")
     association = associate(hub, "DRAMMENPACS", AllStoragePresentationContexts[:20])
-    assert association.is_rejected
+    assert rejection(association) == NOT_RECOGNISED
     assert nothing_came()
 
 
 def test_a_node_that_may_only_receive_gets_none(hub: Any, place: Place) -> None:
     Node.objects.filter(pk=place.rows.pacs.pk).update(roles=["results"])
-    assert associate(hub, "DRAMMENPACS", AllStoragePresentationContexts[:20]).is_rejected
+    association = associate(hub, "DRAMMENPACS", AllStoragePresentationContexts[:20])
+    assert rejection(association) == NOT_RECOGNISED
 
 
 def test_a_hub_of_another_name_is_not_here(hub: Any) -> None:
     contexts = AllStoragePresentationContexts[:20]
-    assert associate(hub, "DRAMMENPACS", contexts, called="OTHERHUB").is_rejected
+    assert rejection(associate(hub, "DRAMMENPACS", contexts, called="OTHERHUB")) == (1, 1, 7)
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
@@ -155,7 +164,7 @@ def test_uids_of_another_site_make_a_study_of_the_own_and_touch_no_other(
 
 def test_a_stranger_that_tries_without_end_fills_no_audit_trail(hub: Any) -> None:
     for number in range(12):
-        assert associate(hub, f"S{number}", [build_context(classes.Verification)]).is_rejected
+        rejection(associate(hub, f"S{number}", [build_context(classes.Verification)]))
     assert AuditEvent.objects.filter(action="association.refused").count() == 3
 
 

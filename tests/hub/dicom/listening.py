@@ -17,6 +17,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification
 
 from hub.dicom import scp
+from hub.dicom.association import LeavesAnswers
 from tests.hub.dicom.encoded import minimal
 
 QUICK = scp.Limits(association_seconds=1.0, idle_seconds=2.0, pdu_seconds=1.0)
@@ -61,11 +62,13 @@ class Hub:
         for abstract_syntax, transfer_syntaxes in contexts or [(Verification, None)]:
             ae.add_requested_context(abstract_syntax, transfer_syntaxes)
         came = []
-        handlers = [*options.pop("evt_handlers", ()), (evt.EVT_PDU_RECV, _keep, [came])]
+        handlers = [*options.pop("evt_handlers", ()), (evt.EVT_PDU_RECV, keep, [came])]
         association = ae.associate(
             "127.0.0.1", self.port, ae_title=called, evt_handlers=handlers, **options
         )
         association.came = came
+        if association.is_established:
+            association.dimse = LeavesAnswers(association)
         return association
 
     def echoes(self):
@@ -92,17 +95,13 @@ def send(association, dataset, sop_class=CTImageStorage):
     request.AffectedSOPInstanceUID = "1.2.3.4"
     request.Priority = 0
     request.DataSet = BytesIO(dataset)
-    association._reactor_checkpoint.clear()
-    # Otherwise its own thread may take the answer, as pynetdicom's send_c_store() knows.
-    while not association._is_paused:
-        time.sleep(0.001)
     association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
     _, response = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
     return None if response is None else response.Status
 
 
-def _keep(event, came):
+def keep(event, came):
+    """Remember a PDU that came; a handler for EVT_PDU_RECV."""
     came.append(event.pdu)
 
 
