@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from pydicom.dataset import Dataset
 
+from contracts.models import UsageEvent, VolumeCounter
 from demo.phantoms import Shape, make_study
 from demo.stand_ins import Pacs
-from contracts.models import UsageEvent, VolumeCounter
 from hub.models import Node
 from routing import outbox, senders
 from routing.lanes import Lanes
