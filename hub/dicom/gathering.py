@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hub.dicom.durable import Part, SpoolFull
 from hub.dicom.received import LargeDataset
 
-# What most instances fit into; it takes no memory before something is read into it.
+# What most instances fit into.
 _ROOM = 1 << 20
 # An association that once brought something larger does not hold on to that much for ever.
 _MOST_KEPT = 4 << 20
@@ -23,7 +23,7 @@ class Overflow:
 
     open_part: Callable[[bytes], Part]
     free_bytes: Callable[[], int]
-    beyond: int = 16 << 20
+    beyond: int = 4 << 20
 
 
 class Gathering:
@@ -72,7 +72,8 @@ class Gathering:
         start = 0 if self._part is not None or self._is_lost else self._size
         if len(self._buffer) < start + size:
             grown = bytearray(max(start + size, 2 * len(self._buffer), _ROOM))
-            grown[:start] = memoryview(self._buffer)[:start]
+            # Assigned to a slice of the bytearray itself it would be copied twice.
+            memoryview(grown)[:start] = memoryview(self._buffer)[:start]
             self._buffer = grown
         return memoryview(self._buffer)[start : start + size]
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
@@ -13,6 +14,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom.dimse_primitives import C_STORE
 
 from hub.dicom import scp
+from hub.dicom.gathering import Gathering
 from hub.dicom.headers import require_whole
 from hub.dicom.received import LargeDataset
 from hub.dicom.spool import Spool, content_sha256
@@ -96,7 +98,7 @@ def test_a_large_data_set_that_breaks_off_leaves_nothing(spool):
         request = C_STORE()
         request.MessageID, request.Priority = 1, 0
         request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, "1.2.3.4"
-        request.DataSet = BytesIO(bytes(5_000_000))
+        request.DataSet = BytesIO(bytes(100_000_000))
         sending = threading.Thread(target=association.dimse.send_msg, args=(request, 1))
         sending.start()
         until = time.monotonic() + 5
@@ -107,6 +109,21 @@ def test_a_large_data_set_that_breaks_off_leaves_nothing(spool):
         sending.join()
     assert parts(spool) == []
     assert hub.instances == []
+
+
+def test_a_large_data_set_takes_a_few_megabytes_of_memory_while_it_comes(spool):
+    gathering = Gathering(scp.Overflow(spool.open_part, lambda: 1 << 40))
+    tracemalloc.start()
+    try:
+        gathering.begin(ExplicitVRLittleEndian, b"")
+        for _ in range(400):
+            gathering.took(gathering.room(100_000))
+        assert isinstance(gathering.content(), LargeDataset)
+        _, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gathering.forget()
+    assert highest < 15_000_000
 
 
 def test_the_content_is_hashed_as_it_comes(spool):
