@@ -36,6 +36,7 @@ class Part:
         self.path = path
         self._sync = sync
         self._unsynced = 0
+        self._is_kept = False
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, *pieces: Piece) -> None:
@@ -76,12 +77,18 @@ class Part:
         """Open what was written for reading; the caller closes it."""
         return self.path.open("rb")
 
+    def move(self, path: Path) -> None:
+        """Give it its name, in place of what has it. Raises OSError."""
+        os.replace(self.path, path)
+        self._is_kept = True
+
     def discard(self) -> None:
         """Take it away, unless it was kept. May be called twice."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self.path.unlink(missing_ok=True)
+            if not self._is_kept:
+                self.path.unlink(missing_ok=True)
 
 
 class DurableFiles:
@@ -133,7 +140,7 @@ class DurableFiles:
         The name is given first: a journal then takes it to disk together with the content.
         """
         try:
-            self._move(part.path, path)
+            self._move(part, path)
             try:
                 part.sync()
                 self._sync_folder(path.parent)
@@ -183,11 +190,11 @@ class DurableFiles:
             except OSError:
                 return  # it holds something
 
-    def _move(self, part: Path, path: Path) -> None:
+    def _move(self, part: Part, path: Path) -> None:
         for attempt in range(_ATTEMPTS):
             self.make_folder(path.parent)
             try:
-                part.replace(path)
+                part.move(path)
                 break
             except FileNotFoundError:
                 if attempt == _ATTEMPTS - 1:
