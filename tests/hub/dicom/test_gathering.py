@@ -98,7 +98,7 @@ def test_a_large_data_set_that_breaks_off_leaves_nothing(spool):
         request = C_STORE()
         request.MessageID, request.Priority = 1, 0
         request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, "1.2.3.4"
-        request.DataSet = BytesIO(bytes(100_000_000))
+        request.DataSet = BytesIO(bytes(20_000_000))
         sending = threading.Thread(target=association.dimse.send_msg, args=(request, 1))
         sending.start()
         until = time.monotonic() + 5
