@@ -14,11 +14,11 @@ from hub import audit
 from hub.access import CONTRACT_ROLES, SiteScopedQuerySet, holds_role
 from hub.models import AuditEvent, Node, Site
 from marketplace.models import Deployment
-from routing.models import Order, SetAside, Study
+from routing.models import Arrived, Order, SetAside, Study
 from tests.builders.parties import FirstSite, deployment_of, first_site, member, site
 
 pytestmark = pytest.mark.django_db
-MODELS: tuple[Any, ...] = (AuditEvent, Deployment, Node, Order, SetAside, Site, Study)
+MODELS: tuple[Any, ...] = (AuditEvent, Arrived, Deployment, Node, Order, SetAside, Site, Study)
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
 
@@ -35,13 +35,30 @@ def a_study(at: Site) -> Study:
     )
 
 
+def an_arrival(study: Study, *, serial: int) -> Arrived:
+    """An instance of the study, from a node of its site, that is not yet part of it."""
+    sender = study.site.nodes.first()
+    return Arrived.objects.create(
+        site=study.site,
+        study=study,
+        node=sender,
+        sop_instance_uid=f"1.2.840.1.{serial}",
+        key="a",
+        sha256="0" * 64,
+        size=1,
+        sender="MODALITY",
+        header="{}",
+        received_at=timezone.now(),
+    )
+
+
 @pytest.fixture
 def here() -> FirstSite:
     """Both trusts with a row of every kind; the same Study Instance UID at both."""
     made = first_site()
     deployment_of(made.version, site=made.other_site)
     for hospital in (made.site, made.other_site):
-        a_study(hospital)
+        an_arrival(a_study(hospital), serial=hospital.pk)
         Order.objects.create(site=hospital, key="accession-1", accession_number="accession-1")
         SetAside.objects.create(site=hospital, at=timezone.now(), protocol="dicom", key="a")
         audit.record("study_seen", actor="somebody", site=hospital)
