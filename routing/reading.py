@@ -43,8 +43,11 @@ def may_be_read() -> Q:
     return Q(state__in=SHOWN) & ~Q(purpose="shadow") & ~unreviewed
 
 
-def worklist(user: Any) -> StudyQuerySet:
-    """The studies of the user's sites in the order to read, with the findings to be shown."""
+def worklist(user: Any, *, sites: list[Site] | None = None) -> StudyQuerySet:
+    """The studies of the user's sites in the order to read, with the findings to be shown.
+
+    ``sites`` are those of visible_sites(), where the caller has asked for them already.
+    """
     shown = (
         Workitem.objects.filter(may_be_read())
         .select_related("version__algorithm")
@@ -52,13 +55,17 @@ def worklist(user: Any) -> StudyQuerySet:
     )
     # By the keys of the sites, and without a join: so a database sees how few rows they are, and
     # walks along an index in the order to read instead of sorting all there is.
-    sites = [site.pk for site in visible_sites(user)]
+    theirs = [site.pk for site in (visible_sites(user) if sites is None else sites)]
     return (
-        Study.objects.filter(site__in=sites)
+        Study.objects.filter(site__in=theirs)
         .in_reading_order()
         .prefetch_related(
             "site",
-            Prefetch("workitems", queryset=shown.prefetch_related("findings"), to_attr="to_read"),
+            Prefetch(
+                "workitems",
+                queryset=shown.prefetch_related(Prefetch("findings", to_attr="to_show")),
+                to_attr="to_read",
+            ),
         )
     )
 
@@ -101,8 +108,9 @@ def deliveries_of(study: Study) -> QuerySet[Delivery]:
 
 def findings_to_read(study: Study) -> list[Finding]:
     """The findings that stand on the worklist for a study of worklist(), the gravest first."""
-    found = [finding for item in _to_read(study) for finding in item.findings.all()]
-    return sorted(found, key=_gravity)
+    # Lists that a Prefetch left there; unknown to the types.
+    items: list[Any] = getattr(study, "to_read")  # noqa: B009
+    return sorted((one for item in items for one in item.to_show), key=_gravity)
 
 
 def findings_on_page(workitem: Workitem) -> list[Finding]:
@@ -112,10 +120,6 @@ def findings_on_page(workitem: Workitem) -> list[Finding]:
     if not is_shown or workitem.purpose == "shadow":
         return []
     return sorted(workitem.findings.all(), key=_gravity)
-
-
-def _to_read(study: Study) -> list[Workitem]:
-    return list(getattr(study, "to_read"))  # noqa: B009  (a Prefetch, unknown to the types)
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, float]:

@@ -17,6 +17,9 @@ from routing.models import Workitem as WorkitemRow
 from routing.reading import deliveries_of, findings_on_page, findings_to_read
 
 
+_NO_STUDY = "00000000-0000-0000-0000-000000000000"
+
+
 class PhraseField(serializers.Field):  # type: ignore[type-arg]
     """A stored sentence, in the language of the request."""
 
@@ -96,19 +99,56 @@ class StudySerializer(serializers.Serializer[Study]):
     is_read = serializers.BooleanField()
     url = serializers.SerializerMethodField()
 
+    def to_representation(self, instance: Study) -> Any:
+        """The fields above, in one go: field by field, fifty rows took three times as long."""
+        return {
+            "study_instance_uid": instance.study_instance_uid,
+            "site": instance.site.code,
+            "accession_number": instance.accession_number,
+            "patient_id": instance.patient_id,
+            "patient_name": instance.patient_name,
+            "modality": instance.modality,
+            "study_description": instance.study_description,
+            "priority": Priority(instance.priority).name,
+            "findings": self.get_findings(instance),
+            "ai_state": instance.ai_state,
+            "reason": worded(instance.reason),
+            "waiting_since": self._moment.to_representation(instance.waiting_since),
+            "state": instance.state,
+            "revision": instance.revision,
+            "is_read": instance.is_read,
+            "url": self.get_url(instance),
+        }
+
     @cached_property
-    def _finding(self) -> FindingSerializer:
-        """One for all rows: to make its fields anew takes longer than to use them."""
-        return FindingSerializer()
+    def _moment(self) -> serializers.DateTimeField:
+        """One for all rows, as the next: to ask for it anew takes longer than to use it."""
+        return self.fields["waiting_since"]
+
+    @cached_property
+    def _address(self) -> str:
+        path = reverse("study", args=[_NO_STUDY])
+        return str(self.context["request"].build_absolute_uri(path))
 
     @extend_schema_field(FindingSerializer(many=True))
     def get_findings(self, study: Study) -> Any:
-        shape = self._finding
-        return [shape.to_representation(one) for one in findings_to_read(study)]
+        return [_finding(one) for one in findings_to_read(study)]
 
     def get_url(self, study: Study) -> str:
-        path = reverse("study", args=[study.uid])
-        return str(self.context["request"].build_absolute_uri(path))
+        return self._address.replace(_NO_STUDY, str(study.uid))
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """As FindingSerializer tells it."""
+    version = finding.workitem.version
+    return {
+        "code": {name: str(finding.code[name]) for name in ("value", "scheme", "meaning")},
+        "status": finding.status,
+        "probability": finding.probability,
+        "algorithm": version.algorithm.code,
+        "version": version.version,
+        "is_critical": finding.is_critical,
+    }
 
 
 class TransitionSerializer(serializers.Serializer[Transition]):
@@ -207,6 +247,10 @@ class StudyDetailSerializer(StudySerializer):
     workitems = serializers.SerializerMethodField()
     deliveries = serializers.SerializerMethodField()
     set_aside = SetAsideSerializer(many=True)
+
+    def to_representation(self, instance: Study) -> Any:
+        """Field by field: there is one study."""
+        return serializers.Serializer.to_representation(self, instance)
 
     @extend_schema_field(WorkitemSerializer(many=True))
     def get_workitems(self, study: Study) -> Any:

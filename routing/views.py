@@ -35,7 +35,9 @@ MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA")
 @require_GET
 def worklist(request: HttpRequest) -> HttpResponse:
     """The studies to read, the sickest patient on top; for htmx the rows alone."""
-    asked = StudyFilter(request.GET, queryset=reading.worklist(request.user), request=request)
+    sites = reading.visible_sites(request.user)
+    studies = reading.worklist(request.user, sites=sites)
+    asked = StudyFilter(request.GET, queryset=studies, request=request)
     is_refused = not asked.is_valid()
     found = Study.objects.none() if is_refused else asked.qs
     page = page_of(
@@ -46,15 +48,15 @@ def worklist(request: HttpRequest) -> HttpResponse:
         is_counted=is_refused or not asked.is_of_all,
     )
     reading.note_worklist_seen(request.user, page.studies, asked=request.GET)
-    sites = reading.visible_sites(request.user)
     context = {
         "page": page,
         "rows": [_row(study) for study in page.studies],
-        "counts": counts(Study.objects.visible_to(request.user).unread()),
+        "counts": counts(Study.objects.filter(site__in=sites).unread()),
         "asked": asked,
         "is_refused": is_refused,
         "is_narrowed": any(request.GET.get(name) for name in asked.filters),
         "sites": sites,
+        "has_sites": len(sites) > 1,
         "modality_choices": MODALITIES,
         "priority_choices": [(value.value, value.name) for value in Priority],
         "ai_state_choices": Study.AiState.choices,

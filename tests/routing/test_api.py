@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from hub.models import AuditEvent, User
 from hub.phrases import phrase
 from routing.models import Priority, Study
+from routing.serializers import StudySerializer
 from tests.builders import parties, worklists
 from tests.builders.parties import FirstSite
 
@@ -89,6 +90,18 @@ def test_the_sickest_patient_is_first_and_the_row_says_why(places: FirstSite) ->
     assert {"site", "accession_number", "patient_id", "modality", "ai_state", "waiting_since"} <= (
         rows[0].keys()
     )
+
+
+def test_a_row_tells_what_the_study_itself_tells_in_every_field(places: FirstSite) -> None:
+    study = worklists.study_at(places.site, minutes=5, priority=Priority.HIGH)
+    item = worklists.workitem_on(study, places.version)
+    worklists.finding_of(item, probability=0.97, urgency="stat")
+    client = as_(places.radiologist)
+    (row,) = client.get(WORKLIST).json()["results"]
+    told = client.get(detail(study)).json()
+    assert row["findings"] == told["workitems"][0]["findings"]
+    assert list(row) == list(StudySerializer().fields)
+    assert row == {name: told[name] for name in row}
 
 
 @pytest.mark.parametrize(

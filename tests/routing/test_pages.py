@@ -300,8 +300,20 @@ def test_no_page_lets_anything_foreign_run(places: FirstSite) -> None:
 
 
 def test_a_name_full_of_markup_stays_a_name(places: FirstSite) -> None:
-    worklists.study_at(places.site, patient="<script>alert(1)</script>")
-    assert "<script>alert" not in page(as_(places.radiologist))
+    study = worklists.study_at(places.site, patient="<script>alert(1)</script>")
+    fields = ("patient_id", "accession_number", "study_description", "modality")
+    item = worklists.workitem_on(study, places.version)
+    finding = worklists.finding_of(item, probability=0.97, urgency="stat")
+    finding.code["meaning"] = '"><script>alert(4)'
+    finding.save()
+    Study.objects.filter(pk=study.pk).update(
+        **{field: "<script>alert('2')" for field in fields},
+        reason={"text": "%(one)s", "args": {"one": "<script>alert(3)"}},
+    )
+    shown = page(as_(places.radiologist))
+    assert "<script>alert" not in shown
+    assert shown.count("&lt;script&gt;alert(") == 7
+    assert "&quot;&gt;&lt;script&gt;alert(4)" in shown
 
 
 def test_no_patient_stays_in_the_browsers_cache(places: FirstSite) -> None:
