@@ -135,12 +135,12 @@ def _absent(finding: Finding) -> SafeString:
 
 
 def _joined(parts: Iterable[SafeString]) -> SafeString:
-    return SafeString("".join(parts))
+    return SafeString("".join(parts))  # nosec B703  (each part is escaped already)
 
 
 def _filled(text: str, *parts: object, **named: object) -> SafeString:
     """As django.utils.html.format_html(), in a third of its time."""
-    return SafeString(
+    return SafeString(  # nosec B703  (each part is escaped, or is HTML made here)
         text.format(*map(_escaped, parts), **{key: _escaped(one) for key, one in named.items()})
     )
 
