@@ -125,7 +125,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
             study_ref_of=(node.site.code, _STUDY_UID), line=line, version=version,
             source="bench", event_id="1", at=now, details={},
         ),
-        "worklist": lambda: paging.page_of(reading.worklist(user), size=50),
+        "worklist": lambda: paging.page_of(reading.worklist(user).unread(), size=50),
         "audit": lambda: audit.record("study.viewed", actor=user, site=node.site, subject="1"),
     }  # fmt: skip
 
