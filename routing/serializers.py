@@ -121,7 +121,7 @@ class StudySerializer(serializers.Serializer[Study]):
         }
 
     @cached_property
-    def _moment(self) -> serializers.DateTimeField:
+    def _moment(self) -> Any:
         """One for all rows, as the next: to ask for it anew takes longer than to use it."""
         return self.fields["waiting_since"]
 
