@@ -17,6 +17,7 @@ from hub.models import Node
 from routing import linking, nudges, preparing, revisions
 from routing.conditions import SERIES_FIELDS
 from routing.models import Result, Series, Study
+from routing.surviving import surviving_id
 
 _LONGEST_ISSUER = 64
 # Distinct values kept of one attribute; more than these never decide a rule.
@@ -62,12 +63,14 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
     """The Study row of an arrival, locked, and whether it was made just now."""
     header = arrival.header.study
     now = arrival.received_at
+    site = arrival.node.site_id
     return Study.objects.select_for_update(no_key=True).get_or_create(
         site=arrival.node.site,
         study_instance_uid=header.study_instance_uid,
         defaults={
             "source": arrival.node,
-            "patient_id": header.patient_id,
+            # asked only where there is no such study yet
+            "patient_id": lambda: surviving_id(site, header.patient_id, arrival.issuer),
             **{name: getattr(header, name)[:longest] for name, longest in _COLUMNS.items()},
             "header": _plain(header),
             "expected_instances": _count(header.number_of_study_related_instances),

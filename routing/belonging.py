@@ -9,6 +9,7 @@ from hub.phrases import Phrase, phrase
 from routing.arrivals import Arrival
 from routing.models import Study
 from routing.setting_aside import set_aside
+from routing.surviving import surviving_id
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +18,7 @@ def refusal(
     study: Study, arrival: Arrival, known_sha256: str | None
 ) -> tuple[str, Phrase] | None:
     """The attribute for which this instance may not become part of the study, and why; or None."""
-    if arrival.header.study.patient_id != study.patient_id:
+    if arrival.header.study.patient_id != study.patient_id and not _is_prior(study, arrival):
         return "PatientID", phrase(_("Patient ID differs from that of the study"))
     # The same number given out by two authorities is two patients; who says nothing says no other.
     if len({arrival.issuer, study.issuer_of_patient_id} - {""}) > 1:
@@ -27,6 +28,12 @@ def refusal(
         words = _("SOP Instance UID is already used by an instance with other content")
         return "SOPInstanceUID", phrase(words)
     return None
+
+
+def _is_prior(study: Study, arrival: Arrival) -> bool:
+    """Whether the instance bears a Patient ID that was merged into the study's."""
+    said = arrival.header.study.patient_id
+    return bool(said) and study.patient_id == surviving_id(study.site_id, said, arrival.issuer)
 
 
 def divert(study: Study | None, arrival: Arrival, field: str, why: Phrase) -> None:

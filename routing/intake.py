@@ -14,6 +14,7 @@ from hub.hl7.charsets import UnknownCharacterSet, codec_of
 from hub.hl7.er7 import Message as Er7
 from hub.hl7.er7 import MessageError, UnparsableMessage
 from hub.hl7.frames import Answer
+from hub.hl7.merge import is_administration, read_merges
 from hub.hl7.parse import MessageHeader, read_header, read_orders
 from hub.models import Node
 from routing import orders
@@ -148,6 +149,8 @@ def read(raw: bytes, address: str, nodes: OrderNodes) -> Incoming:
             raise _Unread(node, sender, fault) from fault
         header = read_header(message)
     try:
+        if is_administration(header):
+            return Incoming(raw, header, node, sender, (), merges=read_merges(message, header))
         contents = read_orders(message, zone=node.site.zone, header=header)
         for content in contents:
             orders.check(content)

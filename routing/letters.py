@@ -17,13 +17,17 @@ log = structlog.get_logger(__name__)
 UNWRITABLE = (CannotBuild, CannotEncode)
 
 
-def make(workitem: Workitem, node: Node, *, kind: str, status: str = "P") -> Delivery:
+def make(
+    workitem: Workitem, node: Node, *, kind: str, status: str = "P", cause: str = ""
+) -> Delivery:
     """The Delivery of one Workitem to one destination, made once; inside a transaction.
+
+    ``cause`` tells apart what is told again, in the same words, for another reason.
 
     One that this destination's character set cannot hold is a dead letter from the start: no
     other destination waits for it, and a person can replay it once the set-up is corrected.
     """
-    name = f"{workitem.uid.hex}:{kind}:{status}:{node.code}"
+    name = f"{workitem.uid.hex}:{kind}:{status}:{node.code}{cause}"
     delivery, is_new = Delivery.objects.get_or_create(
         name=name,
         defaults={"workitem": workitem, "node": node, "kind": kind, "result_status": status},

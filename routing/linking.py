@@ -19,6 +19,7 @@ from hub.models import Site
 from hub.phrases import phrase
 from routing import nudges, pathway, worklist
 from routing.models import Order, Study
+from routing.surviving import bring_up_to_date
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 def link_study(study: Study) -> None:
     """Find the order of a study that has just begun, and place the study."""
     for order in _orders_for(study):
+        bring_up_to_date(order)
         if is_same_patient(order, study):
             _link(study, order)
             break

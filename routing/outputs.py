@@ -24,6 +24,7 @@ from routing import staging, taking_in
 from routing.copying import pseudonymiser_of
 from routing.models import Finding, Instance, Result, Series, Workitem
 from routing.places import spool, work_folder
+from routing.surviving import prior_ids
 from routing.worklist import URGENCY
 from vendors.findings import LARGEST_FILE, Findings, FindingsInvalid
 from vendors.findings import Finding as Stated
@@ -254,6 +255,7 @@ def _expected(
             study.series.values_list("series_instance_uid", flat=True)
         ),
         sibling_sop_instance_uids=siblings,
+        prior_patient_ids=prior_ids(study),
     )
 
 

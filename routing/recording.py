@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from django.db import transaction
 from django.db.models import Q
@@ -11,9 +12,10 @@ from django.utils import timezone
 
 from hub.hl7.content import OrderContent
 from hub.hl7.er7 import MessageError
+from hub.hl7.merge import MergeContent
 from hub.hl7.parse import MessageHeader
 from hub.models import Node
-from routing import orders
+from routing import merging, orders, surviving
 from routing.known_orders import Said, what_to_look_for
 from routing.looking_up import Wanted, which_are_known
 from routing.models import Message
@@ -33,6 +35,7 @@ class Incoming:
     sender: str
     contents: Sequence[OrderContent]
     fault: MessageError | None = None
+    merges: Sequence[MergeContent] = ()
 
     @property
     def key(self) -> tuple[int, str]:
@@ -40,8 +43,20 @@ class Incoming:
         return self.node.pk, self.header.control_id
 
 
-@transaction.atomic
 def record(batch: Sequence[Incoming]) -> list[bytes]:
+    """Store and act on messages, and answer each, in order; a merge in a transaction of its own.
+
+    It locks the studies of a patient, which must come before the orders of any other message.
+    """
+    answers: list[bytes] = []
+    for is_merge, run in groupby(batch, key=lambda one: bool(one.merges)):
+        for part in ([one] for one in run) if is_merge else [list(run)]:
+            answers += _record(part)
+    return answers
+
+
+@transaction.atomic
+def _record(batch: Sequence[Incoming]) -> list[bytes]:
     """Store and act on a batch in one transaction; the answer to each, in order."""
     said = [(content, one.node) for one in batch for content in one.contents]
     are_messages, are_orders, are_studies = which_are_known(
@@ -56,6 +71,7 @@ def record(batch: Sequence[Incoming]) -> list[bytes]:
         if before is not None and before.is_accepted:
             answers.append(_answer_again(incoming, before))
             continue
+        incoming = _merged(incoming)
         answers.append(_answer(incoming))
         taken += [(content, incoming.node) for content in incoming.contents]
         row = _message(incoming, before, answers[-1])
@@ -63,12 +79,22 @@ def record(batch: Sequence[Incoming]) -> list[bytes]:
             known[incoming.key] = row
         if row is not None and not any(row is one for one in rows):
             rows.append(row)
-    orders.apply(taken, are_orders=are_orders, are_studies=are_studies)
+    survivors = surviving.under_surviving_ids(taken)
+    orders.apply(survivors, are_orders=are_orders, are_studies=are_studies)
     for row in rows:
         if row.pk is not None:
             row.save()
     Message.objects.bulk_create([row for row in rows if row.pk is None])
     return answers
+
+
+def _merged(incoming: Incoming) -> Incoming:
+    """Act on a merge; what it may not do becomes the fault of the message."""
+    try:
+        merging.apply(incoming.merges, site=incoming.node.site, sender=incoming.sender)
+    except MessageError as fault:
+        return replace(incoming, fault=fault)
+    return incoming
 
 
 def _answer(incoming: Incoming) -> bytes:

@@ -98,6 +98,8 @@ class Expected:
     patient_name: str = ""
     patient_birth_date: str = ""
     sibling_sop_instance_uids: Collection[str] = ()
+    # merged into patient_id since; what was made of images that bear one may bear it too
+    prior_patient_ids: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +244,13 @@ def _check_identity(dataset: Dataset, meta: FileMeta, expected: Expected) -> Non
         "SOPClassUID": (meta.sop_class_uid, "differs from the file meta information"),
         "SOPInstanceUID": (meta.sop_instance_uid, "differs from the file meta information"),
         "StudyInstanceUID": (expected.study_instance_uid, "is that of another study"),
-        "PatientID": (expected.patient_id.strip(), "is that of another patient"),
     }
     for keyword, (value, reason) in same.items():
         if _text(dataset, keyword) != value:
             raise ReturnedObjectRefused(reason, keyword)
+    patients = {one.strip() for one in (expected.patient_id, *expected.prior_patient_ids)}
+    if _text(dataset, "PatientID") not in patients:
+        raise ReturnedObjectRefused("is that of another patient", "PatientID")
     issuer = _text(dataset, "IssuerOfPatientID")
     if issuer and expected.issuer_of_patient_id and issuer != expected.issuer_of_patient_id.strip():
         raise ReturnedObjectRefused("is another issuer than the study's", "IssuerOfPatientID")

@@ -30,7 +30,9 @@ __all__ = [
     "PatientContent",
     "UnsupportedMessage",
     "read_header",
+    "read_identifiers",
     "read_orders",
+    "require_envelope",
 ]
 
 _EVENTS = {"ORM": "O01", "OMI": "O23", "OMG": "O19"}
@@ -126,6 +128,13 @@ def _require_supported(header: MessageHeader, processing_ids: frozenset[str]) ->
     if header.trigger != _EVENTS[code]:
         text = f"{code} is taken with event {_EVENTS[code]} only"
         raise UnsupportedMessage("MSH-9", 201, text)
+    require_envelope(header, processing_ids)
+
+
+def require_envelope(
+    header: MessageHeader, processing_ids: frozenset[str] = frozenset("P")
+) -> None:
+    """What MSH must say of any message; raises UnsupportedMessage and FieldError."""
     if not VERSION.fullmatch(header.version):
         raise UnsupportedMessage("MSH-12", 203, "a version from 2.1 to 2.9 was expected")
     if (header.processing_id or "P") not in processing_ids:
@@ -327,7 +336,7 @@ def _expected_instances(observations: list[Segment]) -> int | None:
 
 def _patient(message: Message) -> PatientContent:
     pid = message.segment("PID")
-    identifiers = tuple(_identifiers(pid))
+    identifiers = read_identifiers(pid, 3)
     if not identifiers:
         raise FieldError("PID-3", 101, "a patient identifier was expected")
     try:
@@ -339,12 +348,17 @@ def _patient(message: Message) -> PatientContent:
     )
 
 
-def _identifiers(pid: Segment) -> Iterator[Identifier]:
-    for repetition in range(1, len(pid.repetitions(3)) + 1):
+def read_identifiers(segment: Segment, number: int) -> tuple[Identifier, ...]:
+    """The patient identifiers (CX) of a repeating field, as PID-3 and MRG-1 are."""
+    return tuple(_identifiers(segment, number))
+
+
+def _identifiers(segment: Segment, number: int) -> Iterator[Identifier]:
+    for repetition in range(1, len(segment.repetitions(number)) + 1):
 
         def part(component: int, subcomponent: int = 1, repetition: int = repetition) -> str:
-            value = pid.value(
-                3, repetition=repetition, component=component, subcomponent=subcomponent
+            value = segment.value(
+                number, repetition=repetition, component=component, subcomponent=subcomponent
             )
             return _said(value)
 

@@ -1,7 +1,7 @@
 """The rows of the way of a study; state is written by pathway.advance() alone."""
 
 from routing.models.deliveries import Breaker, Delivery, Transition
-from routing.models.orders import Message, Order, Priority
+from routing.models.orders import Message, Order, PatientMerge, Priority
 from routing.models.rules import Rule, Verdict
 from routing.models.studies import Arrived, Instance, Series, SetAside, Study
 from routing.models.tallies import Tally, TallyMark
@@ -15,6 +15,7 @@ __all__ = [
     "Instance",
     "Message",
     "Order",
+    "PatientMerge",
     "Priority",
     "Result",
     "Rule",

@@ -95,3 +95,28 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_type} {self.control_id}"
+
+
+class PatientMerge(models.Model):
+    """A Patient ID that is no more at a site, and the one that survives it, whatever came after."""
+
+    # the unique constraint begins with the site
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+", db_index=False)
+    prior_id = models.CharField(max_length=64)
+    # who gave it out, as HL7 names it (CX-4); empty where nobody says
+    issuer = models.CharField(max_length=250, blank=True)
+    universal_id = models.CharField(max_length=250, blank=True)
+    surviving_id = models.CharField(max_length=64)
+    merged_at = models.DateTimeField()
+
+    objects: ClassVar[SiteScopedQuerySet[PatientMerge]] = SiteScopedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "prior_id", "issuer"], name="patient_merged_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"merge {self.pk}"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
-from routing import archive, nudges, pathway, taking_in
+from routing import archive, merging, nudges, pathway, taking_in
 from routing.models import Study
 
 
@@ -51,6 +51,7 @@ def complete(study: Study) -> None:
             if _has_grown(study):
                 nudges.complete(study.pk)
                 return
+            merging.follow(study)
             pathway.advance(
                 study, Study.State.COMPLETE, why=closing.why,
                 completed_by=closing.rule, due_at=now,
