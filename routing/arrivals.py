@@ -70,7 +70,9 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
         defaults={
             "source": arrival.node,
             # asked only where there is no such study yet
-            "patient_id": lambda: surviving_id(site, header.patient_id, arrival.issuer),
+            "patient_id": lambda: surviving_id(  # type: ignore[misc]
+                site, header.patient_id, arrival.issuer
+            ),
             **{name: getattr(header, name)[:longest] for name, longest in _COLUMNS.items()},
             "header": _plain(header),
             "expected_instances": _count(header.number_of_study_related_instances),
