@@ -64,7 +64,9 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
     header = arrival.header.study
     now = arrival.received_at
     site = arrival.node.site_id
-    return Study.objects.select_for_update(no_key=True).get_or_create(
+    return Study.objects.select_for_update(
+        no_key=True
+    ).get_or_create(
         site=arrival.node.site,
         study_instance_uid=header.study_instance_uid,
         defaults={
