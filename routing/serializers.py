@@ -16,7 +16,6 @@ from routing.models import Delivery, Finding, Priority, SetAside, Study, Transit
 from routing.models import Workitem as WorkitemRow
 from routing.reading import deliveries_of, findings_on_page, findings_to_read
 
-
 _NO_STUDY = "00000000-0000-0000-0000-000000000000"
 
 
