@@ -77,7 +77,7 @@ def patient_age_years(header: Mapping[str, Any]) -> int | None:
 def _date(value: Any) -> date | None:
     text = str(value or "")
     try:
-        if len(text) == 8 and text.isascii() and text.isdigit():  # ten times as fast
+        if len(text) == 8 and text.isascii() and text.isdigit():  # quicker than strptime
             return date(int(text[:4]), int(text[4:6]), int(text[6:]))
         return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 (a date has no zone)
     except ValueError:

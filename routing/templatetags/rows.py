@@ -141,7 +141,7 @@ def _joined(parts: Iterable[SafeString]) -> SafeString:
 
 
 def _filled(text: str, *parts: object, **named: object) -> SafeString:
-    """As django.utils.html.format_html(), in a third of its time."""
+    """As django.utils.html.format_html(), for a page of fifty rows in less time."""
     return SafeString(  # nosec B308, B703
         text.format(*map(_escaped, parts), **{key: _escaped(one) for key, one in named.items()})
     )

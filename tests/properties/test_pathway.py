@@ -206,12 +206,13 @@ class Way(RuleBasedStateMachine):
 
     def _time_passes(self) -> None:
         """What waited is due, the leases of the dead have run out, and the sweep comes."""
+        # What is taken in sets the time of the next look anew.
+        taking_in.take_in_all()
         now = timezone.now()
         for rows in (Study, Workitem, Delivery):
             rows.objects.filter(due_at__gt=now).update(due_at=now)  # type: ignore[attr-defined]
         for held in (Workitem, Delivery):
             held.objects.exclude(lease_until=None).update(lease_until=now - timedelta(hours=1))  # type: ignore[attr-defined]
-        taking_in.take_in_all()
         Study.objects.update(last_instance_at=now - timedelta(seconds=120))
         Breaker.objects.update(open_until=None)
         sweeping.sweep()
