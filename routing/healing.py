@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from itertools import islice
+from collections.abc import Sequence
+from itertools import groupby, islice
 
 import structlog
 from django.db import connection
@@ -50,17 +51,29 @@ def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int
     oldest = 0.0 if look_at_all else newest - _RECENT_SECONDS
     count = 0
     keys = (key for key in spool().walk() if oldest <= _age(key) <= newest)
-    while batch := list(islice(keys, _AT_ONCE)):
-        # The inbox first: what leaves it meanwhile is then found where it went.
-        known = {
-            key
-            for rows in (Arrived, Instance, SetAside)
-            for key in rows.objects.filter(key__in=batch).values_list("key", flat=True)
-        }
-        for key in batch:
-            if key not in known and _take_in(receiver, key):
-                count += 1
+    for _folder, of_series in groupby(keys, key=lambda key: key.rpartition("/")[0]):
+        while batch := list(islice(of_series, _AT_ONCE)):
+            known = _known(batch)
+            for key in batch:
+                if key not in known and _take_in(receiver, key):
+                    count += 1
     return count
+
+
+def _known(batch: Sequence[str]) -> set[str]:
+    """Which keys of one series have a row; found by its study, for keys alone have no index."""
+    try:
+        study = read_file_header(spool().path(batch[0])).study.study_instance_uid
+    except (NotInSpool, UnreadableDataset, OSError):
+        study = ""
+    site = batch[0].split("/")[1]
+    of_study = Instance.objects.filter(study__site__code=site, study__study_instance_uid=study)
+    # The inbox first: what leaves it meanwhile is then found where it went.
+    unknown = set(batch)
+    for rows in (Arrived.objects.all(), of_study, SetAside.objects.all()):
+        if unknown:
+            unknown -= set(rows.filter(key__in=unknown).values_list("key", flat=True))
+    return set(batch) - unknown
 
 
 def _age(key: str) -> float:
