@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Max, Min
+from django.db.models import Count, F, Max, Min
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -109,10 +109,8 @@ def evidence_of(study: Study) -> Evidence:
     has_gap = study.instances.filter(series__is_own=False, instance_number=None).exists()
     has_gap |= any(row["low"] > 1 or row["high"] - row["low"] + 1 > row["distinct"]
                    for row in numbers)  # fmt: skip
-    short_series = any(
-        row.expected_instances and row.instance_count < row.expected_instances
-        for row in study.series.filter(is_own=False)
-    )
+    told = study.series.filter(is_own=False, expected_instances__gt=0)
+    short_series = told.filter(instance_count__lt=F("expected_instances")).exists()
     return Evidence(
         received=study.instance_count,
         expected=study.expected_instances,
