@@ -59,8 +59,8 @@ def record(batch: Sequence[Incoming]) -> list[bytes]:
 def _record(batch: Sequence[Incoming]) -> list[bytes]:
     """Store and act on a batch in one transaction; the answer to each, in order."""
     said = [(content, one.node) for one in batch for content in one.contents]
-    are_messages, are_orders, are_studies = which_are_known(
-        _wanted_messages(batch), *what_to_look_for(said)
+    are_messages, are_orders, are_studies, are_merged = which_are_known(
+        _wanted_messages(batch), *what_to_look_for(said), surviving.what_to_look_for(said)
     )
     known = _known_messages(batch) if are_messages else {}
     rows: list[Message] = []
@@ -79,8 +79,9 @@ def _record(batch: Sequence[Incoming]) -> list[bytes]:
             known[incoming.key] = row
         if row is not None and not any(row is one for one in rows):
             rows.append(row)
-    survivors = surviving.under_surviving_ids(taken)
-    orders.apply(survivors, are_orders=are_orders, are_studies=are_studies)
+    if are_merged:
+        taken = surviving.under_surviving_ids(taken)
+    orders.apply(taken, are_orders=are_orders, are_studies=are_studies)
     for row in rows:
         if row.pk is not None:
             row.save()

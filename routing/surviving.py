@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hub.hl7.content import Identifier, OrderContent
 from routing.known_orders import Said
-from routing.looking_up import Wanted, is_any_known
+from routing.looking_up import Wanted
 from routing.models import Order, PatientMerge, Study
 
 
@@ -63,18 +63,20 @@ def bring_up_to_date(order: Order) -> bool:
     return True
 
 
-def under_surviving_ids(said: Sequence[Said]) -> list[Said]:
-    """What messages say of orders, each for the patient that survives; one question for all."""
+def what_to_look_for(said: Sequence[Said]) -> list[Wanted]:
+    """What to ask for to know whether messages speak of anybody who was merged."""
     by_site: dict[int, set[str]] = {}
     for content, node in said:
         values = {one.value for one in content.patient.identifiers}
         by_site.setdefault(node.site_id, set()).update(values)
-    wanted = [
+    return [
         Wanted(PatientMerge, "site_id", site, "prior_id", sorted(values))
         for site, values in by_site.items()
     ]
-    if not is_any_known(wanted):
-        return list(said)
+
+
+def under_surviving_ids(said: Sequence[Said]) -> list[Said]:
+    """What messages say of orders, each for the patient that survives."""
     return [(_under_surviving_id(content, node.site_id), node) for content, node in said]
 
 

@@ -14,11 +14,13 @@ from hub import audit
 from hub.access import CONTRACT_ROLES, SiteScopedQuerySet, holds_role
 from hub.models import AuditEvent, Node, Site
 from marketplace.models import Deployment
-from routing.models import Arrived, Order, SetAside, Study
+from routing.models import Arrived, Order, PatientMerge, SetAside, Study
 from tests.builders.parties import FirstSite, deployment_of, first_site, member, site
 
 pytestmark = pytest.mark.django_db
-MODELS: tuple[Any, ...] = (AuditEvent, Arrived, Deployment, Node, Order, SetAside, Site, Study)
+MODELS: tuple[Any, ...] = (
+    AuditEvent, Arrived, Deployment, Node, Order, PatientMerge, SetAside, Site, Study,
+)  # fmt: skip
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
 
@@ -61,6 +63,9 @@ def here() -> FirstSite:
         an_arrival(a_study(hospital), serial=hospital.pk)
         Order.objects.create(site=hospital, key="accession-1", accession_number="accession-1")
         SetAside.objects.create(site=hospital, at=timezone.now(), protocol="dicom", key="a")
+        PatientMerge.objects.create(
+            site=hospital, prior_id="1", surviving_id="2", merged_at=timezone.now()
+        )
         audit.record("study_seen", actor="somebody", site=hospital)
     return made
 
