@@ -46,6 +46,8 @@ def needs_no_postgresql(item: pytest.Item) -> bool:
 
 
 def gains_from_postgresql(item: pytest.Item) -> bool:
+    if item.get_closest_marker("sqlite"):
+        return False
     if item.get_closest_marker("postgresql") or item.get_closest_marker("large"):
         return True
     if item.nodeid.startswith(OWN_DATABASE):

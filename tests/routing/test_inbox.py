@@ -253,7 +253,7 @@ def test_the_listener_takes_in_what_it_accepted_by_itself(place: Place) -> None:
     assert_whole(place, 4)
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="the other database has statistics")
+@pytest.mark.sqlite  # the other database has statistics
 @pytest.mark.parametrize("what", ["admission", "question"])
 def test_what_is_asked_of_each_instance_looks_through_no_table(place: Place, what: str) -> None:
     statement = inbox._admission(1, "sqlite") if what == "admission" else inbox._question(1)
