@@ -25,12 +25,17 @@ class Scheduler(CelerysScheduler):  # type: ignore[misc]  # Celery has no types
         ahead, before = time.time() - time.monotonic(), self._ahead
         self._ahead = ahead
         if before is not None and ahead < before - _SLACK_SECONDS:
+            for entry in self.schedule.values():
+                self._bring_back(entry)
             self._heap = None  # made anew at once, by what the clock says now
         return float(super().tick(*args, **kwargs))
 
     def is_due(self, entry: ScheduleEntry) -> schedstate:
         """Whether to nudge now, and in how many seconds to ask again."""
+        self._bring_back(entry)
+        return super().is_due(entry)
+
+    def _bring_back(self, entry: ScheduleEntry) -> None:
         now = entry.default_now()
         if entry.last_run_at > now:
             entry.last_run_at = now - entry.schedule.run_every
-        return super().is_due(entry)
