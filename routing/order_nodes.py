@@ -39,12 +39,6 @@ class OrderNodes:
                 return node
         raise UnknownSender("MSH-3", 207, _why_unknown(header, named, allowed))
 
-    def has_address(self, address: str) -> bool:
-        """Whether any node that may send orders may come from there."""
-        return any(
-            node.has_role("orders") and may_come_from(node.host, address) for node in self._all()
-        )
-
     def is_named(self, address: str) -> bool:
         """Whether the set-up names this very address as a node's; "from anywhere" names none."""
         return any(node.host and may_come_from(node.host, address) for node in self._all())
