@@ -20,7 +20,7 @@ from hub.hl7.merge import MergeContent
 from hub.models import Node, Site
 from hub.phrases import phrase
 from routing import letters, linking, nudges, pathway, retracting, worklist
-from routing.models import Delivery, PatientMerge, Study, Workitem
+from routing.models import Delivery, Order, PatientMerge, Study, Workitem
 from routing.surviving import bring_up_to_date, is_same_issuer, surviving_id
 
 log = structlog.get_logger(__name__)
@@ -105,6 +105,8 @@ def _move(study: Study, target: str) -> Study:
     if study.order is None:
         linking.link_study(study)
     else:
+        # A message about it may be on its way; the study, which comes first, is locked already.
+        study.order = Order.objects.select_for_update(no_key=True).get(pk=study.order.pk)
         bring_up_to_date(study.order)
         worklist.place(study)
     letters.rewrite(study)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import ClassVar, Self
 
 from django.db import models
@@ -30,10 +29,6 @@ class StudyQuerySet(SiteScopedQuerySet["Study"]):
     def lock_to_close(self, pk: int) -> Study:
         """The study, locked also against new rows that refer to it, as those of the inbox do."""
         return self.select_for_update(of=("self",)).get(pk=pk)
-
-    def quiet_since(self, moment: datetime) -> Self:
-        """Studies still receiving whose last instance came before ``moment``."""
-        return self.filter(state=Study.State.RECEIVING, last_instance_at__lte=moment)
 
     def in_reading_order(self) -> Self:
         """Studies as people should read them: the sickest patient first."""
