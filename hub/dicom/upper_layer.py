@@ -6,7 +6,6 @@ who stores. What PS3.8 table 9-10 calls events are here the PDUs read and the ex
 
 import logging
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -105,10 +104,8 @@ class Association:
             self._go_on()
         except (WireClosed, WireSilent):
             pass  # AA-2, AA-3, AA-4, AA-5, AR-5: nothing is left to say
-        except ssl.SSLError as error:
+        except OSError as error:  # of the TLS handshake alone: all else is WireClosed
             logger.warning("dicom.connection_failed peer=%s why=%r", self.address, error)
-        except OSError:
-            pass
         except Exception as error:
             logger.error(
                 "dicom.association_failed address=%s error=%s", self.address, type(error).__name__
