@@ -3,8 +3,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from contracts import urls as contracts
 from hub import health, pages, signing_in
+from marketplace import urls as marketplace
 from routing import urls as routing
+from vendors import urls as vendors
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", signing_in.sign_in, name="login"),
@@ -14,8 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/", include(routing.v1)),
-    path("", include(routing.pages)),
+    path("api/v1/", include(routing.v1 + contracts.v1 + marketplace.v1 + vendors.v1)),
+    path("", include(routing.pages + contracts.pages + marketplace.pages + vendors.pages)),
 ]
 
 handler400 = pages.unfit
