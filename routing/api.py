@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +10,14 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, status
-from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
-from rest_framework.pagination import LimitOffsetPagination
+from rest_framework import generics
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
-from rest_framework.views import APIView
 
 from hub.access import holds_role, site_clause
+from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, demand_whole
 from routing import acting, reading
 from routing.filters import ALL, StudyFilter
 from routing.models import Delivery, Study
@@ -28,7 +26,6 @@ from routing.pathway import MoveRefused, Overtaken
 from routing.serializers import (
     DeadLetterSerializer,
     DeliverySerializer,
-    ProblemSerializer,
     RejectionSerializer,
     StudyDetailSerializer,
     StudySerializer,
@@ -40,28 +37,6 @@ SITE = OpenApiParameter(
     str,
     description="Code of the site; needed where two of the user's sites have this study.",
 )
-PAGING = ("limit", "offset")
-# ten digits: no database has more rows, and no database takes a number without end
-WHOLE = re.compile(r"[0-9]{1,10}")
-PROBLEMS = {403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer}
-
-
-class Conflict(APIException):
-    """The row is not in a state in which this may be done; the sentence says why."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
-
-class Pages(LimitOffsetPagination):
-    """Pages by limit and offset; a limit keeps one question from reading the whole database."""
-
-    max_limit = 500
-
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        """One page; a limit or offset that is no number must not show another page instead."""
-        _demand_whole(request, {"limit": 1, "offset": 0})
-        return super().paginate_queryset(queryset, request, view)
 
 
 class WorklistPages(Pages):
@@ -79,7 +54,7 @@ class WorklistPages(Pages):
         return self._page.studies
 
     def _size(self, request: Request) -> int:
-        _demand_whole(request, {"limit": 1})
+        demand_whole(request, {"limit": 1})
         return self.get_limit(request) or self.max_limit
 
     def get_next_link(self) -> str | None:
@@ -134,49 +109,6 @@ def _place(request: Request, name: str) -> Place | None:
         return Place.read(request.query_params.get(name, ""))
     except NotAPlace as fault:
         raise ValidationError({name: [str(fault)]}) from fault
-
-
-def _demand_whole(request: Request, least_of: dict[str, int]) -> None:
-    """Refuse what is no whole number: it must not show another page instead."""
-    problems = {}
-    for name, least in least_of.items():
-        given = request.query_params.get(name, "")
-        if given and (not WHOLE.fullmatch(given) or int(given) < least):
-            problems[name] = [
-                _("expected a whole number of at least %(least)s; got %(value)s")
-                % {"least": least, "value": given[:40]}
-            ]
-    if problems:
-        raise ValidationError(problems)
-
-
-class Door(APIView):
-    """Common to all views: only known parameters, each once, and no answer in any cache."""
-
-    parameters: tuple[str, ...] = ()
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse what is asked wrongly: a misspelt parameter must not show everything instead."""
-        super().initial(request, *args, **kwargs)
-        problems = {}
-        for name, values in request.query_params.lists():
-            if name not in self.parameters:
-                problems[name] = [
-                    _("unknown parameter; expected one of %(known)s")
-                    % {"known": ", ".join(self.parameters)}
-                    if self.parameters
-                    else _("unknown parameter; expected none")
-                ]
-            elif len(values) > 1:
-                problems[name] = [_("given more than once; expected one value")]
-        if problems:
-            raise ValidationError(problems)
-
-    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer; no patient stays in the cache of a browser or a proxy."""
-        response = super().finalize_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
 
 class Acts(Door):

@@ -273,9 +273,3 @@ class RejectionSerializer(serializers.Serializer[Any]):
             "null": "expected why the result is rejected, in up to 500 characters",
         },
     )
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """Why a request was refused, in a sentence."""
-
-    detail = serializers.CharField()
