@@ -200,7 +200,7 @@ class StoreAssociation:
 
     def _read_pdu(self, until: float) -> tuple[int, bytes]:
         head = bytearray(_HEAD.size)
-        self._wire.read_into(memoryview(head), _left(until))
+        self._wire.read_head_into(memoryview(head), len(head), _left(until))
         kind, length = _HEAD.unpack(head)
         if length > _LARGEST_PDU:
             raise WireClosed

@@ -1,7 +1,7 @@
 """In charge of DIMSE messages on one association: fragments in, services called, responses out."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.dicom import commands
@@ -93,7 +93,7 @@ class Messages:
         self._command += bytes(size)
         return memoryview(self._command)[start:]
 
-    def took(self, control: int, piece: memoryview) -> Iterator[bytes]:
+    def took(self, control: int, piece: memoryview) -> Sequence[bytes]:
         """Take what was read into the room, and give PDUs of an answer, mostly none.
 
         Raises Unexpected. The piece is released.
@@ -101,27 +101,27 @@ class Messages:
         if not control & _IS_COMMAND:
             self._gathering.took(piece)
             piece.release()
-            return self._answer() if control & _IS_LAST else iter(())
+            return self._answer() if control & _IS_LAST else ()
         piece.release()
-        return self._begin() if control & _IS_LAST else iter(())
+        return self._begin() if control & _IS_LAST else ()
 
-    def _begin(self) -> Iterator[bytes]:
+    def _begin(self) -> Sequence[bytes]:
         try:
             self._request = commands.decode(bytes(self._command))
         except BadCommand as error:
             raise Unexpected("the command set cannot be read", is_value=True) from error
         self._command = bytearray()
         self._gathering.begin(self._context.transfer_syntax_uid, self._file_meta(self._request))
-        return iter(()) if self._request.has_data_set else self._answer()
+        return () if self._request.has_data_set else self._answer()
 
-    def _answer(self) -> Iterator[bytes]:
+    def _answer(self) -> Sequence[bytes]:
         request, self._request = self._request, None
         assert request is not None
         status = self._status_of(request)
         if status is None:
-            return
+            return ()
         answer = commands.response(request, status)
-        yield from commands.fragments(self._context_id, answer, self._agreed.maximum_pdu_length)
+        return commands.fragments(self._context_id, answer, self._agreed.maximum_pdu_length)
 
     def _status_of(self, request: Command) -> int | None:
         """Do what is asked, and give the status to answer; None where no answer is due."""

@@ -23,6 +23,8 @@ _ASSOCIATE_RQ, _DATA, _RELEASE_RQ, _ABORT = 1, 4, 5, 7
 _KNOWN = frozenset(range(1, 8))
 _HEAD = struct.Struct(">BxL")
 _PDV_HEAD = struct.Struct(">LBB")
+# Of a P-DATA-TF PDU and the first PDV in it. A-RELEASE-RQ and A-ABORT are shorter.
+_BOTH_HEADS = _HEAD.size + _PDV_HEAD.size
 _RELEASE_RP = b"\x06\x00\x00\x00\x00\x04\x00\x00\x00\x00"
 # A PDU of an association request of 128 presentation contexts with all transfer syntaxes is about
 # 400 kB, and is not bound by the maximum that is announced; nor do all keep to that.
@@ -74,13 +76,15 @@ class Terms:
 class _Ending(Exception):  # noqa: N818 (named by what happens)
     """The association is over, after one last PDU to the peer (Sta13).
 
-    `is_in_step` says that what the peer still sends begins with a PDU.
+    `is_in_step` says that what the peer still sends begins with a PDU; `ahead` is what has been
+    read of that already.
     """
 
-    def __init__(self, pdu: bytes, *, is_in_step: bool = False) -> None:
+    def __init__(self, pdu: bytes, *, is_in_step: bool = False, ahead: bytes = b"") -> None:
         super().__init__()
         self.pdu = pdu
         self.is_in_step = is_in_step
+        self.ahead = ahead
 
 
 class Association:
@@ -94,8 +98,8 @@ class Association:
         self._limits = terms.limits
         self._is_to_abort = False
         self._gathering = Gathering(terms.limits.overflow)
-        self._head = memoryview(bytearray(_HEAD.size))
-        self._pdv_head = memoryview(bytearray(_PDV_HEAD.size))
+        heads = memoryview(bytearray(_BOTH_HEADS))
+        self._heads, self._head, self._pdv_head = heads, heads[: _HEAD.size], heads[_HEAD.size :]
 
     def run(self) -> None:
         """Go through all states until the connection is closed. Raises nothing."""
@@ -130,13 +134,13 @@ class Association:
         except _Ending as ending:
             self._gathering.forget()
             self._wire.send(ending.pdu, self._limits.idle_seconds)
-            self._await_closing(is_in_step=ending.is_in_step)
+            self._await_closing(is_in_step=ending.is_in_step, ahead=ending.ahead)
 
     # -- Sta2 and Sta3 -------------------------------------------------------------------------
     def _await_request(self) -> Requested:
         """Wait for an A-ASSOCIATE-RQ; anything else, or nothing in time, ends the connection."""
         until = time.monotonic() + self._limits.association_seconds
-        self._wire.read_into(self._head, self._limits.association_seconds)
+        self._wire.read_head_into(self._head, _HEAD.size, self._limits.association_seconds)
         kind, length = _HEAD.unpack(self._head)
         if kind == _ABORT:
             raise WireClosed  # AA-2
@@ -184,14 +188,14 @@ class Association:
 
     # -- Sta6 and Sta8 -------------------------------------------------------------------------
     def _take_pdu(self, messages: Messages) -> None:
-        self._await_head(messages)
+        got = self._await_heads(messages)
         kind, length = _HEAD.unpack(self._head)
         if kind == _DATA:
             if length > max(self._limits.maximum_pdu_length, _LARGEST_OTHER_PDU):
                 logger.warning("dicom.pdu_too_long address=%s length=%d", self.address, length)
                 raise _Ending(_aborting(*_INVALID_VALUE))  # AA-8
             try:
-                self._take_data(messages, length)
+                self._take_data(messages, length, got - _HEAD.size)
             except WireSilent as error:
                 raise _Ending(_aborting(*_NOT_SPECIFIED)) from error
             return
@@ -200,19 +204,26 @@ class Association:
         if kind == _RELEASE_RQ and length == 4:
             if messages.is_amid:
                 logger.warning("dicom.released_amid_message address=%s", self.address)
-            self._wire.read_into(memoryview(bytearray(length)), self._limits.pdu_seconds)
-            raise _Ending(_RELEASE_RP, is_in_step=True)  # AR-2, AR-4
+            if reserved := self._pdv_head[got - _HEAD.size : length]:
+                self._wire.read_into(reserved, self._limits.pdu_seconds)
+            ahead = bytes(self._pdv_head[length : max(got - _HEAD.size, length)])
+            raise _Ending(_RELEASE_RP, is_in_step=True, ahead=ahead)  # AR-2, AR-4
         if kind == _RELEASE_RQ:
             raise _Ending(_aborting(*_INVALID_VALUE))
         # AA-8
         raise _Ending(_aborting(*(_UNEXPECTED_PDU if kind in _KNOWN else _UNRECOGNISED_PDU)))
 
-    def _await_head(self, messages: Messages) -> None:
-        """Wait for the next PDU; a long silence, or whoever stops the listener, ends it."""
+    def _await_heads(self, messages: Messages) -> int:
+        """Wait for the next PDU, and give how much of both heads has come.
+
+        A long silence, or whoever stops the listener, ends the association.
+        """
         # Between two messages a silent peer need not keep the memory of its last data set.
         on_silence = None if messages.is_amid else self._gathering.forget
         try:
-            self._wire.read_into(self._head, self._limits.idle_seconds, on_silence)
+            return self._wire.read_head_into(
+                self._heads, _HEAD.size, self._limits.idle_seconds, on_silence
+            )
         except WireSilent as error:
             logger.warning("dicom.idle_too_long address=%s", self.address)
             raise _Ending(_aborting(*_BY_USER)) from error  # AA-1
@@ -221,39 +232,56 @@ class Association:
                 raise _Ending(_aborting(*_BY_USER)) from None
             raise
 
-    def _take_data(self, messages: Messages, length: int) -> None:
-        """Take one P-DATA-TF PDU (DT-2): one or more presentation data values (PS3.8 9.3.5)."""
+    def _take_data(self, messages: Messages, length: int, got: int) -> None:
+        """Take one P-DATA-TF PDU (DT-2): one or more presentation data values (PS3.8 9.3.5).
+
+        So many bytes of the first one's head have come with that of the PDU.
+        """
         seconds = self._limits.pdu_seconds
         until = time.monotonic() + seconds
+        if length < got:
+            raise _Ending(_aborting(*_INVALID_VALUE))
         while length:
             if length < _PDV_HEAD.size:
                 raise _Ending(_aborting(*_INVALID_VALUE))
-            self._wire.read_into(self._pdv_head, seconds)
+            if got < _PDV_HEAD.size:
+                self._wire.read_into(self._pdv_head[got:], seconds)
+            got = 0
             item, context_id, control = _PDV_HEAD.unpack(self._pdv_head)
             # Item length does not count itself; the control header and context are in it.
             if not 2 <= item <= length - 4:
                 raise _Ending(_aborting(*_INVALID_VALUE))
             length -= 4 + item
-            try:
-                piece = messages.room(context_id, control, item - 2)
-                if item > 2:
-                    self._wire.read_into(piece, seconds)
-                if time.monotonic() > until:
-                    raise WireSilent
-                for pdu in messages.took(control, piece):
-                    self._wire.send(pdu, self._limits.idle_seconds)
-                    until = time.monotonic() + seconds
-            except Unexpected as error:
-                logger.warning("dicom.unexpected address=%s why=%s", self.address, error)
-                reason = _INVALID_VALUE if error.is_value else _UNEXPECTED_PARAMETER
-                raise _Ending(_aborting(*reason)) from error
+            if self._take_value(messages, context_id, control, item - 2, until):
+                until = time.monotonic() + seconds
+
+    def _take_value(
+        self, messages: Messages, context_id: int, control: int, size: int, until: float
+    ) -> bool:
+        """Take the fragment of one presentation data value; whether it was answered."""
+        try:
+            piece = messages.room(context_id, control, size)
+            if size:
+                self._wire.read_into(piece, self._limits.pdu_seconds)
+            if time.monotonic() > until:
+                raise WireSilent
+            answer = messages.took(control, piece)
+            for pdu in answer:
+                self._wire.send(pdu, self._limits.idle_seconds)
+            return bool(answer)
+        except Unexpected as error:
+            logger.warning("dicom.unexpected address=%s why=%s", self.address, error)
+            reason = _INVALID_VALUE if error.is_value else _UNEXPECTED_PARAMETER
+            raise _Ending(_aborting(*reason)) from error
 
     # -- Sta13 ---------------------------------------------------------------------------------
-    def _await_closing(self, *, is_in_step: bool) -> None:
+    def _await_closing(self, *, is_in_step: bool, ahead: bytes) -> None:
         """Wait until the peer closes, or ARTIM is over; what still comes is let pass (AA-6)."""
         until = time.monotonic() + self._limits.association_seconds
         while is_in_step:
-            self._wire.read_into(self._head, _until(until))
+            self._head[: len(ahead)] = ahead
+            self._wire.read_into(self._head[len(ahead) :], _until(until))
+            ahead = b""
             kind, length = _HEAD.unpack(self._head)
             if kind == _ABORT:
                 return  # AA-2

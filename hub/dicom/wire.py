@@ -41,40 +41,60 @@ class Wire:
             self._connection.settimeout(seconds)
             self._connection.do_handshake()
 
-    def read_into(
-        self, view: memoryview, seconds: float, on_silence: Callable[[], None] | None = None
-    ) -> None:
-        """Fill a view. Raises WireClosed, and WireSilent when it takes longer.
+    def read_head_into(
+        self,
+        view: memoryview,
+        least: int,
+        seconds: float,
+        on_silence: Callable[[], None] | None = None,
+    ) -> int:
+        """Read what a PDU begins with, `least` bytes or as many as are there; give how many.
 
-        `on_silence` is called once, where nothing at all has come for a while.
+        A view of no more than a whole PDU can be short of is filled in one call, mostly. Raises
+        WireClosed, and WireSilent when it takes longer. `on_silence` is called once, where nothing
+        at all has come for a while.
         """
+        # A peer that leaves Nagle's algorithm on waits for our acknowledgement between the command
+        # and the data set of each instance: 40 ms, unless it is sent at once. Linux forgets this.
+        if _QUICK_ACKNOWLEDGEMENT is not None:
+            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT, 1)
+        return self._read(view, least, seconds, on_silence, flags=0)
+
+    def read_into(self, view: memoryview, seconds: float) -> None:
+        """Fill a view. Raises WireClosed, and WireSilent when it takes longer."""
+        self._read(view, len(view), seconds, None, flags=socket.MSG_WAITALL)
+
+    def _read(
+        self,
+        view: memoryview,
+        least: int,
+        seconds: float,
+        on_silence: Callable[[], None] | None,
+        *,
+        flags: int,
+    ) -> int:
         at_first = min(seconds, _SHORT_SILENCE)
         try:
-            got = self._read_first(view, at_first)
-            if got != len(view):
-                self._read_rest(view, got, time.monotonic() + seconds)
+            if at_first != self._seconds:
+                self._set_time(at_first)
+            if self._is_plain:
+                got = self._connection.recv_into(view, 0, flags)
+            else:
+                got = self._connection.recv_into(view)
+            if got >= least:
+                return got
+            return self._read_rest(view[:least], got, time.monotonic() + seconds)
         except (BlockingIOError, TimeoutError) as error:
             if at_first == seconds:
                 raise WireSilent from error
             if on_silence is not None:
                 on_silence()
-            self._read_rest(view, None, time.monotonic() + seconds - at_first)
+            return self._read_rest(view[:least], None, time.monotonic() + seconds - at_first)
         except OSError as error:
             raise WireClosed from error
 
-    def _read_first(self, view: memoryview, seconds: float) -> int:
-        if seconds != self._seconds:
-            self._set_time(seconds)
-        # A peer that leaves Nagle's algorithm on waits for our acknowledgement between the command
-        # and the data set of each instance: 40 ms, unless it is sent at once. Linux forgets this.
-        if _QUICK_ACKNOWLEDGEMENT is not None:
-            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT, 1)
-        if self._is_plain:
-            return self._connection.recv_into(view, len(view), socket.MSG_WAITALL)
-        return self._connection.recv_into(view)
-
-    def _read_rest(self, view: memoryview, got: int | None, deadline: float) -> None:
-        """Read on, after a first piece or after nothing at all."""
+    def _read_rest(self, view: memoryview, got: int | None, deadline: float) -> int:
+        """Read on, after a first piece or after nothing at all, until the view is full."""
         done = got or 0
         try:
             while done < len(view):
@@ -90,6 +110,7 @@ class Wire:
             raise WireSilent from error
         except OSError as error:
             raise WireClosed from error
+        return done
 
     def discard(self, seconds: float) -> None:
         """Read whatever comes until the peer closes or the time is over."""
