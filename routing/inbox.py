@@ -6,14 +6,15 @@ SQL of the hot path is here and nowhere else; taking_in.py makes the rows part o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connection
 
+from hub import plain_sql
 from hub.dicom.headers import from_plain, plain
 from hub.dicom.spool import Stored
 from hub.models import Node
@@ -22,7 +23,6 @@ from routing.models import Arrived
 
 # SQLite takes at least 999 parameters in one statement; a row has thirteen.
 _AT_ONCE = 50
-_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 _COLUMNS = (
     "site_id", "study_instance_uid", "patient_id", "issuer_of_patient_id", "node_id",
     "sop_instance_uid", "key", "sha256", "size", "sender", "header", "received_at",
@@ -54,9 +54,8 @@ def admit(batch: Sequence[Arrival]) -> set[int]:
     for start in range(0, len(ordered), _AT_ONCE):
         few = [batch[place] for _key, place in ordered[start : start + _AT_ONCE]]
         values = [value for arrival in few for value in _values(arrival)]
-        with connection.cursor() as cursor:
-            cursor.execute(_admission(len(few), connection.vendor), values)
-            admitted |= {places[site, uid] for site, uid in cursor.fetchall()}
+        rows = plain_sql.fetch(_admission(len(few), connection.vendor), values)
+        admitted |= {places[site, uid] for site, uid in rows}
     return admitted
 
 
@@ -71,7 +70,7 @@ def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
         Waiting(
             pk,
             Arrival(
-                nodes[node], from_plain(json.loads(header)),
+                nodes[node], from_plain(orjson.loads(header)),
                 Stored(key=key, sha256=sha256, size=size, is_new=True), sender, received_at,
             ),
         )
@@ -85,11 +84,8 @@ def claim(rows: Sequence[Waiting]) -> list[Arrival]:
     for start in range(0, len(rows), _AT_ONCE):
         pks = [row.pk for row in rows[start : start + _AT_ONCE]]
         marks = ", ".join(["%s"] * len(pks))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"DELETE FROM routing_arrived WHERE id IN ({marks}) RETURNING id", pks  # nosec B608
-            )
-            ours |= {pk for (pk,) in cursor.fetchall()}
+        statement = f"DELETE FROM routing_arrived WHERE id IN ({marks}) RETURNING id"  # nosec B608
+        ours |= {pk for (pk,) in plain_sql.fetch(statement, pks)}
     return [row.arrival for row in rows if row.pk in ours]
 
 
@@ -102,9 +98,8 @@ def known(site_id: int, uids: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for start in range(0, len(uids), _AT_ONCE):
         few = uids[start : start + _AT_ONCE]
-        with connection.cursor() as cursor:
-            cursor.execute(_question(len(few)), [site_id, *few, site_id, *few])
-            found |= {uid: sha256 for _is_part, uid, sha256 in sorted(cursor.fetchall())}
+        rows = plain_sql.fetch(_question(len(few)), [site_id, *few, site_id, *few])
+        found |= {uid: sha256 for _is_part, uid, sha256 in sorted(rows)}
     return found
 
 
@@ -113,7 +108,7 @@ def _values(arrival: Arrival) -> list[Any]:
     return [
         arrival.node.site_id, study.study_instance_uid, study.patient_id, arrival.issuer,
         arrival.node.pk, arrival.header.instance.sop_instance_uid, stored.key, stored.sha256,
-        stored.size, arrival.sender, _to_json(plain(arrival.header)),
+        stored.size, arrival.sender, orjson.dumps(plain(arrival.header)).decode(),
         connection.ops.adapt_datetimefield_value(arrival.received_at),
     ]  # fmt: skip
 

@@ -4,8 +4,9 @@ import errno
 import os
 from contextlib import suppress
 from io import BufferedReader
+from itertools import count
 from pathlib import Path
-from uuid import uuid4
+from secrets import token_hex
 
 from hub.dicom.streams import FileWindow, steps_of
 
@@ -32,7 +33,7 @@ class SpoolFull(Exception):  # noqa: N818 (named by what failed)
 class Part:
     """A file that is being written, and is nobody's yet."""
 
-    def __init__(self, path: Path, *, sync: bool) -> None:
+    def __init__(self, path: str, *, sync: bool) -> None:
         self.path = path
         self._sync = sync
         self._unsynced = 0
@@ -75,7 +76,7 @@ class Part:
 
     def open(self) -> BufferedReader:
         """Open what was written for reading; the caller closes it."""
-        return self.path.open("rb")
+        return open(self.path, "rb")
 
     def move(self, path: Path) -> None:
         """Give it its name, in place of what has it. Raises OSError."""
@@ -88,7 +89,8 @@ class Part:
             os.close(self._descriptor)
             self._descriptor = -1
             if not self._is_kept:
-                self.path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path)
 
 
 class DurableFiles:
@@ -102,6 +104,8 @@ class DurableFiles:
         self._root = root
         self._parts = root / parts
         self._sync = sync
+        # No two processes have the same, nor two that follow one another.
+        self._named, self._numbers = token_hex(16), count()
         # Folders that are known to be durable, so that each is synced once and not at every file.
         self._durable: set[Path] = set()
         # Patients' images: of nobody but the account of the hub.
@@ -126,7 +130,8 @@ class DurableFiles:
 
     def open_part(self, *pieces: Piece) -> Part:
         """Open a file that has no place yet, with these pieces at its start. Raises OSError."""
-        part = Part(self._parts / f"{uuid4().hex}.part", sync=self._sync)
+        name = f"{self._parts}/{self._named}-{os.getpid()}-{next(self._numbers)}.part"
+        part = Part(name, sync=self._sync)
         try:
             part.write(*pieces)
         except OSError:
@@ -191,12 +196,15 @@ class DurableFiles:
                 return  # it holds something
 
     def _move(self, part: Part, path: Path) -> None:
+        folder = path.parent
         for attempt in range(_ATTEMPTS):
-            self.make_folder(path.parent)
+            if folder not in self._durable:
+                self.make_folder(folder)
             try:
                 part.move(path)
                 break
             except FileNotFoundError:
+                self._durable.discard(folder)
                 if attempt == _ATTEMPTS - 1:
                     raise
 

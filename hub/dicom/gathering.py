@@ -1,11 +1,11 @@
-"""In charge of one data set while it arrives: hashed as it comes, and on disk where it is large."""
+"""In charge of one data set while it arrives: hashed, and written to disk, as it comes."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.dicom.durable import Part, SpoolFull
-from hub.dicom.received import LargeDataset
+from hub.dicom.received import LargeDataset, Lying
 
 # What most instances fit into.
 _ROOM = 1 << 20
@@ -15,10 +15,11 @@ _MOST_KEPT = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """Where a data set goes that is larger than `beyond` bytes: into a file of its own.
+    """Where data sets go while they come: each into a file of its own.
 
-    `open_part` makes one that begins with these bytes, and `free_bytes` tells how much may still
-    be written into all of them.
+    So its sender goes on while it is written. `open_part` makes a file that begins with these
+    bytes, and `free_bytes` tells how much may still be written into all of them. One that is larger
+    than `beyond` bytes is not in memory as well.
     """
 
     open_part: Callable[[bytes], Part]
@@ -31,7 +32,7 @@ class Gathering:
 
     The socket is read straight into `room()`, and `took()` says how much of it was filled. A slide
     or a tomosynthesis is gigabytes, and many may come at once: beyond the overflow's limit a data
-    set goes to a file. Where there is no room for one the rest of it is let pass, so that its
+    set is in its file alone. Where there is no room for one the rest of it is let pass, so that its
     sender gets an answer and not a broken connection.
     """
 
@@ -43,10 +44,11 @@ class Gathering:
         self._part: Part | None = None
         self._large: LargeDataset | None = None
         self._size = 0
+        self._is_in_memory = True
         self._is_lost = False
 
     def begin(self, transfer_syntax_uid: str, file_meta: bytes) -> None:
-        """Begin the next data set, which will stand after this file meta where it is large."""
+        """Begin the next data set, which will stand after this file meta in its file."""
         self.release()
         self._digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\0")
         self._file_meta = file_meta
@@ -57,10 +59,10 @@ class Gathering:
         """Let go of what came: nobody needs it any more, or it breaks off."""
         if self._large is not None:
             self._large.close()
-        elif self._part is not None:
+        if self._part is not None:
             self._part.discard()
         self._part = self._large = None
-        self._size, self._is_lost = 0, False
+        self._size, self._is_in_memory, self._is_lost = 0, True, False
 
     def forget(self) -> None:
         """Hold neither memory nor file while nothing comes."""
@@ -69,7 +71,7 @@ class Gathering:
 
     def room(self, size: int) -> memoryview:
         """Give a view of so many bytes, to read the next piece into."""
-        start = 0 if self._part is not None or self._is_lost else self._size
+        start = self._size if self._is_in_memory else 0
         if len(self._buffer) < start + size:
             grown = bytearray(max(start + size, 2 * len(self._buffer), _ROOM))
             # Assigned to a slice of the bytearray itself it would be copied twice.
@@ -81,13 +83,16 @@ class Gathering:
         """Take what was read into the room. Raises nothing: content() does."""
         self._size += len(piece)
         self._digest.update(piece)
-        if self._overflow is None or self._size <= self._overflow.beyond or self._is_lost:
+        if self._overflow is None or self._is_lost:
             return
         try:
             self._write_out(piece, self._overflow)
         except (OSError, SpoolFull):
+            size = self._size
             self.release()
-            self._is_lost = True
+            self._size, self._is_in_memory, self._is_lost = size, False, True
+        if self._is_in_memory and self._size > self._overflow.beyond:
+            self._is_in_memory, self._buffer = False, bytearray()
 
     def content(self) -> memoryview | LargeDataset:
         """All that came, in memory or, where it is large, on disk. Raises SpoolFull.
@@ -96,22 +101,25 @@ class Gathering:
         """
         if self._is_lost:
             raise SpoolFull(self._size)
-        if self._part is None:
+        if self._is_in_memory:
             return memoryview(self._buffer)[: self._size].toreadonly()
-        self._large = LargeDataset(self._part, self._file_meta)
+        assert self._part is not None
+        self._large = LargeDataset(self._part, len(self._file_meta))
         return self._large
+
+    def lying(self) -> Lying | None:
+        """Where all that came lies on disk, if it does."""
+        return Lying(self._part, self._file_meta) if self._part is not None else None
 
     def sha256(self) -> str:
         """The hexadecimal SHA-256 that `content_sha256` would give for what came."""
         return self._digest.hexdigest()
 
     def _write_out(self, piece: memoryview, overflow: Overflow) -> None:
-        if self._part is None:
-            self._part = overflow.open_part(self._file_meta)
-            piece = memoryview(self._buffer)[: self._size]
-            self._buffer = bytearray()
         if len(piece) > overflow.free_bytes():
             raise SpoolFull(self._size)
+        if self._part is None:
+            self._part = overflow.open_part(self._file_meta)
         self._part.write(piece)
 
     def _is_looked_at(self) -> bool:

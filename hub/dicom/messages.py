@@ -176,6 +176,7 @@ class Messages:
             transfer_syntax_uid=self._context.transfer_syntax_uid,
             dataset=self._gathering.content(),
             sha256=self._gathering.sha256(),
+            lying=self._gathering.lying(),
         )
 
 

@@ -7,21 +7,26 @@ from hub.dicom.streams import FileWindow
 
 
 class LargeDataset(FileWindow):
-    """A data set that lies in a part of the spool already, after the file meta it should have.
+    """A data set that is too large for memory, in a part of the spool.
 
     It is read as any stream is, by one thread, and is there until C-STORE is answered.
     """
 
-    def __init__(self, part: Part, file_meta: bytes) -> None:
+    def __init__(self, part: Part, start: int) -> None:
         self._reader = part.open()
-        super().__init__(self._reader, len(file_meta))
-        self.part = part
-        self.file_meta = file_meta
+        super().__init__(self._reader, start)
 
     def close(self) -> None:
-        """Close the file, and take it away unless it was kept."""
+        """Close the file."""
         self._reader.close()
-        self.part.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """Where a data set lies in the spool already: in a part, after the file meta it should have."""
+
+    part: Part
+    file_meta: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +49,5 @@ class ReceivedInstance:
     dataset: bytes | memoryview | LargeDataset = field(repr=False)
     # As `content_sha256` gives it, where it was made while the data set came; otherwise empty.
     sha256: str = ""
+    # Where it was written while it came.
+    lying: Lying | None = None

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from uuid import uuid4
 from hub.dicom.durable import DurableFiles, Part, Piece, SpoolFull
 from hub.dicom.file_meta import FileMeta, read_file_meta, write_file_meta
 from hub.dicom.headers import Header, read_header
-from hub.dicom.received import LargeDataset, ReceivedInstance
+from hub.dicom.received import Lying, ReceivedInstance
 from hub.dicom.streams import FileWindow, Source, steps_of
 
 __all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "content_sha256"]
@@ -26,6 +27,8 @@ _KEY_SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
 _INSTANCE_NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{64})\.dcm")
 _STALE_AFTER = timedelta(hours=1)
 _STEP = 1 << 20
+# No disk takes as much in this time.
+_MOMENT, _MUCH = 0.1, 4 << 30
 
 
 class NotInSpool(LookupError):  # noqa: N818 (named by what failed)
@@ -88,6 +91,7 @@ class Spool:
         self._root = root.absolute()
         self._minimum_free_bytes = minimum_free_bytes
         self._files = DurableFiles(self._root, parts=_PARTS, sync=sync)
+        self._free, self._counted_until = 0, 0.0
         for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
             self._files.make_folder(self._root / area)
 
@@ -110,7 +114,8 @@ class Spool:
             transfer_syntax_uid=received.transfer_syntax_uid,
             calling_ae_title=received.calling_ae_title,
         )
-        return self._store(_instance_key(site, header, sha256), sha256, meta, received.dataset)
+        key = _instance_key(site, header, sha256)
+        return self._store(key, sha256, meta, received.dataset, lying=received.lying)
 
     def put_file(self, data: bytes, *, prefix: str, suffix: str) -> Stored:
         """Write what the hub itself made, under a key that follows from `prefix` and content.
@@ -227,18 +232,27 @@ class Spool:
         return self._files.open_part(file_meta)
 
     def free_bytes(self) -> int:
-        """Give the bytes left on the file system above the floor, never less than 0."""
-        status = os.statvfs(self._root)
-        return max(status.f_bavail * status.f_frsize - self._minimum_free_bytes, 0)
+        """Give the bytes left on the file system above the floor, never less than 0.
 
-    def _store(self, key: str, sha256: str, head: bytes, data: Piece) -> Stored:
+        While there is much more than a moment can fill, they are counted anew every moment.
+        """
+        now = time.monotonic()
+        if now > self._counted_until:
+            status = os.statvfs(self._root)
+            self._free = max(status.f_bavail * status.f_frsize - self._minimum_free_bytes, 0)
+            self._counted_until = now + _MOMENT if self._free > _MUCH else 0.0
+        return self._free
+
+    def _store(
+        self, key: str, sha256: str, head: bytes, data: Piece, *, lying: Lying | None = None
+    ) -> Stored:
         path, size = self.path(key), len(head) + len(data)
         if _holds(path, sha256, size=len(data), has_meta=bool(head)):
             self._files.confirm(path)
             return Stored(key=key, sha256=sha256, size=path.stat().st_size, is_new=False)
-        if isinstance(data, LargeDataset) and head == data.file_meta:
-            # It lies in the spool already, and its room is taken.
-            self._files.keep(data.part, path)
+        if lying is not None and head == lying.file_meta:
+            # Its room is taken.
+            self._files.keep(lying.part, path)
         elif size > self.free_bytes():
             raise SpoolFull(size)
         else:

@@ -201,17 +201,20 @@ class Association:
             return
         if kind == _ABORT:
             raise WireClosed  # AA-3
-        if kind == _RELEASE_RQ and length == 4:
-            if messages.is_amid:
-                logger.warning("dicom.released_amid_message address=%s", self.address)
-            if reserved := self._pdv_head[got - _HEAD.size : length]:
-                self._wire.read_into(reserved, self._limits.pdu_seconds)
-            ahead = bytes(self._pdv_head[length : max(got - _HEAD.size, length)])
-            raise _Ending(_RELEASE_RP, is_in_step=True, ahead=ahead)  # AR-2, AR-4
         if kind == _RELEASE_RQ:
-            raise _Ending(_aborting(*_INVALID_VALUE))
+            raise self._released(messages, length, got - _HEAD.size)
         # AA-8
         raise _Ending(_aborting(*(_UNEXPECTED_PDU if kind in _KNOWN else _UNRECOGNISED_PDU)))
+
+    def _released(self, messages: Messages, length: int, got: int) -> _Ending:
+        if length != 4:
+            return _Ending(_aborting(*_INVALID_VALUE))
+        if messages.is_amid:
+            logger.warning("dicom.released_amid_message address=%s", self.address)
+        if reserved := self._pdv_head[got:length]:
+            self._wire.read_into(reserved, self._limits.pdu_seconds)
+        ahead = bytes(self._pdv_head[length : max(got, length)])
+        return _Ending(_RELEASE_RP, is_in_step=True, ahead=ahead)  # AR-2, AR-4
 
     def _await_heads(self, messages: Messages) -> int:
         """Wait for the next PDU, and give how much of both heads has come.
