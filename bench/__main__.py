@@ -4,10 +4,12 @@
     make bench ARGS=--quick           less data, fewer turns, within 6 minutes
     make bench ARGS="--only receive,orders"
 
-Each area has a process of its own. A whole run goes into bench/results, its charts beside it, and
-the README's table is made of it; a quick or partial one into var/bench, unless --results says
-where. The last line printed is the ratios as one JSON object. Exit code 1: something could not be
-measured, and it is said what. A missed aim is shown, and no error.
+Each area has a process of its own, and they may be measured one by one: what a folder of results
+has of the same day, from a run as long as this, stays beside what is new. A whole run goes into
+bench/results, its charts beside it, and the README's table is made of it; a quick or partial one
+into var/bench, unless --results says where. The last line printed is the ratios as one JSON object.
+Exit code 1: something could not be measured, and it is said what. A missed aim is shown, and no
+error.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ def _keep(
     failures: dict[str, str],
 ) -> None:  # fmt: skip
     path = options.results / f"{run['date']}.json"
+    if set(options.only) != set(areas()) and path.exists():
+        rows, run, failures = results.together(results.read(path), (rows, run, failures))
     results.write(path, rows, run=run, failures=failures)
     charts.draw(rows, path.with_suffix(""))
     print(f"results: {os.path.relpath(path, ROOT)}")

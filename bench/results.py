@@ -10,6 +10,7 @@ from typing import Any
 from bench.measurement import Measurement, Target, ratios
 
 FOLDER = Path(__file__).resolve().parent / "results"
+Read = tuple[list[Measurement], dict[str, Any], dict[str, str]]
 _FIELDS = ("name", "says", "unit", "is_rate")
 
 
@@ -28,10 +29,28 @@ def write(
     path.write_text(text + "\n", "utf-8")
 
 
-def read(path: Path) -> tuple[list[Measurement], dict[str, Any], dict[str, str]]:
+def read(path: Path) -> Read:
     """The rows of a file, what it says of the run, and the areas that are missing."""
     document = json.loads(path.read_text("utf-8"))
     return [_row(one) for one in document["rows"]], document["run"], document["failures"]
+
+
+def together(before: Read, now: Read) -> Read:
+    """What was measured before and what now, of which the newer counts where both have it.
+
+    A quick run and a long one do not go together: only what is new is given then.
+    """
+    (old_rows, old_run, old_failures), (rows, run, failures) = before, now
+    if old_run["is_quick"] != run["is_quick"]:
+        return now
+    new = {row.name for row in rows}
+    took = {**old_run["seconds_by_area"], **run["seconds_by_area"]}
+    lost = {area: why for area, why in old_failures.items() if area not in run["seconds_by_area"]}
+    return (
+        [row for row in old_rows if row.name not in new] + rows,
+        {**run, "seconds_by_area": took, "seconds": sum(took.values())},
+        {**lost, **failures},
+    )
 
 
 def newest() -> Path | None:

@@ -24,7 +24,7 @@ def fetch(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
     with connection.wrap_database_errors:
         if connection.vendor == "postgresql":
             # Django's own cursors put values into the text, which is then planned anew.

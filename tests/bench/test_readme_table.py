@@ -70,6 +70,17 @@ def test_what_is_written_is_read_again_as_it_was(tmp_path: Path) -> None:
     assert (rows, run["date"], failures) == ([row], "2026-11-25", {"way": "it died"})
 
 
+def test_what_was_measured_apart_on_a_day_stands_together() -> None:
+    old, new = replace(ROW, name="way"), replace(ROW, figures={HUB: [1.0]})
+    before = ([ROW, old], RUN | {"seconds_by_area": {"receive": 60, "way": 30}}, {"large": "died"})
+    now = ([new], RUN | {"seconds_by_area": {"receive": 40, "large": 5}}, {})
+    rows, run, failures = results.together(before, now)
+    assert (rows, failures) == ([old, new], {})
+    assert (run["seconds"], run["seconds_by_area"]["receive"]) == (75, 40)
+    quick = ([new], {**now[1], "is_quick": True}, {})
+    assert results.together(before, quick) == quick
+
+
 def test_only_what_stands_between_the_markers_is_replaced() -> None:
     readme = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
     assert report.replaced(readme, "new") == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
