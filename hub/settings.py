@@ -191,6 +191,8 @@ else:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 15_000,
+        # of hub.prepared alone; the statements of the ORM are never prepared
+        "prepare_threshold": 1,
     } | DATABASES["default"].get("OPTIONS", {})
 
 LANGUAGE_CODE = "en"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from django.db import connection, models
 
@@ -49,20 +48,3 @@ def which_are_known(*questions: Iterable[Wanted]) -> list[bool]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(columns)}", params)
         return [bool(value) for value in cursor.fetchone()]
-
-
-def update_all(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
-    """Write these fields of rows of one model, each as it stands, with one prepared statement."""
-    if not rows:
-        return
-    meta = rows[0]._meta
-    written = [cast("models.Field[Any, Any]", meta.get_field(name)) for name in fields]
-    sets = ", ".join(f"{connection.ops.quote_name(str(one.column))} = %s" for one in written)
-    values = [
-        [*(one.get_db_prep_save(getattr(row, one.attname), connection) for one in written), row.pk]
-        for row in rows
-    ]
-    with connection.cursor() as cursor:
-        # Names of the table and its columns alone, no value.
-        statement = f"UPDATE {meta.db_table} SET {sets} WHERE id = %s"  # noqa: S608  # nosec B608
-        cursor.executemany(statement, values)

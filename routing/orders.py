@@ -16,8 +16,8 @@ from hub.models import Node
 from hub.phrases import phrase
 from routing import letters, linking, priority_changes, verdicts, worklist
 from routing.known_orders import KnownOrders, Said
-from routing.looking_up import update_all
 from routing.models import Order, Priority, Study
+from routing.writing import insert_all, update_all
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class _Taken:
             self._new.append(order)
 
     def write(self) -> None:
-        Order.objects.bulk_create(self._new)
+        insert_all(self._new)
         update_all(list(self._changed.values()), _TOLD)
         self._new, self._changed = [], {}
 

@@ -20,6 +20,7 @@ from routing.known_orders import Said, what_to_look_for
 from routing.looking_up import Wanted, which_are_known
 from routing.models import Message
 from routing.refusing import answer, refuse
+from routing.writing import insert_all
 
 # as routing.models.Message keeps it
 _LONGEST_CONTROL_ID = 200
@@ -85,7 +86,7 @@ def _record(batch: Sequence[Incoming]) -> list[bytes]:
     for row in rows:
         if row.pk is not None:
             row.save()
-    Message.objects.bulk_create([row for row in rows if row.pk is None])
+    insert_all([row for row in rows if row.pk is None])
     return answers
 
 
