@@ -30,7 +30,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from routing import tallying
-from routing.models import Breaker, Delivery, SetAside, Study, Workitem
+from routing.models import Arrived, Breaker, Delivery, SetAside, Study, Workitem
 from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
 
@@ -63,6 +63,15 @@ class RoutingCollector(Collector):
             "routing_workitems", "Workitems that are not over, by algorithm and state.",
             Workitem.objects.filter(state__in=OPEN),
             algorithm="version__algorithm__code", state="state",
+        )
+        yield _counted(
+            "routing_workitems_held_up",
+            "Workitems that wait for room on the disk or for a container engine, by what.",
+            Workitem.objects.filter(state__in=OPEN).exclude(waits_for=""), waits_for="waits_for",
+        )
+        yield _counted(
+            "routing_inbox_instances", "Instances received and not part of their study yet.",
+            Arrived.objects.all(), site="site__code",
         )
         yield _counted(
             "routing_deliveries", "Deliveries not made yet, by node and state; dead: dead letters.",
@@ -137,6 +146,7 @@ def _ages() -> GaugeMetricFamily:
     active = Workitem.objects.filter(state__in=ACTIVE)
     pending = Delivery.objects.filter(state=Delivery.State.PENDING)
     for kind, rows, column in (
+        ("instance", Arrived.objects.all(), "received_at"),
         ("study", receiving, "last_instance_at"),
         ("workitem", active, "created_at"),
         ("delivery", pending, "created_at"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
-from routing import pathway, worklist
+from routing import pathway, waiting, worklist
 from routing.models import Study, Workitem
 
 log = structlog.get_logger(__name__)
@@ -35,13 +35,19 @@ def of_study(study_id: int, *, step: str, fault: Exception) -> None:
 
 
 def of_workitem(workitem_id: int, *, step: str, fault: Exception) -> None:
-    """Try the step of a Workitem again later; after some tries the Workitem has failed."""
+    """Try the step of a Workitem again later; after some tries the Workitem has failed.
+
+    A full disk is no try: it may be full for a night, and nothing has failed by that.
+    """
     why = _words(step, fault)
     with transaction.atomic():
         Study.objects.lock(Workitem.objects.values_list("study_id", flat=True).get(pk=workitem_id))
         workitem = Workitem.objects.select_for_update(no_key=True).get(pk=workitem_id)
         tries = workitem.attempts + 1
         if workitem.state not in pathway.ACTIVE:
+            return
+        if waiting.is_lack_of_room(fault):
+            waiting.for_room(workitem)
             return
         may_fail = Workitem.State.FAILED in pathway.WORKITEM_MOVES[workitem.state]
         if tries >= MOST_TRIES and may_fail:
@@ -52,7 +58,7 @@ def of_workitem(workitem_id: int, *, step: str, fault: Exception) -> None:
             worklist.place(workitem.study)
             return
         Workitem.objects.filter(pk=workitem.pk).update(
-            attempts=tries, why=why.stored(), due_at=timezone.now() + _wait(tries)
+            attempts=tries, why=why.stored(), due_at=timezone.now() + _wait(tries), waits_for=""
         )
 
 

@@ -54,12 +54,13 @@ def stuck_studies(user: Any) -> QuerySet[Study]:
 
 
 def stuck_workitems(user: Any) -> QuerySet[Workitem]:
-    """Workitems that failed on a study still to be read, or that have stood too long."""
+    """Workitems that failed on a study still to be read, wait for the host, or stand too long."""
     late = Q(state__in=ACTIVE, created_at__lt=timezone.now() - PATIENCE)
     failed = Q(state=Workitem.State.FAILED, study__is_read=False)
+    held_up = ~Q(waits_for="")
     return (
         Workitem.objects.filter(site_clause(user, path="study__site", roles=ROLES))
-        .filter(late | failed, state__in=OPEN)
+        .filter(late | failed | held_up, state__in=OPEN)
         .select_related("study__site", "version__algorithm")
         .order_by("created_at")
     )

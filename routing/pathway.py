@@ -108,7 +108,7 @@ def _moved(
     first = rows[0]
     changes = {"state": to, **_of_every_move(first, to), **fields}
     if isinstance(first, Workitem):
-        changes["why"] = why.stored()
+        changes |= {"why": why.stored(), "waits_for": "", "waits_since": None}
     if type(first).objects.filter(**_among(rows), **_seen(first)).update(**changes) != len(rows):
         raise Overtaken(f"{first} was no longer {first.state}")
     return changes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +18,7 @@ from hub.dicom.objects import read_header_of
 from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
-from routing.places import spool, work_folder
+from routing.places import spool, work_folder, work_root
 from vendors.manifest import Manifest
 from vendors.performers.base import Limits, Performer, Run, SubmitFailed, performer_for
 
@@ -55,9 +57,21 @@ def run_of(workitem: Workitem, manifest: Manifest) -> Run:
         input_dir=folder / "input",
         output_dir=folder / "output",
         work_dir=folder / "work",
-        # Stopped well before the hub itself must refuse what it is sent.
-        limits=Limits(least_free_bytes=2 * settings.HUB_MINIMUM_FREE_BYTES),
+        limits=Limits(least_free_bytes=_least_free_bytes()),
     )
+
+
+def require_room() -> None:
+    """Raise OSError where the disk is so full that a run would be stopped at once."""
+    root = work_root()
+    root.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(root).free < _least_free_bytes():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _least_free_bytes() -> int:
+    # Runs are stopped well before the hub itself must refuse what it is sent.
+    return 2 * settings.HUB_MINIMUM_FREE_BYTES
 
 
 def stage(workitem: Workitem, manifest: Manifest) -> Run:

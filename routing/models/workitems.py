@@ -50,6 +50,10 @@ class Workitem(Actor):
         REJECTED = "rejected", _("Rejected by a radiologist")
         SUPERSEDED = "superseded", _("Superseded")
 
+    class WaitsFor(models.TextChoices):
+        ROOM = "room", _("Room on the disk")
+        ENGINE = "engine", _("The container engine")
+
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     study = models.ForeignKey(Study, models.CASCADE, related_name="workitems")
     revision = models.PositiveIntegerField()
@@ -69,6 +73,9 @@ class Workitem(Actor):
         "self", models.SET_NULL, null=True, blank=True, related_name="replaced_by"
     )
     why = models.JSONField(default=dict)
+    # what holds it up where it stands, by no fault of its own, and since when
+    waits_for = models.CharField(max_length=10, choices=WaitsFor.choices, blank=True)
+    waits_since = models.DateTimeField(null=True, blank=True)
     log_tail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)

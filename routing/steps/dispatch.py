@@ -10,10 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub import audit
-from hub.dicom.deidentify import DeidentificationFailed, NoRoomForCopy
-from hub.dicom.durable import NO_ROOM
+from hub.dicom.deidentify import DeidentificationFailed
 from hub.phrases import Phrase, phrase
-from routing import lease, mishaps, nudges, pathway, staging, worklist
+from routing import lease, mishaps, nudges, pathway, staging, waiting, worklist
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.slots import next_up
@@ -54,8 +53,9 @@ def _start(workitem: Workitem) -> None:
         progress = performer.poll(staging.run_of(workitem, manifest))
         if progress.state == "silent":
             # Its input must not be laid out anew under a run that may be going on.
-            raise SubmitFailed(progress.why)
+            raise SubmitFailed(progress.why, is_away=True)
         if progress.state == "unknown":
+            staging.require_room()
             # Staging clears the folder, which may be another's by now: after a pause longer than
             # the lease a worker does not know that it was paused.
             lease.require(workitem)
@@ -63,15 +63,11 @@ def _start(workitem: Workitem) -> None:
             lease.require(workitem)
             performer.submit(run)
     except SubmitFailed as fault:
-        again_at = None if fault.is_permanent else timezone.now() + _BACK_OFF
-        _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)
+        _not_submitted(workitem, fault)
     except (PerformerRefused, SignatureRefused) as fault:
         _not_started(workitem, phrase(_("not started: %(why)s"), why=str(fault)), None)
-    except (OSError, NoRoomForCopy) as fault:
+    except (OSError, DeidentificationFailed) as fault:
         _not_staged(workitem, fault)
-    except DeidentificationFailed as fault:
-        words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")
-        _not_started(workitem, phrase(words, why=str(fault)), None)
     else:
         _started(workitem, manifest)
 
@@ -100,29 +96,34 @@ def _started(workitem: Workitem, manifest: Manifest) -> None:
     nudges.collect(workitem.pk, seconds=FIRST_LOOK.total_seconds())
 
 
-def _not_staged(workitem: Workitem, fault: OSError | NoRoomForCopy) -> None:
-    """A full disk is no attempt: it may be full for a night, and nothing has failed by that."""
-    said = getattr(fault, "strerror", None) or str(fault) or "error"
-    why, again_at = phrase(_("the input could not be staged: %(why)s"), why=said), _next_try()
-    if isinstance(fault, OSError) and fault.errno not in NO_ROOM:
-        _not_started(workitem, why, again_at)
+def _not_submitted(workitem: Workitem, fault: SubmitFailed) -> None:
+    if waiting.is_lack_of_room(fault):
+        waiting.for_room(workitem)
         return
-    log.warning("dispatch.no_room", workitem=str(workitem.uid))
-    Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
-        due_at=again_at, why=why.stored()
-    )
+    if fault.is_away and waiting.for_engine(workitem, fault.reason):
+        return
+    is_final = fault.is_permanent or fault.is_away
+    again_at = None if is_final else timezone.now() + _BACK_OFF
+    _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.reason), again_at)
 
 
-def _next_try() -> datetime:
-    return timezone.now() + _BACK_OFF
+def _not_staged(workitem: Workitem, fault: OSError | DeidentificationFailed) -> None:
+    if waiting.is_lack_of_room(fault):
+        waiting.for_room(workitem)
+    elif isinstance(fault, OSError):
+        why = phrase(_("the input could not be staged: %(why)s"), why=fault.strerror or "error")
+        _not_started(workitem, why, timezone.now() + _BACK_OFF)
+    else:
+        words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")
+        _not_started(workitem, phrase(words, why=str(fault)), None)
 
 
-def _not_started(workitem: Workitem, why: Phrase, again_at: object) -> None:
+def _not_started(workitem: Workitem, why: Phrase, again_at: datetime | None) -> None:
     attempts = workitem.attempts + 1
     log.warning("dispatch.not_started", workitem=str(workitem.uid), attempts=attempts)
     if again_at is not None and attempts < MOST_ATTEMPTS:
         Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
-            attempts=attempts, due_at=again_at, why=why.stored()
+            attempts=attempts, due_at=again_at, why=why.stored(), waits_for=""
         )
         return
     with transaction.atomic():

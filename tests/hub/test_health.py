@@ -93,7 +93,8 @@ def test_the_numbers_of_a_morning_hold_no_patient() -> None:
         'routing_breaker_open{node="drammen-ris"} 1.0',
     ):
         assert line in text
-    assert 'routing_oldest_pending_seconds{kind="delivery"}' in text
+    for kind in ("instance", "delivery"):
+        assert f'routing_oldest_pending_seconds{{kind="{kind}"}}' in text
     for secret in ("BERG", morning.head.patient_id, morning.head.accession_number):
         assert secret not in text
 

@@ -27,12 +27,18 @@ RUN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 
 
 class SubmitFailed(Exception):
-    """A run could not be started; ``is_permanent`` when trying again would fail the same way."""
+    """A run could not be started; ``is_permanent`` when trying again would fail the same way.
 
-    def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
+    ``is_away``: whatever would start it does not answer, which is no word about the run.
+    """
+
+    def __init__(
+        self, reason: str, *, is_permanent: bool = False, is_away: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_permanent = is_permanent
+        self.is_away = is_away
 
 
 class PerformerRefused(Exception):

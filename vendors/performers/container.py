@@ -165,7 +165,8 @@ class ContainerPerformer:
             return found
         if NO_CONTAINER.search(done.stderr):
             return None
-        raise SubmitFailed(f"the container engine does not answer: {_last_line(done.stderr)}")
+        reason = f"the container engine does not answer: {_last_line(done.stderr)}"
+        raise SubmitFailed(reason, is_away=True)
 
     def _absent(self, run: Run) -> Progress:
         if not _marker(run).exists():
@@ -221,7 +222,8 @@ class ContainerPerformer:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             name = shlex.join(self.command)
-            raise SubmitFailed(f"the container engine {name!r} does not answer: {error}") from error
+            reason = f"the container engine {name!r} does not answer: {error}"
+            raise SubmitFailed(reason, is_away=True) from error
 
 
 def make(settings: Mapping[str, Any]) -> ContainerPerformer:
