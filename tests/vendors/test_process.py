@@ -127,6 +127,63 @@ def test_a_run_that_fills_the_disk_is_stopped(performer, run):
     assert not pids_with("62.25")
 
 
+@pytest.mark.parametrize(
+    ("folder", "where"), [("HUB_OUTPUT_DIR", ""), ("TMPDIR", " to its scratch folder")]
+)
+def test_a_file_that_outgrows_its_folder_and_ends_the_run_is_told_as_that(
+    performer, run, folder, where
+):
+    limits = Limits(output_bytes=1_000_000, scratch_bytes=1_000_000)
+    one = run("sh", "-c", f"head -c 20000000 /dev/zero > ${folder}/x; exit 3", limits=limits)
+    performer.submit(one)
+    progress = wait_for(performer, one)
+    assert progress.why == f"wrote more than the 1000000 bytes it may{where}"
+    assert not progress.is_retryable
+    assert sum(path.stat().st_size for path in one.work_dir.parent.rglob("x")) < 3_000_000
+
+
+def test_scratch_space_that_is_filled_is_seen_while_the_run_goes_on(performer, run):
+    one = run(
+        "sh", "-c", "for i in 1 2 3 4; do head -c 900000 /dev/zero > $TMPDIR/$i; done; sleep 65.25",
+        limits=Limits(scratch_bytes=1_000_000),
+    )  # fmt: skip
+    performer.submit(one)
+    assert "to its scratch folder" in wait_for(performer, one).why
+    assert not pids_with("65.25")
+
+
+# Each starts two that leave the session and lose their parent, but for a bound that spares the host.
+BOMB = """
+import os, sys, time
+def burst(left):
+    for _ in range(2):
+        if left and not os.fork():
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            burst(left - 1)
+            time.sleep(66.25)
+burst(int(sys.argv[1]))
+time.sleep(66.25)
+"""
+
+
+def test_processes_without_end_are_stopped_wherever_they_put_themselves(performer, run):
+    one = run(sys.executable, "-c", BOMB, "9", limits=Limits(process_count=30))
+    performer.submit(one)
+    progress = wait_for(performer, one)
+    assert progress.why == "started more than 30 processes"
+    assert not progress.is_retryable
+    assert pids_with("66.25") == []
+
+
+def test_what_a_run_leaves_behind_ends_with_it(performer, run):
+    one = run("sh", "-c", "(setsid sleep 67.25 &) ; sleep 0.3")
+    performer.submit(one)
+    assert wait_for(performer, one).state == "succeeded"
+    assert pids_with("67.25") == []
+
+
 def test_a_log_without_end_is_kept_short_with_its_last_lines(performer, run):
     one = run("seq", "1", "300000", limits=Limits(log_bytes=100_000))
     performer.submit(one)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vendors.performers.base import Progress, Run, SubmitFailed, is_final
-from vendors.performers.files import open_to_all, tail_of, why_stop
+from vendors.performers.files import open_to_all, tail_of, why_stop, why_too_much
 
 ENGINE_SECONDS = 120.0
 KILLED = 137  # 128 + SIGKILL
@@ -278,6 +278,8 @@ def _reason(run: Run, ended: dict[str, Any]) -> tuple[str, bool]:
     # before the exit code: a worker process that was killed may leave 1, or even 0, behind
     if ended.get("OOMKilled"):
         return (limit, False)
+    if too_much := why_too_much(run):
+        return (too_much, False)
     if code == 0:
         return ("", False)
     if code in TIMED_OUT_CODES and _is_past_time(run, ended):

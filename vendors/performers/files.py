@@ -19,13 +19,27 @@ def bytes_below(folder: Path) -> int:
     return sum(_size(entry) for entry in _entries(folder))
 
 
-def why_stop(run: Run) -> tuple[str, bool]:
+def why_too_much(run: Run, *, scratch: Path | None = None) -> str:
+    """Why what a run wrote is more than it may, empty if it is not; also once it has ended.
+
+    A file that cannot grow any more ends a run before anybody has looked.
+    """
+    most = run.limits.output_bytes
+    if bytes_below(run.output_dir) > most:
+        return f"wrote more than the {most} bytes it may"
+    most = run.limits.scratch_bytes
+    if scratch is not None and bytes_below(scratch) > most:
+        return f"wrote more than the {most} bytes it may to its scratch folder"
+    return ""
+
+
+def why_stop(run: Run, *, scratch: Path | None = None) -> tuple[str, bool]:
     """Why a run must not go on writing, empty if it may, and whether trying again may help.
 
     What it wrote to a file it removed shows in the room that is left alone.
     """
-    if bytes_below(run.output_dir) > run.limits.output_bytes:
-        return (f"wrote more than the {run.limits.output_bytes} bytes it may", False)
+    if why := why_too_much(run, scratch=scratch):
+        return (why, False)
     if shutil.disk_usage(run.output_dir).free < run.limits.least_free_bytes:
         return ("stopped because the disk of the hub was nearly full", True)
     return ("", False)

@@ -28,7 +28,7 @@ from vendors.performers.base import (
     SubmitFailed,
     is_final,
 )
-from vendors.performers.files import tail_of_files, why_stop
+from vendors.performers.files import tail_of_files, why_stop, why_too_much
 
 SHIM = Path(__file__).with_name("shim.py")
 CANCEL_SECONDS = 5.0
@@ -74,7 +74,7 @@ class ProcessPerformer:
             why = "the process was lost: whatever stood over it was killed"
             return Progress("failed", why, log_tail=log_tail, is_retryable=True)
         started_at = datetime.fromtimestamp((control / "job.json").stat().st_mtime, UTC)
-        why, is_retryable = why_stop(run)
+        why, is_retryable = why_stop(run, scratch=_home(run))
         if not why:
             return Progress("running", log_tail=log_tail, started_at=started_at)
         self._stop(run, control)
@@ -114,9 +114,11 @@ class ProcessPerformer:
             "timeout_seconds": run.spec.timeout_seconds,
             "memory_bytes": resources.memory_bytes,
             "log_bytes": run.limits.log_bytes,
+            "process_count": run.limits.process_count,
             "limits": {
                 "RLIMIT_CPU": run.spec.timeout_seconds * processors + 1,
-                "RLIMIT_FSIZE": run.limits.output_bytes,
+                # a little more, so that a file at the limit is seen to be over it
+                "RLIMIT_FSIZE": max(run.limits.output_bytes, run.limits.scratch_bytes) + 2**20,
                 "RLIMIT_NOFILE": 4096,
                 "RLIMIT_CORE": 0,  # a core dump would hold the images
             },
@@ -224,11 +226,14 @@ def _reason(run: Run, ended: dict[str, Any]) -> tuple[str, bool]:
     code = ended["exit_code"]
     said = {
         "timeout": (f"timed out after {run.spec.timeout_seconds} s", True),
+        "processes": (f"started more than {run.limits.process_count} processes", False),
         "memory": (f"out of memory: the limit is {run.spec.resources.memory}", False),
         "cancelled": ("cancelled", False),
     }.get(ended["why"])
     if said is not None:
         return said
+    if too_much := why_too_much(run, scratch=_home(run)):
+        return (too_much, False)
     if code == 0:
         return ("", False)
     if code == 127:

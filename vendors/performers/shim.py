@@ -14,6 +14,7 @@ if __name__ == "__main__" and os.fork():
     os._exit(0)  # at once, so that the worker has no child left to wait for
 
 import contextlib
+import ctypes
 import json
 import resource
 import select
@@ -23,6 +24,7 @@ from typing import Any
 
 WATCH_SECONDS = 0.1
 NOT_STARTED = 127
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2), Linux
 SLACK_BYTES = 2 * 1024**3  # address space that a runtime reserves and never touches
 
 
@@ -72,6 +74,7 @@ class Watch:
                 self.kill()  # what it left behind in its session
                 self._drain()
                 return status
+            reap(self.pid)
             self._judge()
             if self.why:
                 self.kill()
@@ -80,14 +83,22 @@ class Watch:
                 os.read(self.wakeup, 512)
 
     def kill(self) -> None:
-        """Kill the child and all of its process group."""
+        """Kill the child, all of its process group, and whatever else came of it.
+
+        Stopped before they are killed: what starts processes without end starts none meanwhile.
+        """
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            signal_all(number)
 
     def _judge(self) -> None:
+        running = descendants()
         if time.monotonic() - self.started > self.job["timeout_seconds"]:
             self.why = self.why or "timeout"
-        elif resident_bytes(self.pid) > self.job["memory_bytes"]:
+        elif len(running) > self.job["process_count"]:
+            self.why = self.why or "processes"
+        elif sum(map(resident_bytes, running)) > self.job["memory_bytes"]:
             self.why = self.why or "memory"
 
     def _sources(self) -> list[int]:
@@ -137,16 +148,56 @@ def limit(what: int, value: int) -> None:
     resource.setrlimit(what, (least, least))
 
 
+def adopt() -> None:
+    """Have processes whose parent has died become this one's children, where the system can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants() -> list[int]:
+    """All processes that came of this one and still are; none where the system does not tell."""
+    found: list[int] = []
+    parents = [os.getpid()]
+    while parents:
+        below = [child for parent in parents for child in children(parent)]
+        found += below
+        parents = below
+    return found
+
+
+def children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
+def signal_all(number: int) -> None:
+    """Send a signal to all that came of this process, until none is left that had none."""
+    told: set[int] = set()
+    while fresh := set(descendants()) - told:
+        told |= fresh
+        for pid in fresh:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+
+def reap(pid: int) -> None:
+    """Bury adopted processes that have ended; ``pid`` is waited for elsewhere."""
+    for child in children(os.getpid()):
+        if child != pid:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
+
+
 def resident_bytes(pid: int) -> int:
-    """Memory that ``pid`` and its descendants hold; 0 where the system does not tell."""
+    """Memory that ``pid`` holds; 0 where the system does not tell."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as statm:
-            pages = int(statm.read().split()[1])
-        with open(f"/proc/{pid}/task/{pid}/children", "rb") as children:
-            below = [int(child) for child in children.read().split()]
+            return int(statm.read().split()[1]) * resource.getpagesize()
     except (OSError, IndexError):
         return 0
-    return pages * resource.getpagesize() + sum(resident_bytes(child) for child in below)
 
 
 def write_whole(path: str, data: dict[str, Any]) -> None:
@@ -166,6 +217,7 @@ def main(control: str, lock: int) -> None:
         job = json.load(file)
     job["limits"]["RLIMIT_AS"] = job["memory_bytes"] + SLACK_BYTES
     started = time.time()
+    adopt()
     watch = Watch(job, Log(f"{control}/log", job["log_bytes"]))
     write_whole(f"{control}/pid.json", {"shim": os.getpid(), "child": watch.pid})
     exit_code = os.waitstatus_to_exitcode(watch.run())
