@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
 from hub.dicom.objects import read_header_of, swells, uids_of_objects
 from hub.dicom.reidentify import Originals, ReidentificationFailed, reidentify_file
 from hub.dicom.sr import Region
+from hub.dicom.streams import FileWindow
 from hub.dicom.validate import (
     Expected,
     ReturnedObject,
@@ -29,13 +31,11 @@ from routing.worklist import URGENCY
 from vendors.findings import LARGEST_FILE, Findings, FindingsInvalid
 from vendors.findings import Finding as Stated
 from vendors.manifest import Manifest, Urgency
-from vendors.performers.base import Limits
 
 # A finding this urgent raises the order's priority.
 CRITICAL = frozenset({"stat", "high"})
 _MOST_OBJECTS = 500
 _LARGEST_OBJECT = 2 * 1024**3
-_MOST_BYTES = Limits().output_bytes
 
 
 class OutputRefused(Exception):
@@ -202,9 +202,10 @@ def _refuse_too_much(files: list[Path]) -> None:
         raise OutputRefused(phrase(words, count=len(files), most=_MOST_OBJECTS))
     # By the bytes that a copy takes: a file with holes takes none while the run is watched.
     size = sum(path.stat().st_size for path in files)
-    if size > _MOST_BYTES:
+    most = settings.HUB_OUTPUT_BYTES
+    if size > most:
         words = _("%(size)s bytes of objects returned, at most %(most)s expected")
-        raise OutputRefused(phrase(words, size=size, most=_MOST_BYTES))
+        raise OutputRefused(phrase(words, size=size, most=most))
     # Before anybody reads one: all of it would be inflated at once.
     for path in files:
         if swells(path):
@@ -261,7 +262,8 @@ def _expected(
 
 def _result(workitem: Workitem, returned: ReturnedObject) -> Result:
     prefix = f"{workitem.study.site.code}/{workitem.uid.hex}"
-    stored = spool().put_file(returned.path.read_bytes(), prefix=prefix, suffix=".dcm")
+    with returned.path.open("rb") as file:
+        stored = spool().put_file(FileWindow(file, 0), prefix=prefix, suffix=".dcm")
     return Result(
         workitem=workitem,
         kind="returned",

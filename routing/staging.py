@@ -57,7 +57,9 @@ def run_of(workitem: Workitem, manifest: Manifest) -> Run:
         input_dir=folder / "input",
         output_dir=folder / "output",
         work_dir=folder / "work",
-        limits=Limits(least_free_bytes=_least_free_bytes()),
+        limits=Limits(
+            output_bytes=settings.HUB_OUTPUT_BYTES, least_free_bytes=_least_free_bytes()
+        ),
     )
 
 

@@ -117,13 +117,13 @@ class Spool:
         key = _instance_key(site, header, sha256)
         return self._store(key, sha256, meta, received.dataset, lying=received.lying)
 
-    def put_file(self, data: bytes, *, prefix: str, suffix: str) -> Stored:
+    def put_file(self, data: Piece, *, prefix: str, suffix: str) -> Stored:
         """Write what the hub itself made, under a key that follows from `prefix` and content.
 
         `prefix` is made of segments with slashes between them; a segment that is no slug is
         hashed. `suffix` is as in `set_aside`. Raises SpoolFull.
         """
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = _sha256(b"", data)
         folders = [_safe(segment) for segment in prefix.split("/") if segment]
         key = "/".join((_OBJECTS, *folders, f"{sha256}{_safe_suffix(suffix)}"))
         return self._store(key, sha256, b"", data)

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 
 from hub.dicom.encapsulated import reason_against_pdf
 from hub.dicom.file_meta import FileMeta, read_file_meta
+from hub.dicom.report_text import reason_against_text
 from hub.dicom.sr import Region
 from hub.dicom.structure import NotWhole, Shape, inspect
 
@@ -291,6 +292,8 @@ def _check_content(dataset: Dataset, shape: Shape) -> None:
         _check_pixels(dataset, shape)
     elif not any(keyword in dataset for keyword in kind.ends_with):
         raise ReturnedObjectRefused("is not there: the object is not whole", kind.ends_with[0])
+    if reason := reason_against_text(dataset):
+        raise ReturnedObjectRefused(reason, "ContentSequence")
     if "EncapsulatedDocument" in dataset:
         reason = reason_against_pdf(
             dataset.EncapsulatedDocument, mime_type=_text(dataset, "MIMETypeOfEncapsulatedDocument")

