@@ -28,6 +28,7 @@ from hub.dicom.deidentify import (
 )
 from routing.models import Instance, Study
 from routing.places import prepared_root, spool
+from routing.surviving import prior_ids
 from vendors.manifest import Manifest
 
 # What an earlier hub made ahead may be made by rules that are no longer good enough.
@@ -128,11 +129,13 @@ def pseudonymiser_of(study: Study) -> Pseudonymiser:
     key = salted_hmac("routing.staging.pseudonym", "key", algorithm="sha256").digest()
     # Free text in a header may name the patient as the order does.
     ordered = study.order.patient if study.order else {}
+    prior = sorted(prior_ids(study))
     names = [ordered.get("name", ""), *(one["value"] for one in ordered.get("identifiers", []))]
     return Pseudonymiser(
         key,
         scope=f"{study.site.code}/{study.study_instance_uid}",
         also_identifying=[name for name in names if name],
+        patient_ids=[study.patient_id, *prior] if prior else [],
     )
 
 

@@ -17,8 +17,13 @@ MOST_REGIONS = 50
 MOST_REGIONS_IN_ALL = 500
 
 
-def build(workitem: Workitem) -> list[sr.Report]:
-    """The reports of one result, positive or negative; the same rows give the same bytes."""
+def build(
+    workitem: Workitem, *, edition: str = "", replaces: Sequence[Result] = ()
+) -> list[sr.Report]:
+    """The reports of one result, positive or negative; the same rows give the same bytes.
+
+    ``replaces``: reports of this same Workitem that an ``edition`` takes the place of.
+    """
     study = workitem.study
     earlier = workitem.replaces
     findings = list(workitem.findings.all())
@@ -31,8 +36,9 @@ def build(workitem: Workitem) -> list[sr.Report]:
         document=sr.DocumentContext(
             workitem_uid=workitem.uid.hex,
             created_at=(workitem.finished_at or workitem.created_at).astimezone(study.site.zone),
-            predecessors=_predecessors(earlier) if earlier else (),
+            predecessors=_references(replaces or _reports_of(earlier)),
             institution_name=study.site.name,
+            edition=edition,
         ),
         referenced_objects=[
             read_object(spool().path(row.key)) for row in workitem.results.filter(kind="returned")
@@ -77,8 +83,11 @@ def _instances(workitem: Workitem) -> list[sr.InstanceReference]:
     ]
 
 
-def _predecessors(earlier: Workitem) -> tuple[sr.InstanceReference, ...]:
-    rows = Result.objects.filter(workitem=earlier, kind="sr").order_by("pk")
+def _reports_of(earlier: Workitem | None) -> Sequence[Result]:
+    return Result.objects.filter(workitem=earlier, kind="sr").order_by("pk") if earlier else ()
+
+
+def _references(rows: Sequence[Result]) -> tuple[sr.InstanceReference, ...]:
     return tuple(
         sr.InstanceReference(row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid)
         for row in rows

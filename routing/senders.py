@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from django.conf import settings
+from django.db.models import F
 from django.utils.translation import gettext_noop as _
 
 from hub.dicom import scu
+from hub.dicom.durable import SpoolFull
 from hub.hl7.ack import NotAnAcknowledgement, read_ack
 from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
 from hub.hl7.er7 import UnparsableMessage
 from hub.keeping import Keeper
 from hub.models import Node
 from hub.phrases import Phrase, phrase
-from routing import confirming
+from routing import confirming, readdressing
 from routing.models import Delivery, Result
 from routing.places import spool
 
@@ -93,14 +95,15 @@ class DicomSender:
     def prepare(self, deliveries: Sequence[Delivery]) -> None:
         """Find the objects of each Workitem."""
         self._rows = {delivery.workitem_id: [] for delivery in deliveries}
-        for row in Result.objects.filter(workitem__in=self._rows).order_by("pk"):
+        found = Result.objects.annotate(now_of=F("workitem__study__patient_id"))
+        for row in found.filter(workitem__in=self._rows).order_by("pk"):
             self._rows[row.workitem_id].append(row)
 
     def send(self, delivery: Delivery) -> str:
         """Send every object of the Workitem; they keep their UIDs, so twice is as good as once."""
         if delivery.workitem_id not in self._rows:
             self.prepare([delivery])
-        rows = self._rows[delivery.workitem_id]
+        rows = _addressed(delivery, self._rows[delivery.workitem_id])
         files = [spool().path(row.key) for row in rows]
         try:
             outcomes = self._association.store(files)
@@ -136,6 +139,15 @@ class DicomSender:
         if count:
             words = _("answered with Success, but %(count)s of %(all)s objects are not there")
             raise Refused(phrase(words, count=count, all=len(rows)), is_final=False)
+
+
+def _addressed(delivery: Delivery, rows: list[Result]) -> list[Result]:
+    """The objects as they must bear the patient now; raises Undelivered where there is no room."""
+    try:
+        return readdressing.addressed(delivery, rows)
+    except SpoolFull as fault:
+        why = phrase(_("waits for room on the disk of the hub"))
+        raise Undelivered(why, may_have_arrived=False) from fault
 
 
 class Hl7Sender:

@@ -50,7 +50,8 @@ class Originals:
     """What the pseudonyms of one study stand for; holds patient data, and is never sent.
 
     `uids`, `texts` and `days` lead from pseudonym to original; `own` are UIDs that results of the
-    same run gave to one another's objects.
+    same run gave to one another's objects; `merged` are pseudonyms of the same patient's other
+    Patient IDs.
     """
 
     study_pseudonym: str
@@ -60,6 +61,7 @@ class Originals:
     days: Mapping[str, str] = field(repr=False)
     header: Dataset = field(repr=False)
     own: frozenset[str] = frozenset()
+    merged: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -87,7 +89,8 @@ class Originals:
             str(known.get(keyword) or "").strip()
             for keyword in ("PatientID", "AccessionNumber", "PatientName")
         )
-        texts = {
+        merged = pseudonymiser.patient_id_pseudonyms()
+        texts = dict.fromkeys(merged, patient_id) | {
             pseudonymiser.patient_name: name,
             pseudonymiser.patient_id(patient_id): patient_id,
             pseudonymiser.accession_number(accession): accession,
@@ -99,6 +102,7 @@ class Originals:
             texts=texts,
             days=_days_of(known, pseudonymiser),
             header=known,
+            merged=merged,
         )
 
     def accepting(self, uids: Iterable[str]) -> Self:

@@ -5,7 +5,7 @@ A name is a keyed hash, never stored: whoever holds the key and the originals ma
 
 import base64
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -22,17 +22,26 @@ class Pseudonymiser:
     The same original has the same name in one scope, and names of two scopes have nothing in
     common, so that two sites (or two studies of one patient) cannot be put together outside.
     `also_identifying` are values no header may say but that free text may: the order's patient.
+    `patient_ids` are all of one patient, whose records were merged: one name stands for them.
     Safe to use from many threads. Raises ValueError for a key under 16 bytes or an empty scope.
     """
 
-    def __init__(self, key: bytes, *, scope: str, also_identifying: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        *,
+        scope: str,
+        also_identifying: Iterable[str] = (),
+        patient_ids: Sequence[str] = (),
+    ) -> None:
         if len(key) < _LEAST_KEY_BYTES:
             raise ValueError(f"a pseudonym needs a key of at least {_LEAST_KEY_BYTES} bytes")
         if not scope:
             raise ValueError("a pseudonym needs a scope")
         # Its own key for each scope: no original, however chosen, reaches into another scope.
         self._key = hmac.digest(key, scope.encode(), "sha256")
-        self.also_identifying = tuple(also_identifying)
+        self.patient_ids = tuple(patient_ids)
+        self.also_identifying = (*also_identifying, *self.patient_ids)
         chosen = int.from_bytes(self._digest("days")[:8]) % _DAYS_TO_CHOOSE_FROM
         self.days_back = _LEAST_DAYS + chosen
         self.patient_name = f"{PSEUDONYM}^{self._letters('patient name', '')[:8]}"
@@ -45,6 +54,14 @@ class Pseudonymiser:
 
     def patient_id(self, original: str) -> str:
         """Give the pseudonym of a Patient ID, of 17 characters."""
+        one = self.patient_ids[0] if original in self.patient_ids else original
+        return self._patient_id(one)
+
+    def patient_id_pseudonyms(self) -> frozenset[str]:
+        """Give all that a copy made before or after a merge may bear for one of `patient_ids`."""
+        return frozenset(map(self._patient_id, self.patient_ids))
+
+    def _patient_id(self, original: str) -> str:
         return f"P{self._letters('patient id', original)}"
 
     def accession_number(self, original: str) -> str:

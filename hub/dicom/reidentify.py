@@ -107,7 +107,7 @@ def _refuse_other_patient(dataset: Dataset, originals: Originals) -> None:
     if dataset.get("StudyInstanceUID") != originals.study_pseudonym:
         raise ReidentificationFailed("the result is of another study", "StudyInstanceUID")
     patient_id = str(dataset.get("PatientID") or "")
-    if patient_id and patient_id != originals.patient_id_pseudonym:
+    if patient_id and patient_id not in {originals.patient_id_pseudonym, *originals.merged}:
         raise ReidentificationFailed("the result is of another patient", "PatientID")
     taken = {*originals.uids, *originals.uids.values()}
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):

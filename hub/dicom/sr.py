@@ -121,6 +121,9 @@ class StudyContent:
 class DocumentContext:
     """In whose name, when and in which language; every UID is derived from `workitem_uid`.
 
+    `edition` tells apart reports of one Workitem with other content: they are other instances, in
+    a series of their own, while what they track keeps its UIDs.
+
     `created_at` must be aware; its own wall clock is written, so give it in the site's time zone.
     `predecessors` are the reports of the same study that this one replaces.
     """
@@ -130,6 +133,7 @@ class DocumentContext:
     language: Language = "en-US"
     predecessors: tuple[InstanceReference, ...] = ()
     institution_name: str = ""
+    edition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

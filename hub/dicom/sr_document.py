@@ -131,7 +131,7 @@ class _Writer:
         self._evidence = evidence_element(study.study_instance_uid, evidence)
         self._first = _reference_item(study, evidence[0])
         self._predecessors = [_reference_item(study, earlier) for earlier in context.predecessors]
-        self._series_instance_uid = uid_for(context.workitem_uid, "sr", "series")
+        self._series_instance_uid = self._uid("series")
         self._description = f"AI: {algorithm.name} {algorithm.version}"[:64]
 
     def report(self, template: str, groups: Sequence[Group], *, number: int) -> Report:
@@ -153,6 +153,10 @@ class _Writer:
             title=f"{self._description}, {_TITLES[template]}",
         )
 
+    def _uid(self, what: str) -> str:
+        edition = [self._context.edition] if self._context.edition else []
+        return uid_for(self._context.workitem_uid, "sr", what, *edition)
+
     def _content(self, groups: Sequence[Group]) -> hd.MeasurementReport:
         return hd.MeasurementReport(
             observation_context=hd.ObservationContext(
@@ -172,7 +176,7 @@ class _Writer:
             content=_without_children(content),
             series_instance_uid=self._series_instance_uid,
             series_number=_SERIES_NUMBER,
-            sop_instance_uid=uid_for(self._context.workitem_uid, "sr", template),
+            sop_instance_uid=self._uid(template),
             instance_number=number,
             manufacturer=_WRITER,
             manufacturer_model_name=_WRITER,

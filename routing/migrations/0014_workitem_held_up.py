@@ -20,4 +20,9 @@ class Migration(migrations.Migration):
             name='waits_since',
             field=models.DateTimeField(blank=True, null=True),
         ),
+        migrations.AddField(
+            model_name='result',
+            name='patient_id',
+            field=models.CharField(blank=True, max_length=64),
+        ),
     ]

@@ -153,6 +153,8 @@ class Result(models.Model):
     sop_instance_uid = models.CharField(max_length=64, unique=True)
     series_instance_uid = models.CharField(max_length=64, db_index=True)
     title = models.CharField(max_length=200, blank=True)
+    # a report: the Patient ID that it bears
+    patient_id = models.CharField(max_length=64, blank=True)
     key = models.CharField(max_length=300)
     created_at = models.DateTimeField(auto_now_add=True)
 

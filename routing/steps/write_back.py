@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from hub.dicom.sr import ContentNotExpressible, Report
+from hub.dicom.sr import ContentNotExpressible
 from hub.models import Node
 from hub.phrases import Phrase, phrase
 from marketplace.models import Deployment
@@ -21,13 +21,13 @@ from routing import (
     nudges,
     pathway,
     priority_changes,
+    readdressing,
     reports,
     retracting,
     settling,
     worklist,
 )
 from routing.models import Delivery, Result, Study, Workitem
-from routing.places import spool
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def _keep(workitem: Workitem, to: str, why: Phrase) -> None:
 def _release(workitem: Workitem) -> None:
     try:
         made = reports.build(workitem)
-        rows = [_result(workitem, report) for report in made]
+        rows = readdressing.rows_of(workitem, made)
         _commit(workitem, rows)
     except ContentNotExpressible as fault:
         log.warning("write_back.not_expressible", workitem=str(workitem.uid))
@@ -86,20 +86,6 @@ def _commit(workitem: Workitem, rows: list[Result]) -> None:
     settling.settle([workitem])
     for delivery in deliveries:
         nudges.deliver(delivery.node_id)
-
-
-def _result(workitem: Workitem, report: Report) -> Result:
-    prefix = f"{workitem.study.site.code}/{workitem.uid.hex}"
-    stored = spool().put_file(report.dataset_bytes, prefix=prefix, suffix=".dcm")
-    return Result(
-        workitem=workitem,
-        kind="sr",
-        sop_class_uid=report.sop_class_uid,
-        sop_instance_uid=report.sop_instance_uid,
-        series_instance_uid=report.series_instance_uid,
-        title=report.title,
-        key=stored.key,
-    )
 
 
 def _delivery(workitem: Workitem, node: Node) -> Delivery:

@@ -79,6 +79,24 @@ def capture(**changes: Any) -> int:
     return 0
 
 
+def capture_for_each_patient_id() -> int:
+    """Return one Secondary Capture for every Patient ID that the input bears."""
+    from pydicom import dcmread
+
+    files = (INPUT / "dicom").rglob("*.dcm")
+    found = {str(dcmread(path, stop_before_pixels=True).PatientID) for path in files}
+    for number, patient_id in enumerate(sorted(found)):
+        _capture(f"{number}.dcm", PatientID=patient_id)
+    say(**{"x-count": len(found)})
+    return 0
+
+
+def capture_and_leave(folder: str) -> int:
+    """As copy_input, with a Secondary Capture as well."""
+    _capture("one.dcm")
+    return copy_input(folder)
+
+
 def _capture(name: str, **changes: Any) -> None:
     from pydicom import dcmread
     from pydicom.dataset import Dataset, FileMetaDataset

@@ -1,4 +1,4 @@
-"""Algorithms that misbehave, through the whole way: told in one sentence, and nobody else harmed."""
+"""Algorithms that misbehave, through the whole way: told in a sentence, and nobody else harmed."""
 
 from __future__ import annotations
 
@@ -47,10 +47,8 @@ SCRIPTS = {
 
 
 def running(mark: str) -> str:
-    return "\n".join(
-        line for line in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout.split("\n")
-        if mark in line
-    )  # fmt: skip
+    done = subprocess.run(["ps", "ax"], capture_output=True, text=True)
+    return "\n".join(line for line in done.stdout.splitlines() if mark in line)
 
 
 def names_of_containers() -> str:

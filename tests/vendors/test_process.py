@@ -152,7 +152,7 @@ def test_scratch_space_that_is_filled_is_seen_while_the_run_goes_on(performer, r
     assert not pids_with("65.25")
 
 
-# Each starts two that leave the session and lose their parent, but for a bound that spares the host.
+# Each starts two that leave session and parent behind, within a bound that spares the host.
 BOMB = """
 import os, sys, time
 def burst(left):
