@@ -14,7 +14,7 @@ from django.utils import timezone
 from hub.dicom.headers import Header, StudyHeader
 from hub.dicom.spool import Stored
 from hub.models import Node
-from routing import linking, nudges, preparing, revisions
+from routing import linking, naming, nudges, preparing, revisions
 from routing.conditions import SERIES_FIELDS
 from routing.models import Result, Series, Study
 from routing.surviving import surviving_id
@@ -71,6 +71,7 @@ def study_of(arrival: Arrival) -> tuple[Study, bool]:
         study_instance_uid=header.study_instance_uid,
         defaults={
             "source": arrival.node,
+            "uid": naming.study_uid(arrival.node.site, header.study_instance_uid),
             # asked only where there is no such study yet
             "patient_id": lambda: surviving_id(  # type: ignore[misc]
                 site, header.patient_id, arrival.issuer

@@ -38,6 +38,11 @@ def prepared_root() -> Path:
     return Path(settings.HUB_STATE_DIR) / "prepared"
 
 
+def exclusion_file() -> Path:
+    """What whoever copies or deletes files of the spool holds locked; see exclusion.py."""
+    return Path(settings.HUB_STATE_DIR) / "spool.lock"
+
+
 def work_folder(workitem: Workitem) -> Path:
     """The folder of one Workitem: ``input``, ``output`` and the Performer's own ``work``."""
     return work_root() / workitem.uid.hex

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from marketplace.deployment import versions_in_use
 from marketplace.models import AlgorithmVersion
-from routing import nudges, pathway
+from routing import naming, nudges, pathway
 from routing.models import Series, Study, Verdict, Workitem
 from routing.rulebook import ReadyRule, Rulebook, rules_at
 from routing.suitability import Suitable, Unsuitable, candidates, fingerprint, judge
@@ -102,11 +102,13 @@ def _said(verdict: Suitable | Unsuitable) -> dict[str, object]:
 
 
 def _workitem(study: Study, version: AlgorithmVersion, verdict: Suitable) -> Workitem:
+    found = _fingerprint(study, version, verdict)
     item, is_new = Workitem.objects.get_or_create(
         study=study,
         version=version,
-        input_fingerprint=_fingerprint(study, version, verdict),
+        input_fingerprint=found,
         defaults={
+            "uid": naming.workitem_uid(study, version, fingerprint=found),
             "revision": study.revision,
             "priority": study.priority,
             "input_series": [one.series_instance_uid for one in verdict.series],

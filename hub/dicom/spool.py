@@ -95,6 +95,11 @@ class Spool:
         for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
             self._files.make_folder(self._root / area)
 
+    @property
+    def root(self) -> Path:
+        """The folder of all of it."""
+        return self._root
+
     def put(self, *, site: str, received: ReceivedInstance, header: Header | None = None) -> Stored:
         """Write one received instance as a Part 10 file (PS3.10 7), its data set byte for byte.
 
@@ -188,6 +193,18 @@ class Spool:
             base = Path(folder).relative_to(self._root).as_posix()
             yield from (f"{base}/{name}" for name in names if _INSTANCE_NAME.fullmatch(name))
 
+    def everything(self) -> Iterator[tuple[str, Path]]:
+        """Give key and path of every file that is whole, ordered by the segments of the keys.
+
+        What comes or goes meanwhile may be given or not.
+        """
+        for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
+            yield from _files_below(self._root / area, area)
+
+    def is_empty(self) -> bool:
+        """Say whether there is no file at all, whole or not."""
+        return not any(names for _folder, _folders, names in os.walk(self._root))
+
     def describe(self, key: str) -> Spooled:
         """Tell what key and file of an instance say about site, sender and content.
 
@@ -276,6 +293,19 @@ def _holds(path: Path, sha256: str, *, size: int, has_meta: bool) -> bool:
             return _sha256(prefix.encode("ascii", "replace"), content) == sha256
     except FileNotFoundError:
         return False
+
+
+def _files_below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return  # the last file in it has gone meanwhile
+    for entry in entries:
+        below = f"{key}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(folder / entry.name, below)
+        elif entry.is_file(follow_symlinks=False):
+            yield below, folder / entry.name
 
 
 def _instance_key(site: str, header: Header, sha256: str) -> str:

@@ -77,7 +77,7 @@ class RunningHub:
         """What a management command prints; it must succeed, unless told otherwise."""
         done = subprocess.run(
             [sys.executable, "manage.py", *map(str, words)],
-            cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60,
+            cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=180,
             check=False,
         )  # fmt: skip
         assert not is_fine or done.returncode == 0, done.stderr
