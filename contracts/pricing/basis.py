@@ -1,0 +1,142 @@
+"""What every step of a rating reads: slots of days, prices by slot, usage by line and slot."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from contracts.pricing.agreement import Agreement, Line, Usages
+from contracts.pricing.charging import Part, phase_on
+from contracts.pricing.indexing import indexed
+from contracts.pricing.periods import Period, slots
+from contracts.pricing.terms import Phase, Price
+
+
+class UnknownLineError(LookupError):
+    """Something was used of a line that the agreement has not."""
+
+
+class NoPriceError(LookupError):
+    """Something was used for which no price was valid on that day."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What was used of a line in a slot; ``phases`` are units by introduction phase."""
+
+    units: int
+    late: int
+    failed: int
+    phases: Counter[Phase | None]
+
+
+NOTHING = Count(0, 0, 0, Counter())
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """An agreement up to a day, cut into slots in each of which prices and periods stand still."""
+
+    agreement: Agreement
+    usages: Usages
+    as_of: date
+    slots: tuple[Period, ...]
+    counts: Mapping[tuple[str, Period], Count]
+    prices: Mapping[tuple[str, Period], Price]
+
+    @classmethod
+    def of(cls, agreement: Agreement, usages: Usages, *, as_of: date) -> Basis:
+        """Raises UnknownLineError, NoPriceError, UnknownIndexError: see rate()."""
+        days = [used.day for used in usages.used] + [one.activated for one in agreement.lines]
+        first = min([agreement.begins, *days])
+        cut = tuple(slots(first, as_of, begins=agreement.begins, cuts=_turns(agreement)))
+        prices = {
+            (algorithm, slot): price
+            for algorithm in agreement.prices
+            for slot in cut
+            if (price := _price_on(agreement, algorithm, slot.start)) is not None
+        }
+        return cls(agreement, usages, as_of, cut, _counts(agreement, usages, cut), prices)
+
+    @property
+    def algorithms(self) -> list[str]:
+        """The algorithms that have a price, in order."""
+        return sorted(self.agreement.prices)
+
+    def lines_of(self, algorithm: str) -> list[Line]:
+        """The call-off lines of an algorithm."""
+        return [one for one in self.agreement.lines if one.algorithm == algorithm]
+
+    def count(self, line: Line, slot: Period) -> Count:
+        """What was used of a line in a slot."""
+        return self.counts.get((line.key, slot), NOTHING)
+
+    def price(self, algorithm: str, slot: Period) -> Price | None:
+        """What an algorithm costs in a slot, indexed; None where no version is valid yet."""
+        return self.prices.get((algorithm, slot))
+
+
+def active_days(lines: Iterable[Line], within: Period) -> int:
+    """From the first activation to the last end of the lines: how many days of a period."""
+    held = list(lines)
+    first = max(within.start, min(one.activated for one in held))
+    last = min(within.last, max(one.ends for one in held))
+    return max(0, (last - first).days + 1)
+
+
+def active_part(lines: Iterable[Line], within: Period) -> Part:
+    """How much of a period the lines are active in."""
+    return Part(active_days(lines, within), within.days)
+
+
+def _turns(agreement: Agreement) -> set[date]:
+    """The days on which a price changes."""
+    turns = set()
+    for versions in agreement.prices.values():
+        for version in versions:
+            turns.add(version.valid_from)
+            if version.price.indexation:
+                turns |= {one.effective for one in version.price.indexation.adjustments}
+    return turns
+
+
+def _price_on(agreement: Agreement, algorithm: str, day: date) -> Price | None:
+    known = [one for one in agreement.prices[algorithm] if one.valid_from <= day]
+    if not known:
+        return None
+    version = max(known, key=lambda one: one.valid_from)
+    return indexed(version.price, day=day, series=agreement.series)
+
+
+def _counts(
+    agreement: Agreement, usages: Usages, cut: tuple[Period, ...]
+) -> dict[tuple[str, Period], Count]:
+    lines, starts = {one.key: one for one in agreement.lines}, [one.start for one in cut]
+    counts: defaultdict[tuple[str, Period], Count] = defaultdict(lambda: Count(0, 0, 0, Counter()))
+    for used in usages.used:
+        if (line := lines.get(used.line)) is None:
+            raise UnknownLineError(f"{agreement.code} has no line {used.line}")
+        if not cut or used.day > cut[-1].last:
+            continue
+        count = counts[line.key, cut[bisect_right(starts, used.day) - 1]]
+        count.units += used.units
+        count.late += used.late
+        count.failed += used.failed
+        count.phases[_phase(agreement, line, used.day)] += used.units
+    return counts
+
+
+def _phase(agreement: Agreement, line: Line, day: date) -> Phase | None:
+    price = _version_price(agreement, line.algorithm, day)
+    if price is None:
+        raise NoPriceError(f"{agreement.code} has no price for {line.algorithm} on {day}")
+    return phase_on(price.introduction, activated=line.activated, completed=day)
+
+
+def _version_price(agreement: Agreement, algorithm: str, day: date) -> Price | None:
+    if algorithm not in agreement.prices:
+        return None
+    return _price_on(agreement, algorithm, day)

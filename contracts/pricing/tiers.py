@@ -1,0 +1,126 @@
+"""The tier charge: volumes counted together, priced by their tiers, shared among the lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from contracts.pricing.agreement import Line, grouped
+from contracts.pricing.basis import Basis, Count, active_days, active_part
+from contracts.pricing.charging import TierCharge, amount, by_tier, reduction
+from contracts.pricing.ledger import Kind, Ledger, Snapshot
+from contracts.pricing.money import ZERO, shared
+from contracts.pricing.periods import Length, Period, period_of
+from contracts.pricing.terms import Phase, Price, Scope
+
+
+@dataclass(slots=True)
+class _Pool:
+    """What the lines of one group came to so far in one tier period."""
+
+    scope: Scope
+    group: str
+    lines: list[Line]
+    period: Period
+    is_open: bool = False
+    total: Decimal = ZERO
+    units: Counter[str] = field(default_factory=Counter)
+    phases: dict[str, Counter[Phase | None]] = field(default_factory=dict)
+    gross: dict[str, Decimal] = field(default_factory=dict)
+    reduced: dict[str, Decimal] = field(default_factory=dict)
+    tiers: tuple[TierCharge, ...] = ()
+
+    def snapshot(self, line: Line, slot: Period, *, amount: Decimal) -> Snapshot:
+        return Snapshot(
+            self.period, slot.last, self.scope, self.group, self.units.total(), self.total,
+            self.units[line.key], amount, self.tiers,
+        )  # fmt: skip
+
+
+def charge_tiers(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+    """Post what each line of an algorithm is charged, and what introductions take off it.
+
+    In each slot the charge of the pool is what its volume costs since the period began, less what
+    it cost before the slot, both at the prices of the slot. What the pool costs since the period
+    began is shared anew by the volumes since then; a line's own amount is the difference.
+    """
+    lines = basis.lines_of(algorithm)
+    ladders = {
+        (price.tier_scope, price.tier_period)
+        for slot in basis.slots
+        if (price := basis.price(algorithm, slot)) is not None
+    }
+    for scope, length in sorted(ladders):
+        for group, members in grouped(lines, scope).items():
+            _climb(basis, ledger, scope=scope, length=length, group=group, members=members)
+
+
+def allocated(
+    total: Decimal, lines: Iterable[Line], weights: Mapping[str, int | Decimal], within: Period
+) -> dict[str, Decimal]:
+    """``total`` by line: shared among organisations, then among the lines of each.
+
+    Where nothing weighs anything, by the days that a line is active in the period.
+    """
+    held = list(lines)
+    if not any(weights.get(one.key) for one in held):
+        weights = {one.key: active_days([one], within) for one in held}
+    of: dict[str, dict[str, int | Decimal]] = {}
+    for line in held:
+        of.setdefault(line.organisation, {})[line.key] = weights.get(line.key, 0)
+    totals = shared(total, {name: sum(own.values()) for name, own in of.items()})
+    return {
+        key: share for name, own in of.items() for key, share in shared(totals[name], own).items()
+    }
+
+
+def _climb(
+    basis: Basis, ledger: Ledger, *, scope: Scope, length: Length, group: str, members: list[Line]
+) -> None:
+    pool: _Pool | None = None
+    for slot in basis.slots:
+        price = basis.price(members[0].algorithm, slot)
+        if price is None or (price.tier_scope, price.tier_period) != (scope, length):
+            continue
+        period = period_of(slot.start, length=length, begins=basis.agreement.begins)
+        if pool is None or pool.period != period:
+            pool = _Pool(scope, group, members, period)
+        _charge(basis, ledger, pool, slot=slot, price=price)
+
+
+def _charge(basis: Basis, ledger: Ledger, pool: _Pool, *, slot: Period, price: Price) -> None:
+    used = {one.key: basis.count(one, slot) for one in pool.lines}
+    counted = sum(count.units for count in used.values())
+    if not counted and (pool.is_open or not active_days(pool.lines, slot)):
+        return
+    part, before = active_part(pool.lines, pool.period), pool.units.total()
+    for key, count in used.items():
+        pool.units[key] += count.units
+        pool.phases.setdefault(key, Counter()).update(count.phases)
+    pool.total += amount(price, before + counted, part=part)
+    pool.total -= amount(price, before, part=part) if pool.is_open else ZERO
+    pool.is_open = True
+    pool.tiers = by_tier(price, before + counted, part=part)
+    shares = allocated(pool.total, pool.lines, pool.units, pool.period)
+    for line in pool.lines:
+        _post_usage(ledger, pool, line, slot=slot, share=shares[line.key], count=used[line.key])
+        _post_introduction(ledger, pool, line, slot=slot)
+
+
+def _post_usage(
+    ledger: Ledger, pool: _Pool, line: Line, *, slot: Period, share: Decimal, count: Count
+) -> None:
+    due = share - pool.gross.get(line.key, ZERO)
+    pool.gross[line.key] = share
+    snapshot = pool.snapshot(line, slot, amount=share)
+    ledger.post(Kind.USAGE, line, slot, amount=due, quantity=count.units, snapshot=snapshot)
+
+
+def _post_introduction(ledger: Ledger, pool: _Pool, line: Line, *, slot: Period) -> None:
+    reduced = -reduction(pool.gross[line.key], pool.phases[line.key])
+    due = reduced - pool.reduced.get(line.key, ZERO)
+    pool.reduced[line.key] = reduced
+    snapshot = pool.snapshot(line, slot, amount=reduced)
+    ledger.post(Kind.INTRODUCTION, line, slot, amount=due, quantity=0, snapshot=snapshot)
