@@ -7,10 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from contracts.pricing.agreement import Agreement, Line, Usages
 from contracts.pricing.charging import Part, phase_on
 from contracts.pricing.indexing import indexed
+from contracts.pricing.money import shared
 from contracts.pricing.periods import Period, slots
 from contracts.pricing.terms import Phase, Price
 
@@ -59,7 +61,12 @@ class Basis:
             for slot in cut
             if (price := _price_on(agreement, algorithm, slot.start)) is not None
         }
-        return cls(agreement, usages, as_of, cut, _counts(agreement, usages, cut), prices)
+        return cls(agreement, usages, as_of, cut, _counts(agreement, usages, cut, prices), prices)
+
+    @property
+    def begins(self) -> date:
+        """The day that contract years count from."""
+        return self.agreement.begins
 
     @property
     def algorithms(self) -> list[str]:
@@ -92,6 +99,25 @@ def active_part(lines: Iterable[Line], within: Period) -> Part:
     return Part(active_days(lines, within), within.days)
 
 
+def allocated(
+    total: Decimal, lines: Iterable[Line], weights: Mapping[str, int | Decimal], within: Period
+) -> dict[str, Decimal]:
+    """``total`` by line: shared among organisations, then among the lines of each.
+
+    Where nothing weighs anything, by the days that a line is active in the period.
+    """
+    held = list(lines)
+    if not any(weights.get(one.key) for one in held):
+        weights = {one.key: active_days([one], within) for one in held}
+    of: dict[str, dict[str, int | Decimal]] = {}
+    for line in held:
+        of.setdefault(line.organisation, {})[line.key] = weights.get(line.key, 0)
+    totals = shared(total, {name: sum(own.values()) for name, own in of.items()})
+    return {
+        key: share for name, own in of.items() for key, share in shared(totals[name], own).items()
+    }
+
+
 def _turns(agreement: Agreement) -> set[date]:
     """The days on which a price changes."""
     turns = set()
@@ -112,8 +138,9 @@ def _price_on(agreement: Agreement, algorithm: str, day: date) -> Price | None:
 
 
 def _counts(
-    agreement: Agreement, usages: Usages, cut: tuple[Period, ...]
-) -> dict[tuple[str, Period], Count]:
+    agreement: Agreement, usages: Usages, cut: tuple[Period, ...],
+    prices: Mapping[tuple[str, Period], Price],
+) -> dict[tuple[str, Period], Count]:  # fmt: skip
     lines, starts = {one.key: one for one in agreement.lines}, [one.start for one in cut]
     counts: defaultdict[tuple[str, Period], Count] = defaultdict(lambda: Count(0, 0, 0, Counter()))
     for used in usages.used:
@@ -121,22 +148,14 @@ def _counts(
             raise UnknownLineError(f"{agreement.code} has no line {used.line}")
         if not cut or used.day > cut[-1].last:
             continue
-        count = counts[line.key, cut[bisect_right(starts, used.day) - 1]]
+        slot = cut[bisect_right(starts, used.day) - 1]
+        if (price := prices.get((line.algorithm, slot))) is None:
+            text = f"{agreement.code} has no price for {line.algorithm} on {used.day}"
+            raise NoPriceError(text)
+        count = counts[line.key, slot]
         count.units += used.units
         count.late += used.late
         count.failed += used.failed
-        count.phases[_phase(agreement, line, used.day)] += used.units
+        phase = phase_on(price.introduction, activated=line.activated, completed=used.day)
+        count.phases[phase] += used.units
     return counts
-
-
-def _phase(agreement: Agreement, line: Line, day: date) -> Phase | None:
-    price = _version_price(agreement, line.algorithm, day)
-    if price is None:
-        raise NoPriceError(f"{agreement.code} has no price for {line.algorithm} on {day}")
-    return phase_on(price.introduction, activated=line.activated, completed=day)
-
-
-def _version_price(agreement: Agreement, algorithm: str, day: date) -> Price | None:
-    if algorithm not in agreement.prices:
-        return None
-    return _price_on(agreement, algorithm, day)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -75,29 +75,25 @@ class ChargeLine:
 
 @dataclass(slots=True)
 class Ledger:
-    """Amounts by line and slot: ``net`` of all kinds so far, ``charge`` without any reduction."""
+    """Amounts by line and slot: ``net`` of all kinds so far, and those of each kind."""
 
-    _lines: dict[str, ChargeLine] = field(default_factory=dict)
     net: defaultdict[tuple[str, Period], Decimal] = field(
         default_factory=lambda: defaultdict(lambda: ZERO)
     )
-    charge: defaultdict[tuple[str, Period], Decimal] = field(
+    _of_kind: defaultdict[tuple[Kind, str, Period], Decimal] = field(
         default_factory=lambda: defaultdict(lambda: ZERO)
     )
-    units: Counter[tuple[str, Period]] = field(default_factory=Counter)
+    _lines: dict[str, ChargeLine] = field(default_factory=dict)
 
     def post(
-        self, kind: Kind, line: Line, slot: Period, *, amount: Decimal, quantity: int,
-        snapshot: Snapshot,
+        self, kind: Kind, line: Line, slot: Period, *, amount: Decimal, snapshot: Snapshot,
+        quantity: int = 0,
     ) -> None:  # fmt: skip
         """Add an amount of a slot; what falls in one month and period becomes one charge line."""
         if not amount and not quantity:
             return
         self.net[line.key, slot] += amount
-        if kind in (Kind.USAGE, Kind.FEE):
-            self.charge[line.key, slot] += amount
-        if kind is Kind.USAGE:
-            self.units[line.key, slot] += quantity
+        self._of_kind[kind, line.key, slot] += amount
         month = month_of(slot.start).start
         new = ChargeLine(line, kind, month, quantity, rounded(amount), snapshot)
         if known := self._lines.get(new.key):
@@ -105,6 +101,12 @@ class Ledger:
                 new, quantity=known.quantity + quantity, amount=rounded(known.amount + amount)
             )
         self._lines[new.key] = new
+
+    def posted(self, line: Line, slots: Iterable[Period], *, kind: Kind | None = None) -> Decimal:
+        """What a line came to in some slots, of one kind or of all."""
+        if kind is None:
+            return sum((self.net[line.key, slot] for slot in slots), ZERO)
+        return sum((self._of_kind[kind, line.key, slot] for slot in slots), ZERO)
 
     def charge_lines(self) -> Iterator[ChargeLine]:
         """All of them, by month, organisation, call-off, algorithm, site and kind."""

@@ -6,8 +6,24 @@ from datetime import date
 
 from contracts.pricing.agreement import Agreement, Usages
 from contracts.pricing.basis import Basis
+from contracts.pricing.commitments import hold_to_commitments
+from contracts.pricing.fees import charge_fees
 from contracts.pricing.ledger import ChargeLine, Ledger
+from contracts.pricing.outcomes import adjust_for_outcome
+from contracts.pricing.percentages import charge_percentages
+from contracts.pricing.service import credit_service
 from contracts.pricing.tiers import charge_tiers
+
+# The order of operations is part of the agreement: each step reads what those before it posted.
+# Included units and indexed prices are part of the tier charge, introductions follow it at once.
+STEPS = (
+    charge_tiers,
+    charge_fees,
+    charge_percentages,
+    hold_to_commitments,
+    credit_service,
+    adjust_for_outcome,
+)
 
 
 def rate(agreement: Agreement, usages: Usages, *, as_of: date) -> list[ChargeLine]:
@@ -21,6 +37,7 @@ def rate(agreement: Agreement, usages: Usages, *, as_of: date) -> list[ChargeLin
     the values that the prices follow.
     """
     basis, ledger = Basis.of(agreement, usages, as_of=as_of), Ledger()
-    for algorithm in basis.algorithms:
-        charge_tiers(basis, ledger, algorithm=algorithm)
+    for step in STEPS:
+        for algorithm in basis.algorithms:
+            step(basis, ledger, algorithm=algorithm)
     return list(ledger.charge_lines())

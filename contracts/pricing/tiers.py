@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from contracts.pricing.agreement import Line, grouped
-from contracts.pricing.basis import Basis, Count, active_days, active_part
+from contracts.pricing.basis import Basis, Count, active_days, active_part, allocated
 from contracts.pricing.charging import TierCharge, amount, by_tier, reduction
 from contracts.pricing.ledger import Kind, Ledger, Snapshot
-from contracts.pricing.money import ZERO, shared
+from contracts.pricing.money import ZERO
 from contracts.pricing.periods import Length, Period, period_of
-from contracts.pricing.terms import Phase, Price, Scope
+from contracts.pricing.terms import Model, Phase, Price, Scope
 
 
 @dataclass(slots=True)
@@ -50,30 +49,11 @@ def charge_tiers(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
     ladders = {
         (price.tier_scope, price.tier_period)
         for slot in basis.slots
-        if (price := basis.price(algorithm, slot)) is not None
+        if (price := basis.price(algorithm, slot)) and price.model is not Model.PERCENTAGE
     }
     for scope, length in sorted(ladders):
         for group, members in grouped(lines, scope).items():
             _climb(basis, ledger, scope=scope, length=length, group=group, members=members)
-
-
-def allocated(
-    total: Decimal, lines: Iterable[Line], weights: Mapping[str, int | Decimal], within: Period
-) -> dict[str, Decimal]:
-    """``total`` by line: shared among organisations, then among the lines of each.
-
-    Where nothing weighs anything, by the days that a line is active in the period.
-    """
-    held = list(lines)
-    if not any(weights.get(one.key) for one in held):
-        weights = {one.key: active_days([one], within) for one in held}
-    of: dict[str, dict[str, int | Decimal]] = {}
-    for line in held:
-        of.setdefault(line.organisation, {})[line.key] = weights.get(line.key, 0)
-    totals = shared(total, {name: sum(own.values()) for name, own in of.items()})
-    return {
-        key: share for name, own in of.items() for key, share in shared(totals[name], own).items()
-    }
 
 
 def _climb(
@@ -82,7 +62,9 @@ def _climb(
     pool: _Pool | None = None
     for slot in basis.slots:
         price = basis.price(members[0].algorithm, slot)
-        if price is None or (price.tier_scope, price.tier_period) != (scope, length):
+        if price is None or price.model is Model.PERCENTAGE:
+            continue
+        if (price.tier_scope, price.tier_period) != (scope, length):
             continue
         period = period_of(slot.start, length=length, begins=basis.agreement.begins)
         if pool is None or pool.period != period:
@@ -123,4 +105,4 @@ def _post_introduction(ledger: Ledger, pool: _Pool, line: Line, *, slot: Period)
     due = reduced - pool.reduced.get(line.key, ZERO)
     pool.reduced[line.key] = reduced
     snapshot = pool.snapshot(line, slot, amount=reduced)
-    ledger.post(Kind.INTRODUCTION, line, slot, amount=due, quantity=0, snapshot=snapshot)
+    ledger.post(Kind.INTRODUCTION, line, slot, amount=due, snapshot=snapshot)

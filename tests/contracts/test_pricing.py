@@ -124,7 +124,7 @@ def test_a_term_that_is_null_is_a_term_not_given() -> None:
         ("graduated", {"tiers": [{"unit_price": 24.0}]}, "amount as text"),
         ("graduated", {"tiers": [{"unit_price": "-1"}]}, "0 or more"),
         ("graduated", {"tiers": [{"unit_price": "NaN"}]}, "expected a number"),
-        ("graduated", {"tiers": [{"unit_price": "1", "flat_fee": "9"}]}, "'flat_fee'"),
+        ("graduated", {"tiers": [{"unit_price": "1", "fee": "9"}]}, "'fee'"),
         ("graduated", {"unit_price": "1"}, "expected tiers"),
         ("graduated", {"tiers": "24"}, "expected a list"),
         ("flat", {"tiers": [{"unit_price": "1"}], "unit_price": "1"}, "found both"),

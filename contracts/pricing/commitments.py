@@ -1,0 +1,113 @@
+"""The least and the greatest that is paid for a period, over all lines that count together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from contracts.pricing.agreement import Line, grouped
+from contracts.pricing.basis import Basis, active_days, active_part, allocated
+from contracts.pricing.charging import WHOLE
+from contracts.pricing.ledger import Kind, Ledger, Snapshot
+from contracts.pricing.money import ZERO
+from contracts.pricing.periods import Length, Period, period_of
+from contracts.pricing.terms import Commitment, Price, Scope
+
+CLAUSES: Mapping[Kind, Callable[[Price], Commitment | None]] = {
+    Kind.MINIMUM: lambda price: price.minimum,
+    Kind.CAP: lambda price: price.cap,
+}
+
+
+@dataclass(slots=True)
+class _Account:
+    """What the lines of one group came to so far in one period of a commitment."""
+
+    kind: Kind
+    scope: Scope
+    group: str
+    lines: list[Line]
+    period: Period
+    net: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    units: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    posted: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
+
+    def owed(self, commitment: Commitment, *, slot: Period) -> Decimal:
+        """What must be added (a true-up) or taken off (below 0), of what it came to by then.
+
+        A true-up waits until the period, or the use in it, is over.
+        """
+        part = active_part(self.lines, self.period) if commitment.is_prorated else WHOLE
+        bound, net = part.of(commitment.amount), sum(self.net.values(), ZERO)
+        if self.kind is Kind.CAP:
+            return min(ZERO, bound - net)
+        last = min(self.period.last, max(line.ends for line in self.lines))
+        is_used = active_days(self.lines, self.period) > 0
+        return max(ZERO, bound - net) if is_used and slot.last >= last else ZERO
+
+
+def hold_to_commitments(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+    """Post true-ups to the minimum, then what is above the cap.
+
+    A true-up is shared by volume, what is above the cap by what each line came to.
+    """
+    lines = basis.lines_of(algorithm)
+    for kind, clause in CLAUSES.items():
+        for scope, length in sorted(_ladders(basis, algorithm, clause)):
+            for group, members in grouped(lines, scope).items():
+                account: _Account | None = None
+                for slot, commitment in _held(basis, algorithm, clause, (scope, length)):
+                    period = period_of(slot.start, length=length, begins=basis.begins)
+                    if account is None or account.period != period:
+                        account = _Account(kind, scope, group, members, period)
+                    _settle(basis, ledger, account, commitment=commitment, slot=slot)
+
+
+def _ladders(
+    basis: Basis, algorithm: str, clause: Callable[[Price], Commitment | None]
+) -> set[tuple[Scope, Length]]:
+    return {
+        (commitment.scope or price.tier_scope, commitment.period)
+        for slot in basis.slots
+        if (price := basis.price(algorithm, slot)) and (commitment := clause(price))
+    }
+
+
+def _held(
+    basis: Basis, algorithm: str, clause: Callable[[Price], Commitment | None],
+    ladder: tuple[Scope, Length],
+) -> list[tuple[Period, Commitment]]:  # fmt: skip
+    """The slots in which a commitment of that scope and length holds."""
+    return [
+        (slot, commitment)
+        for slot in basis.slots
+        if (price := basis.price(algorithm, slot))
+        and (commitment := clause(price))
+        and (commitment.scope or price.tier_scope, commitment.period) == ladder
+    ]
+
+
+def _settle(
+    basis: Basis, ledger: Ledger, account: _Account, *, commitment: Commitment, slot: Period
+) -> None:
+    for line in account.lines:
+        account.net[line.key] += ledger.net[line.key, slot]
+        account.units[line.key] += basis.count(line, slot).units
+    owed = account.owed(commitment, slot=slot)
+    weights: dict[str, int | Decimal] = (
+        {key: max(ZERO, net) for key, net in account.net.items()}
+        if account.kind is Kind.CAP
+        else dict(account.units)
+    )
+    shares = allocated(owed, account.lines, weights, account.period)
+    net, units = sum(account.net.values(), ZERO), sum(account.units.values())
+    for line in account.lines:
+        due = shares[line.key] - account.posted[line.key]
+        account.posted[line.key] = shares[line.key]
+        snapshot = Snapshot(
+            account.period, slot.last, account.scope, account.group, units, net,
+            account.units[line.key], shares[line.key],
+        )  # fmt: skip
+        ledger.post(account.kind, line, slot, amount=due, snapshot=snapshot)
