@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from contracts import reference_setup  # noqa: F401  (a file may refer only to kinds before)
 from contracts.entitlement import MAY_CALL_OFF
 from contracts.models import Authority, CallOff, CallOffLine, FrameworkAgreement, PriceBookEntry
+from contracts.price_book import ENTRY, examine_price_book
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Amount, Choice, Date, InJson, Integer, ListOf, Text
+from hub.configuration.shapes import Amount, Choice, Date, Integer, Text
 
 CODE = Text(40)
-MODELS = ("graduated", "all_units", "flat")
+VAT_TREATMENTS = ("standard", "reverse_charge", "exempt", "out_of_scope")
 AUTHORITY_ROLES = (
     "contracting_authority", "option_authority", "purchasing_agent", "contract_holder",
 )  # fmt: skip
@@ -24,40 +26,7 @@ def _examine_framework(value: Value, say: Say, world: World) -> None:
     estimated, maximum = value["estimated_value"], value["maximum_value"]
     if estimated and maximum and Decimal(maximum) < Decimal(estimated):
         say.warning("maximum_value", f"{maximum} is below the estimated value of {estimated}")
-    for index, entry in enumerate(value["price_book"] or []):
-        _examine_price(entry, f"price_book[{index}]", say)
-
-
-def _examine_price(entry: Value, path: str, say: Say) -> None:
-    """A flat price is said in one way; any other is in tiers."""
-    is_flat, tiers = entry["model"] == "flat", entry["tiers"] or []
-    if entry["unit_price"] and not is_flat:
-        say.error(f"{path}.unit_price", f"expected tiers for the model {entry['model']}")
-    elif entry["unit_price"] and tiers:
-        say.error(f"{path}.unit_price", "expected either this or tiers, found both")
-    elif not tiers and not entry["unit_price"]:
-        what = "unit_price or one tier" if is_flat else "a list of at least 1"
-        say.error(f"{path}.tiers", f"expected {what}, found nothing")
-    elif is_flat and len(tiers) > 1:
-        say.error(f"{path}.tiers", f"expected one tier for the model flat, found {len(tiers)}")
-    _examine_tiers(tiers, f"{path}.tiers", say)
-
-
-def _examine_tiers(tiers: list[Value], path: str, say: Say) -> None:
-    """Upper bounds rise, and only the last tier is open."""
-    lower = 0
-    for index, tier in enumerate(tiers):
-        is_last, bound = index == len(tiers) - 1, (tier or {}).get("up_to")
-        here = f"{path}[{index}].up_to"
-        if tier is None:
-            continue
-        if is_last and bound is not None:
-            say.error(here, f"expected nothing, because the last tier is open, found {bound}")
-        elif not is_last and bound is None:
-            say.error(here, "expected a bound, because only the last tier is open, found nothing")
-        elif bound is not None and bound <= lower:
-            say.error(here, f"expected a bound above {lower}, found {bound}")
-        lower = max(lower, bound or 0)
+    examine_price_book(value, say, world)
 
 
 def _examine_call_off(value: Value, say: Say, world: World) -> None:
@@ -112,20 +81,9 @@ registry.register(Kind(
             Field("organisation", Reference("organisation")),
             Field("role", Choice(AUTHORITY_ROLES), "contracting_authority"),
         ))), [], "Only organisations named here may call off."),
-        Field("price_book", Rows(PriceBookEntry, "framework", ("algorithm",), Record((
-            Field("algorithm", Reference("algorithm")),
-            Field("model", Choice(MODELS)),
-            Field("tiers", ListOf(Record((
-                Field("up_to", Integer(1, 10**12), None, "Inclusive; the last tier has none."),
-                Field("unit_price", Amount(4)),
-            )), 1), None, "Per contract year, pooled over the authorities.", column="terms.tiers"),
-            Field("unit_price", InJson(Amount(4), lambda: None), None,
-                  "flat: the price, instead of one tier.", column="terms.unit_price"),
-            Field("introduction", ListOf(Record((
-                Field("months", Integer(1, 120)),
-                Field("discount", Text(7, identifiers.percentage)),
-            ))), None, "Phases from the day of activation of a line.", column="terms.introduction"),
-        ))), []),
+        Field("vat", Choice(VAT_TREATMENTS), "standard", "How its invoices are taxed."),
+        Field("price_book", Rows(PriceBookEntry, "framework", ("algorithm", "valid_from"), ENTRY),
+              []),
     )),
 ))  # fmt: skip
 registry.register(Kind(

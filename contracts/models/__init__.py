@@ -2,6 +2,7 @@
 
 from contracts.models.agreements import Authority, FrameworkAgreement, PriceBookEntry
 from contracts.models.call_offs import CallOff, CallOffLine
+from contracts.models.reference import IndexSeries, IndexValue, VatRate
 from contracts.models.usage import UsageEvent, UsageIsAppendOnly, VolumeCounter
 
 __all__ = [
@@ -9,8 +10,11 @@ __all__ = [
     "CallOff",
     "CallOffLine",
     "FrameworkAgreement",
+    "IndexSeries",
+    "IndexValue",
     "PriceBookEntry",
     "UsageEvent",
     "UsageIsAppendOnly",
+    "VatRate",
     "VolumeCounter",
 ]

@@ -21,6 +21,8 @@ class FrameworkAgreement(models.Model):
     estimated_value = models.DecimalField(max_digits=14, decimal_places=2)
     maximum_value = models.DecimalField(max_digits=14, decimal_places=2)
     currency = models.CharField(max_length=3, default="NOK")
+    # how its invoices are taxed: standard, reverse_charge, exempt, out_of_scope
+    vat = models.CharField(max_length=20, default="standard")
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
@@ -45,18 +47,31 @@ class Authority(models.Model):
 
 
 class PriceBookEntry(models.Model):
-    """What one algorithm costs under one framework agreement, as agreed (``terms``)."""
+    """What one algorithm costs under one framework agreement, as agreed (``terms``).
+
+    A version holds from ``valid_from`` (None: from the first day of the agreement) until the next
+    one. Once an examination was counted on or after its first day it is in use, and the database
+    refuses to change or remove it.
+    """
 
     framework = models.ForeignKey(FrameworkAgreement, models.CASCADE, related_name="price_book")
     algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="+")
+    valid_from = models.DateField(null=True, blank=True)
     model = models.CharField(max_length=20)
     # tiers, introduction and the further terms of the set-up file, amounts as strings
     terms = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["framework", "algorithm"], name="price_once"),
+            models.UniqueConstraint(
+                fields=["framework", "algorithm"],
+                condition=models.Q(valid_from=None),
+                name="price_once",
+            ),
+            models.UniqueConstraint(
+                fields=["framework", "algorithm", "valid_from"], name="price_version_once"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.algorithm_id} {self.model}"
+        return f"{self.algorithm_id} {self.model} {self.valid_from or ''}".rstrip()

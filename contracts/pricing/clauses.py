@@ -22,6 +22,8 @@ from contracts.pricing.terms import (
 )
 from contracts.pricing.words import Terms
 
+SERVICE_TERMS = {"cap", "late", "late_after_seconds", "availability", "failed"}
+
 
 def indexation(item: Any, *, where: str) -> Indexation:
     """The adjustments are listed, or the one there is stands beside the base month."""
@@ -96,13 +98,20 @@ def fee(item: Any, *, where: str) -> Fee:
 
 def service_level(item: Any, *, where: str) -> ServiceLevel:
     """Credits for what is late, failed or not available, and their cap."""
-    item = words.known(item, {"cap", "late", "availability", "failed"}, where=where)
+    item = words.known(item, SERVICE_TERMS, where=where)
     return ServiceLevel(
         words.share(item.get("cap", "100%"), where=f"{where}.cap"),
         words.share(item.get("late", "0%"), where=f"{where}.late"),
         _bands(item, "availability", bound="below", where=where),
         _bands(item, "failed", bound="above", where=where),
+        _seconds(item, where=where),
     )
+
+
+def _seconds(item: Terms, *, where: str) -> int | None:
+    if "late_after_seconds" not in item:
+        return None
+    return words.whole(item["late_after_seconds"], least=1, where=f"{where}.late_after_seconds")
 
 
 def _bands(item: Terms, name: str, *, bound: str, where: str) -> tuple[Band, ...]:

@@ -124,7 +124,7 @@ def _tier(item: Any, model: Model, *, where: str) -> Tier:
     if "unit_price" in item:
         raise PriceTermsError(f"{where}.unit_price: expected flat_fee for a stair_step price")
     if "flat_fee" not in item:
-        raise PriceTermsError(f"{where}.flat_fee: expected an amount as text, found nothing")
+        raise PriceTermsError(f"{where}.flat_fee: expected an amount, found nothing")
     return Tier(up_to, ZERO, fee)
 
 

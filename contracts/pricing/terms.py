@@ -115,13 +115,15 @@ class ServiceLevel:
 
     ``late`` is the share of the average price credited for each late result. Of the bands the one
     with the greatest credit that is met counts: ``availability`` below its bound, ``failed`` (of
-    all jobs) above its bound.
+    all jobs) above its bound. ``late_after`` is the seconds from request to result after which who
+    counts the results calls one late.
     """
 
     cap: Decimal = ONE
     late: Decimal = ZERO
     availability: tuple[Band, ...] = ()
     failed: tuple[Band, ...] = ()
+    late_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

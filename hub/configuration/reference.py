@@ -85,6 +85,8 @@ def _value(shape: Shape) -> str:
 
 
 def _words(schema: Schema) -> str:
+    if "oneOf" in schema:
+        return ", or ".join(_words(one) for one in schema["oneOf"])
     if "enum" in schema:
         return " | ".join(f"`{word}`" for word in schema["enum"])
     if schema.get("type") == "array":
