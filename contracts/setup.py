@@ -8,6 +8,7 @@ from contracts import reference_setup  # noqa: F401  (a file may refer only to k
 from contracts.entitlement import MAY_CALL_OFF
 from contracts.models import Authority, CallOff, CallOffLine, FrameworkAgreement, PriceBookEntry
 from contracts.price_book import ENTRY, examine_price_book
+from contracts.vat import TREATMENTS
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
@@ -15,7 +16,6 @@ from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Amount, Choice, Date, Integer, Text
 
 CODE = Text(40)
-VAT_TREATMENTS = ("standard", "reverse_charge", "exempt", "out_of_scope")
 AUTHORITY_ROLES = (
     "contracting_authority", "option_authority", "purchasing_agent", "contract_holder",
 )  # fmt: skip
@@ -81,7 +81,7 @@ registry.register(Kind(
             Field("organisation", Reference("organisation")),
             Field("role", Choice(AUTHORITY_ROLES), "contracting_authority"),
         ))), [], "Only organisations named here may call off."),
-        Field("vat", Choice(VAT_TREATMENTS), "standard", "How its invoices are taxed."),
+        Field("vat", Choice(TREATMENTS), "standard", "How its invoices are taxed."),
         Field("price_book", Rows(PriceBookEntry, "framework", ("algorithm", "valid_from"), ENTRY),
               []),
     )),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hub.configuration import registry
@@ -30,6 +32,41 @@ def read_files(names: Iterable[str], *, report: Report) -> Items:
             folder = Path.cwd() if name == "-" else Path(name).parent
             _read_document(root, folder, report, items)
     return items
+
+
+def read_parts(
+    documents: Iterable[tuple[str, bytes]], *, report: Report, dropped: Mapping[str, frozenset[str]]
+) -> Items:
+    """As read_files(), of documents given by name and text, and without any further file.
+
+    ``dropped`` names the sections that are read, each with the fields that are left unread in it.
+    """
+    items: Items = {kind.name: {} for kind in registry.kinds()}
+    for name, raw in documents:
+        root = parse(raw, name=name, report=report)
+        if isinstance(root, Entries):
+            root = _without(root, dropped)
+        if root is not None:
+            _read_document(root, Path(os.devnull), report, items)
+    return items
+
+
+def _without(root: Entries, dropped: Mapping[str, frozenset[str]]) -> Entries:
+    unread = {kind.section for kind in registry.kinds()} - set(dropped)
+    kept: dict[str, Node] = {}
+    for name, node in root.values.items():
+        if name in dropped and isinstance(node, Listing):
+            entries = tuple(_without_fields(one, dropped[name]) for one in node.items)
+            kept[name] = replace(node, items=entries)
+        elif name not in unread:
+            kept[name] = node
+    return replace(root, values=kept)
+
+
+def _without_fields(node: Node, names: frozenset[str]) -> Node:
+    if not isinstance(node, Entries):
+        return node
+    return replace(node, values={k: v for k, v in node.values.items() if k not in names})
 
 
 def _bytes(name: str, report: Report) -> bytes | None:

@@ -1,0 +1,152 @@
+"""What a usage would cost under a set-up: a set-up file and a list of usage in, invoices out.
+
+Nothing is read from the database, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from contracts import vat
+from contracts.priced import agreement_of
+from contracts.pricing import ChargeLine, Kind, PriceTermsError, contract_year_of, rate
+from contracts.pricing.basis import NoPriceError
+from contracts.pricing.indexing import UnknownIndexError
+from contracts.pricing.statements import Statement, statements
+from contracts.usage_lists import Listed, read_usage
+from contracts.usage_rows import Fault, UsageRefused
+from hub.configuration import planning
+from hub.configuration.problems import Place, Problem, Report, SetUpRefused
+from hub.configuration.reading import read_parts
+from hub.configuration.registry import World
+
+# The sections that prices hang on, each with the fields that do not matter to them: the manifests
+# of algorithms would be further files.
+SECTIONS: Mapping[str, frozenset[str]] = {
+    "organisations": frozenset(),
+    "sites": frozenset(),
+    "vendors": frozenset(),
+    "algorithms": frozenset({"versions"}),
+    "index_series": frozenset(),
+    "vat_rates": frozenset(),
+    "frameworks": frozenset(),
+    "call_offs": frozenset(),
+}
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A set-up as far as prices hang on it."""
+
+    world: World
+    rates: vat.Rates
+
+
+def terms_in(documents: Iterable[tuple[str, bytes]]) -> Terms:
+    """The terms of set-up files, each given by its name and content; raises SetUpRefused."""
+    report = Report()
+    world = World(read_parts(documents, report=report, dropped=SECTIONS))
+    planning.examine(world, report=report)
+    report.refuse_if_any()
+    return Terms(world, vat.rates_with(_values(world, "vat_rate")))
+
+
+def terms_of_files(names: Iterable[str]) -> Terms:
+    """The terms of set-up files by their names; raises SetUpRefused."""
+    documents = []
+    for name in names:
+        try:
+            documents.append((name, Path(name).read_bytes()))
+        except (OSError, ValueError) as error:
+            text = f"expected a file that can be read: {getattr(error, 'strerror', error)}"
+            raise SetUpRefused([Problem(Place(name, 1), "", "", "", text)]) from error
+    return terms_in(documents)
+
+
+def simulate(terms: Terms, usage: Any, *, until: date | None = None) -> dict[str, Any]:
+    """The invoices and credit notes for ``usage``, as JSON values; see read_usage() for its shape.
+
+    Each agreement is rated to the end of the contract year of the last usage, so that minimum,
+    fees and outcome of that year are in it, or to the day ``until``. Raises UsageRefused.
+    """
+    documents: list[tuple[date, str, str, dict[str, Any]]] = []
+    for listed in read_usage(usage, agreements=_agreements(terms)):
+        for one in _statements(terms, listed, until=until):
+            place = (one.month, one.organisation, listed.agreement.code)
+            documents.append((*place, _document(one)))
+    return {"invoices": [one for *_place, one in sorted(documents, key=lambda one: one[:3])]}
+
+
+def description_of(line: ChargeLine) -> str:
+    """What a charge line is for, in the language of the reader."""
+    return {
+        Kind.USAGE: _("Examinations"),
+        Kind.FEE: _("Fixed fee"),
+        Kind.INTRODUCTION: _("Introductory discount"),
+        Kind.MINIMUM: _("Up to the agreed minimum"),
+        Kind.CAP: _("Above the agreed cap"),
+        Kind.SERVICE: _("Credit for the level of service"),
+        Kind.OUTCOME: _("Adjustment for the outcome"),
+    }[line.kind]
+
+
+def _agreements(terms: Terms) -> list[Any]:
+    call_offs = [one for one in _values(terms.world, "call_off") if one["state"] != CANCELLED]
+    series = _values(terms.world, "index_series")
+    return [
+        agreement_of(framework, call_offs=call_offs, index_series=series)
+        for framework in _values(terms.world, "framework")
+    ]
+
+
+def _statements(terms: Terms, listed: Listed, *, until: date | None) -> list[Statement]:
+    agreement = listed.agreement
+    last = listed.last_day or agreement.begins
+    as_of = until or contract_year_of(last, begins=agreement.begins).last
+    try:
+        lines = rate(agreement, listed.usages, as_of=as_of)
+    except (UnknownIndexError, NoPriceError, PriceTermsError) as fault:
+        raise UsageRefused([Fault("usage", f"{agreement.code}: {fault}")]) from fault
+    treatment = terms.world.value("framework", agreement.code)["vat"]
+
+    def rate_of(organisation: str, month: date) -> Any:
+        country = terms.world.value("organisation", organisation)["country"]
+        on = (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return vat.tax_on(terms.rates, treatment=treatment, country=country, on=on).rate
+
+    try:
+        return statements(lines, vat_rate=rate_of)
+    except vat.UnknownVatRateError as fault:
+        raise UsageRefused([Fault("vat_rates", str(fault))]) from fault
+
+
+def _document(one: Statement) -> dict[str, Any]:
+    return {
+        "organisation": one.organisation,
+        "month": f"{one.month:%Y-%m}",
+        "type": one.type,
+        "net": f"{one.net:.2f}",
+        "vat": f"{one.vat:.2f}",
+        "gross": f"{one.gross:.2f}",
+        "lines": [
+            {
+                "algorithm": line.line.algorithm,
+                "site": line.line.site,
+                "description": description_of(line),
+                "quantity": line.quantity,
+                "amount": f"{line.amount:.2f}",
+            }
+            for line in one.lines
+        ],
+    }
+
+
+def _values(world: World, kind: str) -> list[dict[str, Any]]:
+    return [item.value for item in world.of(kind).values()]

@@ -1,0 +1,153 @@
+"""Reads a list of usage that is to be priced: by agreement, every row judged by its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from contracts.pricing import (
+    Agreement,
+    Availability,
+    Line,
+    Measured,
+    PriceTermsError,
+    Usage,
+    Usages,
+)
+from contracts.pricing.words import month, share
+from contracts.usage_rows import OF_A_LINE, Judge, Row, UsageRefused
+
+# (source, id) -> the first row that told of it, and where
+Told = dict[tuple[str, str], tuple[str, Row]]
+USED = (*OF_A_LINE, "date", "quantity")
+AVAILABLE = (*OF_A_LINE, "month", "share")
+MEASURED = ("framework", "algorithm", "kpi", "date", "successes", "n")
+
+
+@dataclass(slots=True)
+class Listed:
+    """What was listed for one agreement."""
+
+    agreement: Agreement
+    used: list[Usage] = field(default_factory=list)
+    availability: list[Availability] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+
+    @property
+    def usages(self) -> Usages:
+        """As rating takes it."""
+        return Usages(tuple(self.used), tuple(self.availability), tuple(self.measured))
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day that anything was listed for."""
+        days = [one.day for one in self.used] + [one.day for one in self.measured]
+        return max(days + [one.month for one in self.availability], default=None)
+
+
+def read_usage(given: Any, *, agreements: Iterable[Agreement]) -> list[Listed]:
+    """What ``given`` lists, by agreement: a list of rows, or an object with ``usage``.
+
+    A row is ``call_off, algorithm, site, date, quantity`` (billable examinations of a local day)
+    and may have ``late`` (so many of them) and ``failed`` (jobs, beside them). Rows add up; those
+    with an ``id`` (of a ``source``) count once. The object may list ``availability`` and
+    ``outcomes`` as well. Raises UsageRefused with every fault.
+    """
+    by_code = {one.code: Listed(one) for one in agreements}
+    lines = {
+        line.key: (one.agreement, line) for one in by_code.values() for line in one.agreement.lines
+    }
+    judge = Judge(lines)
+    whole = {"usage": given} if isinstance(given, list) else given
+    if judge.row(whole, "usage", needed=("usage",), other=("availability", "outcomes")):
+        _read_used(judge, whole["usage"], by_code)
+        _read_available(judge, whole.get("availability") or [], by_code)
+        _read_measured(judge, whole.get("outcomes") or [], by_code)
+    if judge.faults:
+        raise UsageRefused(judge.faults)
+    return [one for one in by_code.values() if one.last_day is not None]
+
+
+def _read_used(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
+    told: Told = {}
+    for index, row in enumerate(judge.listed(given, "usage")):
+        path = f"usage[{index}]"
+        if not judge.row(row, path, needed=USED, other=("late", "failed", "id", "source")):
+            continue
+        if row.get("id") is not None and _is_told(judge, row, path, told):
+            continue
+        found, day = judge.line(row, path), judge.day(row, path)
+        units = judge.whole(row, "quantity", path)
+        late = judge.whole(row, "late", path, most=units)
+        failed = judge.whole(row, "failed", path)
+        if found and day and _was_in_use(judge, *found, day=day, path=path):
+            by_code[found[0].code].used.append(Usage(found[1].key, day, units, late, failed))
+
+
+def _is_told(judge: Judge, row: Row, path: str, told: Told) -> bool:
+    """Whether the event was in a row before; then that one counts."""
+    source = judge.text(row, "source", path) if row.get("source") is not None else ""
+    name = judge.text(row, "id", path)
+    if name is None or source is None:
+        return True
+    before, first = told.setdefault((source, name), (path, row))
+    if first != row:
+        judge.refuse(f"{path}.id", f"expected what {before} says of {name}, found something else")
+    return before != path
+
+
+def _was_in_use(
+    judge: Judge, agreement: Agreement, line: Line, *, day: date, path: str
+) -> bool:
+    """Whether the line was in use on the day, at a price."""
+    if not line.activated <= day <= line.ends:
+        what = f"a day from {line.activated}, when the line is activated, to {line.ends}"
+        judge.refuse(f"{path}.date", f"expected {what}, found {day}")
+        return False
+    versions = agreement.prices.get(line.algorithm, ())
+    if not any(one.valid_from <= day for one in versions):
+        what = f"an algorithm with a price in {agreement.code} on {day}"
+        judge.refuse(f"{path}.algorithm", f"expected {what}, found {line.algorithm}")
+        return False
+    return True
+
+
+def _read_available(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
+    for index, row in enumerate(judge.listed(given, "availability")):
+        path = f"availability[{index}]"
+        if not judge.row(row, path, needed=AVAILABLE, other=()) or not (
+            found := judge.line(row, path)
+        ):
+            continue
+        try:
+            here = Availability(
+                found[1].key,
+                month(row["month"], where=f"{path}.month"),
+                share(row["share"], where=f"{path}.share"),
+            )
+        except PriceTermsError as fault:
+            where, _, text = str(fault).partition(": ")
+            judge.refuse(where, text)
+            continue
+        by_code[found[0].code].availability.append(here)
+
+
+def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
+    for index, row in enumerate(judge.listed(given, "outcomes")):
+        path = f"outcomes[{index}]"
+        if not judge.row(row, path, needed=MEASURED, other=()):
+            continue
+        framework, kpi = judge.text(row, "framework", path), judge.text(row, "kpi", path)
+        algorithm, day = judge.text(row, "algorithm", path), judge.day(row, path)
+        n = judge.whole(row, "n", path)
+        successes = judge.whole(row, "successes", path, most=n)
+        if framework is not None and framework not in by_code:
+            judge.refuse(f"{path}.framework", f"expected a known framework, found {framework}")
+        elif framework and algorithm and kpi and day:
+            found = by_code[framework]
+            if algorithm not in found.agreement.prices:
+                what = f"expected an algorithm with a price in {framework}, found {algorithm}"
+                judge.refuse(f"{path}.algorithm", what)
+            found.measured.append(Measured(algorithm, kpi, day, successes, n))
