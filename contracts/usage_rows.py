@@ -118,7 +118,8 @@ class Judge:
             known = sorted({getattr(one, name) for one in fits})
             fits = [one for one in fits if getattr(one, name) == value]
             if not fits:
-                what = "a call-off with lines" if name == "call_off" else f"the {name} of a line of {call_off}"
+                is_first = name == OF_A_LINE[0]
+                what = "a call-off with lines" if is_first else f"the {name} of a line of {call_off}"
                 text = f"expected {what}, found {shown(value)}{nearest(value, known)}"
                 self.refuse(f"{path}.{name}", text)
                 break

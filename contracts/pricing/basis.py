@@ -107,11 +107,12 @@ def allocated(
     Where nothing weighs anything, by the days that a line is active in the period.
     """
     held = list(lines)
-    if not any(weights.get(one.key) for one in held):
+    weights = {one.key: max(0, weights.get(one.key, 0)) for one in held}
+    if not any(weights.values()):
         weights = {one.key: active_days([one], within) for one in held}
     of: dict[str, dict[str, int | Decimal]] = {}
     for line in held:
-        of.setdefault(line.organisation, {})[line.key] = weights.get(line.key, 0)
+        of.setdefault(line.organisation, {})[line.key] = weights[line.key]
     totals = shared(total, {name: sum(own.values()) for name, own in of.items()})
     return {
         key: share for name, own in of.items() for key, share in shared(totals[name], own).items()

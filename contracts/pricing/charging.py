@@ -81,7 +81,7 @@ def discount(gross: Decimal, shares: Mapping[Decimal, int]) -> Decimal:
 def reduction(gross: Decimal, phases: Mapping[Phase | None, int]) -> Decimal:
     """As ``discount()``, of examinations by phase (None: after the last one)."""
     quantity = sum(phases.values())
-    if quantity == 0:
+    if quantity <= 0:
         return rounded(ZERO)
     off = ZERO
     for phase, count in phases.items():

@@ -81,10 +81,11 @@ def _charge(basis: Basis, ledger: Ledger, pool: _Pool, *, slot: Period, price: P
     for key, count in used.items():
         pool.units[key] += count.units
         pool.phases.setdefault(key, Counter()).update(count.phases)
-    pool.total += amount(price, before + counted, part=part)
-    pool.total -= amount(price, before, part=part) if pool.is_open else ZERO
+    # Corrections may take back more than was used; what is below nothing costs nothing.
+    pool.total += amount(price, max(0, before + counted), part=part)
+    pool.total -= amount(price, max(0, before), part=part) if pool.is_open else ZERO
     pool.is_open = True
-    pool.tiers = by_tier(price, before + counted, part=part)
+    pool.tiers = by_tier(price, max(0, before + counted), part=part)
     shares = allocated(pool.total, pool.lines, pool.units, pool.period)
     for line in pool.lines:
         _post_usage(ledger, pool, line, slot=slot, share=shares[line.key], count=used[line.key])
