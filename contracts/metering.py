@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -109,7 +109,7 @@ def _record(report: Report) -> Recorded | Duplicate:
             return earlier
         if lost_race := _insert(event, study_refs=study_refs):
             return lost_race
-        _count_up([event])
+        count_up([event])
     return Recorded(event)
 
 
@@ -125,7 +125,7 @@ def _is_recorded_as_new(reports: Sequence[Report]) -> bool:
     try:
         with transaction.atomic():
             UsageEvent.objects.bulk_create(events)
-            _count_up(events)
+            count_up(events)
     except IntegrityError:  # one of them twice, or another worker was faster
         return False
     return True
@@ -139,6 +139,7 @@ def _event(report: Report) -> UsageEvent:
         event_id=report.event_id,
         at=report.at,
         study_ref=study_ref(*report.study_ref_of),
+        tenant_id=line.call_off.organisation_id,
         call_off=line.call_off,
         line=line,
         algorithm_id=line.algorithm_id,
@@ -187,10 +188,11 @@ def _insert(event: UsageEvent, *, study_refs: list[str]) -> Duplicate | None:
 
 
 def _recorded_before(event: UsageEvent, *, study_refs: list[str]) -> Duplicate | None:
-    same_event = Q(source=event.source, event_id=event.event_id)
+    same_event = Q(source=event.source, event_id=event.event_id, tenant=event.tenant_id)
     same_study = Q(
-        study_ref__in=study_refs, algorithm=event.algorithm_id, call_off=event.call_off_id
-    )
+        study_ref__in=study_refs, algorithm=event.algorithm_id, call_off=event.call_off_id,
+        units__gt=0,
+    )  # fmt: skip
     earlier = list(UsageEvent.objects.filter(same_event | same_study))
     for row in earlier:
         if (row.source, row.event_id) == (event.source, event.event_id):
@@ -209,14 +211,22 @@ def _must_agree(earlier: UsageEvent, event: UsageEvent, *, study_refs: list[str]
         )
 
 
-def _count_up(events: Sequence[UsageEvent]) -> None:
+def count_up(events: Sequence[UsageEvent]) -> None:
+    """Move the counters by the units of events that were added in this transaction."""
+    move_counters((event, event.units) for event in events)
+
+
+def move_counters(units_of: Iterable[tuple[UsageEvent, int]]) -> None:
+    """Move the counter of each event's contract year by so many units, which may be below 0."""
     units: Counter[tuple[int, int, date]] = Counter()
-    for event in events:
+    for event, count in units_of:
         framework = event.call_off.framework
         year = contract_year(framework, at=event.at)
-        units[framework.pk, event.algorithm_id, year] += event.units
+        units[framework.pk, event.algorithm_id, year] += count
     # In one order, so that no two transactions wait for each other's.
     for (framework_id, algorithm_id, year), count in sorted(units.items()):
+        if not count:
+            continue
         of: dict[str, Any] = {
             "framework_id": framework_id, "algorithm_id": algorithm_id, "contract_year": year
         }  # fmt: skip

@@ -51,6 +51,33 @@ def site_clause(user: Any, *, path: str, roles: tuple[str, ...]) -> Q:
     return Q(**{f"{path}_id__in" if path else "pk__in": sorted(sites)})
 
 
+def organisations_of(user: Any, *, roles: tuple[str, ...]) -> frozenset[int] | None:
+    """Keys of the organisations for which the user holds one of ``roles``; None: for all of them.
+
+    A role at one site opens no contract: contracts are those of the whole organisation.
+    """
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return frozenset()
+    held = set(
+        user.memberships.filter(role__in=roles, site=None).values_list("organisation", flat=True)
+    )
+    return None if None in held else frozenset(held)
+
+
+def organisation_clause(user: Any, *, path: str, roles: tuple[str, ...]) -> Q:
+    """The condition under which a row whose organisation lies at ``path`` is the user's to see."""
+    held = organisations_of(user, roles=roles)
+    if held is None:
+        return Q()
+    return Q(**{f"{path}_id__in" if path else "pk__in": sorted(held)})
+
+
+def holds_role_for(user: Any, organisation: Any, *, roles: tuple[str, ...]) -> bool:
+    """Whether the user holds one of ``roles`` for the whole organisation, or everywhere."""
+    held = organisations_of(user, roles=roles)
+    return held is None or organisation.pk in held
+
+
 def holds_role(user: Any, *, roles: tuple[str, ...], site: Any = None) -> bool:
     """Whether the user holds one of ``roles`` (at ``site``, where one is given)."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:

@@ -1,0 +1,108 @@
+"""Runs that turn usage into invoices: which events each took, what was read, and at what terms."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+
+from contracts.models.agreements import FrameworkAgreement
+from contracts.models.call_offs import CallOffLine
+from contracts.models.usage import UsageAdjustment, UsageEvent
+
+
+class BilledIsFinal(Exception):  # noqa: N818 (named by what failed)
+    """Somebody tried to change or delete what was invoiced."""
+
+
+class Final(models.Model):
+    """A row that is added once and never changed; the database refuses it as well."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the row; a second save is refused."""
+        if not self._state.adding:
+            raise BilledIsFinal(f"{self._meta.verbose_name} {self} cannot be changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused always."""
+        raise BilledIsFinal(f"{self._meta.verbose_name} {self} cannot be deleted")
+
+
+class BillingRun(Final):
+    """One run over the usage up to the end of ``period`` (the first day of a month).
+
+    ``fingerprint`` is that of the invoices it made: a dry run that showed the same has the same.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    period = models.DateField()
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.period:%Y-%m} {self.uid}"
+
+
+class EventBooking(Final):
+    """The run that took a usage event; there is one for an event, for ever."""
+
+    event = models.OneToOneField(UsageEvent, models.PROTECT, related_name="booking")
+    run = models.ForeignKey(BillingRun, models.PROTECT, related_name="events")
+
+    def __str__(self) -> str:
+        return f"{self.event_id} in {self.run_id}"
+
+
+class AdjustmentBooking(Final):
+    """The run that took an adjustment of usage; there is one for an adjustment, for ever."""
+
+    adjustment = models.OneToOneField(UsageAdjustment, models.PROTECT, related_name="booking")
+    run = models.ForeignKey(BillingRun, models.PROTECT, related_name="adjustments")
+
+    def __str__(self) -> str:
+        return f"{self.adjustment_id} in {self.run_id}"
+
+
+class MeterReading(Final):
+    """What one run took for one line of a call-off and one local day; adjustments may make it < 0.
+
+    ``failures`` are those of the supplier, ``late`` is counted as the price book said then.
+    """
+
+    run = models.ForeignKey(BillingRun, models.PROTECT, related_name="readings")
+    line = models.ForeignKey(CallOffLine, models.PROTECT, related_name="readings")
+    day = models.DateField()
+    units = models.IntegerField()
+    failures = models.PositiveIntegerField(default=0)
+    late = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "line", "day"], name="meter_reading_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line_id} {self.day}: {self.units}"
+
+
+class RatingSnapshot(Final):
+    """The terms and the usage that one run rated for a framework, so that it can be done again."""
+
+    run = models.ForeignKey(BillingRun, models.PROTECT, related_name="snapshots")
+    framework = models.ForeignKey(FrameworkAgreement, models.PROTECT, related_name="+")
+    facts = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "framework"], name="rating_snapshot_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.framework_id} in {self.run_id}"

@@ -1,0 +1,86 @@
+"""Invoices and credit notes as they were issued; nothing in them ever changes."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from contracts.models.billing import BillingRun, Final, RatingSnapshot
+from contracts.models.call_offs import CallOff, CallOffLine
+from hub.models import Organisation
+from vendors.models import Vendor
+
+
+class Invoice(Final):
+    """One document of a supplier to an organisation under a call-off, for one month.
+
+    ``sequence`` counts the documents of a supplier without a gap. ``call_off_sequence`` counts
+    those of a call-off: two runs at once cannot both bill what came since the last. ``document``
+    holds parties and references as they were on the day of issue. Amounts are as booked: those of
+    a credit note are negative here, and positive where it is written as a document.
+    """
+
+    class Kind(models.TextChoices):
+        INVOICE = "380", _("Invoice")
+        CREDIT_NOTE = "381", _("Credit note")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=3, choices=Kind.choices)
+    number = models.CharField(max_length=80, unique=True)
+    supplier = models.ForeignKey(Vendor, models.PROTECT, related_name="+")
+    sequence = models.PositiveIntegerField()
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    call_off = models.ForeignKey(CallOff, models.PROTECT, related_name="invoices")
+    call_off_sequence = models.PositiveIntegerField()
+    # of a credit note that a person made: the invoice that it credits
+    credits = models.ForeignKey("self", models.PROTECT, null=True, related_name="credit_notes")
+    run = models.ForeignKey(BillingRun, models.PROTECT, null=True, related_name="invoices")
+    period_from = models.DateField()
+    period_to = models.DateField()
+    issued_on = models.DateField()
+    due_on = models.DateField()
+    currency = models.CharField(max_length=3)
+    net = models.DecimalField(max_digits=14, decimal_places=2)
+    vat = models.DecimalField(max_digits=14, decimal_places=2)
+    gross = models.DecimalField(max_digits=14, decimal_places=2)
+    document = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["supplier", "sequence"], name="invoice_sequence_once"),
+            models.UniqueConstraint(
+                fields=["call_off", "call_off_sequence"], name="invoice_once_in_call_off"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class InvoiceLine(Final):
+    """One charge: ``key`` names what it is a charge of, alike in every run (what was booked).
+
+    ``span_from`` is the first day of the tier period it belongs to.
+    """
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    line = models.ForeignKey(CallOffLine, models.PROTECT, null=True, related_name="charges")
+    snapshot = models.ForeignKey(RatingSnapshot, models.PROTECT, null=True, related_name="charges")
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=200, db_index=True)
+    span_from = models.DateField()
+    description = models.CharField(max_length=300)
+    quantity = models.DecimalField(max_digits=14, decimal_places=0)
+    unit_price = models.DecimalField(max_digits=14, decimal_places=4)
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id} {self.position} {self.description}"
