@@ -34,16 +34,12 @@ class Final(models.Model):
 
 
 class BillingRun(Final):
-    """One run over the usage up to the end of ``period`` (the first day of a month).
-
-    ``fingerprint`` is that of the invoices it made: a dry run that showed the same has the same.
-    """
+    """One run over the usage up to the end of ``period`` (the first day of a month)."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     period = models.DateField()
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64)
 
     def __str__(self) -> str:
         return f"{self.period:%Y-%m} {self.uid}"

@@ -62,7 +62,7 @@ class Invoice(Final):
 class InvoiceLine(Final):
     """One charge: ``key`` names what it is a charge of, alike in every run (what was booked).
 
-    ``span_from`` is the first day of the tier period it belongs to.
+    ``month`` is the first day of the month it is of, ``span_from`` that of its tier period.
     """
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
@@ -71,11 +71,13 @@ class InvoiceLine(Final):
     snapshot = models.ForeignKey(RatingSnapshot, models.PROTECT, null=True, related_name="charges")
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=200, db_index=True)
+    month = models.DateField()
     span_from = models.DateField()
     description = models.CharField(max_length=300)
     quantity = models.DecimalField(max_digits=14, decimal_places=0)
     unit_price = models.DecimalField(max_digits=14, decimal_places=4)
     amount = models.DecimalField(max_digits=14, decimal_places=2)
+    vat_rate = models.DecimalField(max_digits=5, decimal_places=4)
 
     class Meta:
         constraints = [
