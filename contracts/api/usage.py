@@ -63,9 +63,7 @@ class UsageEventSerializer(serializers.Serializer[Any]):
     """A CloudEvent 1.0."""
 
     specversion = serializers.ChoiceField(choices=["1.0"])
-    type = serializers.ChoiceField(
-        choices=["hub.inference.completed.v1", "hub.usage.adjusted.v1"]
-    )
+    type = serializers.ChoiceField(choices=["hub.inference.completed.v1", "hub.usage.adjusted.v1"])
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     id = serializers.CharField(max_length=100)
     time = serializers.DateTimeField()

@@ -1,0 +1,113 @@
+"""Books usage to a run: each event and each adjustment once, for ever, and reads the meters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import TruncDate
+
+from contracts.agreements import CONTRACT_ZONE
+from contracts.models import (
+    AdjustmentBooking,
+    BillingRun,
+    EventBooking,
+    FrameworkAgreement,
+    MeterReading,
+    UsageAdjustment,
+    UsageEvent,
+)
+from contracts.pricing import Usage, months_after
+from contracts.usage import day_begins
+
+# Code of an algorithm -> seconds after which a result is late, by the clause of its price.
+Thresholds = Mapping[str, int]
+
+
+def book(run: BillingRun, frameworks: Collection[FrameworkAgreement], *, late: Thresholds) -> int:
+    """Take all usage up to the end of the run's month that no run has taken; gives how many events.
+
+    The caller holds the locks of the agreements. What comes while this goes on is taken by the
+    next run: the readings are those of the booked events and no others.
+    """
+    end = day_begins(months_after(run.period, 1))
+    events = UsageEvent.objects.filter(call_off__framework__in=frameworks, at__lt=end, booking=None)
+    adjustments = UsageAdjustment.objects.filter(
+        Q(corrects__booking__run=run) | Q(corrects__booking__isnull=False),
+        corrects__call_off__framework__in=frameworks, booking=None,
+    )  # fmt: skip
+    count = _insert(EventBooking, "event_id", events, run=run)
+    count += _insert(AdjustmentBooking, "adjustment_id", adjustments, run=run)
+    MeterReading.objects.bulk_create(_readings(run, late), batch_size=2000)
+    return count
+
+
+def read_meters(run: BillingRun, framework: FrameworkAgreement) -> tuple[Usage, ...]:
+    """What this and earlier runs booked under an agreement, by line and local day."""
+    rows = MeterReading.objects.filter(line__call_off__framework=framework, run__lte=run.pk)
+    summed = (
+        rows.order_by("line", "day")
+        .values_list("line__call_off__code", "line__algorithm__code", "line__site__code", "day")
+        .annotate(units_=Sum("units"), late_=Sum("late"), failures_=Sum("failures"))
+    )
+    return tuple(
+        Usage("/".join((call_off, algorithm, site)), day, units, late, failures)
+        for call_off, algorithm, site, day, units, late, failures in summed
+    )
+
+
+def events_of(*, line: int, month: date, until: BillingRun) -> QuerySet[UsageEvent]:
+    """The events of a line and month that were booked by ``until``, in their order."""
+    return UsageEvent.objects.filter(
+        line=line, booking__run__lte=until.pk,
+        at__gte=day_begins(month), at__lt=day_begins(months_after(month, 1)),
+    ).order_by("at", "pk")  # fmt: skip
+
+
+def last_day_of(month: date) -> date:
+    """The last day of the month that begins on ``month``."""
+    return months_after(month, 1) - timedelta(days=1)
+
+
+def _insert(model: Any, column: str, rows: QuerySet[Any], *, run: BillingRun) -> int:
+    """INSERT ... SELECT: a million keys need not pass through here."""
+    chosen = rows.order_by().annotate(taken_by=Value(run.pk)).values_list("pk", "taken_by")
+    select, params = chosen.query.sql_with_params()
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        statement = f"INSERT INTO {table} ({column}, run_id) {select}"  # noqa: S608
+        cursor.execute(statement, params)
+        return int(cursor.rowcount)
+
+
+def _readings(run: BillingRun, late: Thresholds) -> Iterator[MeterReading]:
+    is_late = Q(pk__in=[])
+    for algorithm, seconds in late.items():
+        is_late |= Q(algorithm__code=algorithm, latency_ms__gt=seconds * 1000)
+    found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0])
+    events = UsageEvent.objects.filter(booking__run=run).order_by()
+    for line, day, *counts in events.values_list(
+        "line", TruncDate("at", tzinfo=CONTRACT_ZONE)
+    ).annotate(
+        units_=Sum("units"),
+        failures_=Count("pk", filter=Q(fault=UsageEvent.Fault.SUPPLIER)),
+        late_=Count("pk", filter=Q(units__gt=0) & is_late),
+    ):
+        found[line, day] = counts
+    adjusted = UsageAdjustment.objects.filter(booking__run=run).order_by()
+    for line, day, units in (
+        adjusted.annotate(
+            of_line=F("corrects__line"), on_day=TruncDate("corrects__at", tzinfo=CONTRACT_ZONE)
+        )
+        .values_list("of_line", "on_day")
+        .annotate(units_=Sum("delta_units"))
+    ):
+        found[line, day][0] += units
+    for (line, day), (units, failures, count) in sorted(found.items()):
+        yield MeterReading(
+            run=run, line_id=line, day=day, units=units, failures=failures, late=count
+        )

@@ -1,0 +1,256 @@
+"""Runs: annual tiers by difference, what comes late, what is credited, and nothing twice."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from contracts.billing import booking, facts
+from contracts.billing.running import ChangedMeanwhileError, NotBilledError, run
+from contracts.models import (
+    BilledIsFinal,
+    BillingRun,
+    EventBooking,
+    Invoice,
+    InvoiceLine,
+    RatingSnapshot,
+    UsageEvent,
+)
+from contracts.pricing import amount, price_of
+from tests.builders import parties
+from tests.contracts.billed import TARIFF, billed, buyer
+from tests.contracts.usage_reports import completed
+
+pytestmark = pytest.mark.django_db
+
+
+def nets(outcome: Any) -> list[Decimal]:
+    return [one.net for one, _lines in outcome.invoices]
+
+
+def test_annual_tiers_are_invoiced_month_by_month_by_their_difference() -> None:
+    trust = buyer()
+    found = []
+    for month, units in ((4, 9_500), (5, 3_200), (6, 17_800), (7, 8_500)):
+        trust.uses(units, on=f"2026-{month:02}-10")
+        found += nets(billed(month))
+
+    assert found == [228_000, 60_600, 318_150, 114_750]
+    assert sum(found) == Decimal("721500.00")
+    july = Invoice.objects.get(period_from=date(2026, 7, 1))
+    assert (july.kind, july.vat, july.gross) == ("380", Decimal("28687.50"), Decimal("143437.50"))
+
+
+def test_each_line_is_of_one_tier_and_its_quantity_times_its_price() -> None:
+    trust = buyer()
+    trust.uses(12_000, on="2026-04-10")
+    billed(4)
+    lines = InvoiceLine.objects.order_by("position").values_list("quantity", "unit_price", "amount")
+    assert list(lines) == [(10_000, 24, 240_000), (2_000, 18, 36_000)]
+
+
+def test_a_month_in_which_all_units_grow_cheaper_is_a_credit_note() -> None:
+    trust = buyer(model="all_units")
+    trust.uses(30_000, on="2026-04-10")
+    trust.uses(1, on="2026-05-10")
+
+    assert nets(billed(4)) == [540_000]
+    assert nets(billed(5)) == [Decimal("-134986.50")]
+    note = Invoice.objects.get(kind="381")
+    assert (note.period_from, note.sequence) == (date(2026, 5, 1), 2)
+    taken_back, charged = note.lines.order_by("position")
+    assert (taken_back.quantity, taken_back.amount) == (-30_000, -540_000)
+    assert (charged.quantity, charged.amount) == (30_001, Decimal("405013.50"))
+
+
+def test_what_comes_late_is_in_the_next_run_and_no_invoice_changes() -> None:
+    trust = buyer()
+    trust.uses(100, on="2026-04-10")
+    billed(4)
+    before = list(Invoice.objects.values()) + list(InvoiceLine.objects.values())
+    trust.uses(10, on="2026-04-30")
+    trust.uses(1, on="2026-05-02")
+
+    late = billed(5)
+
+    assert nets(late) == [11 * 24]
+    (_invoice, lines) = late.invoices[0]
+    assert [(one.month, one.amount) for one in lines] == [
+        (date(2026, 4, 1), 240), (date(2026, 5, 1), 24),
+    ]  # fmt: skip
+    first = Invoice.objects.order_by("pk")[:1].values()
+    assert [*first, InvoiceLine.objects.order_by("pk").values()[0]] == before
+
+
+def test_a_correction_of_a_billed_month_is_credited_in_the_next() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    billed(4)
+    trust.adjusts(-4, of=trust.sent[0])
+    assert nets(billed(5)) == [-4 * 24]
+    assert Invoice.objects.order_by("-pk")[0].kind == "381"
+    assert nets(billed(6)) == []
+
+
+def test_the_same_month_is_billed_again_for_nothing_but_what_is_new() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    assert nets(billed(4)) == [240]
+    assert nets(billed(4)) == []
+    trust.uses(1, on="2026-04-11")
+    assert nets(billed(4)) == [24]
+    with pytest.raises(NotBilledError, match="2026-04 was billed already"):
+        billed(3)
+
+
+def test_a_dry_run_shows_what_a_run_makes_and_leaves_nothing() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+
+    shown = billed(4, is_dry=True)
+
+    assert (nets(shown), shown.events, shown.run) == ([240], 1, None)
+    assert not BillingRun.objects.exists()
+    assert not Invoice.objects.exists()
+    assert not EventBooking.objects.exists()
+    made = billed(4, fingerprint=shown.fingerprint)
+    assert made.fingerprint == shown.fingerprint
+
+
+def test_a_run_is_not_made_if_it_is_not_what_the_dry_run_showed() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    shown = billed(4, is_dry=True)
+    trust.uses(1, on="2026-04-11")
+    with pytest.raises(ChangedMeanwhileError, match="fingerprint"):
+        billed(4, fingerprint=shown.fingerprint)
+    assert not Invoice.objects.exists()
+
+
+def test_a_month_that_is_not_over_is_only_shown() -> None:
+    buyer()
+    with pytest.raises(NotBilledError, match="is not over"):
+        billed(12, year=2099)
+    assert billed(12, year=2028, is_dry=True).invoices == []
+
+
+def test_who_cannot_be_sent_an_invoice_is_told_before_it_is_made() -> None:
+    trust = buyer()
+    trust.here.organisation.organisation_number = ""
+    trust.here.organisation.save()
+    trust.uses(10, on="2026-04-10")
+    (problem,) = billed(4, is_dry=True).problems
+    assert problem.startswith("vestre-viken: organisation_number: ")
+    with pytest.raises(NotBilledError, match="vestre-viken: organisation_number"):
+        billed(4)
+
+
+def test_who_sees_all_buyers_bills_and_nobody_else() -> None:
+    trust = buyer()
+    here = trust.here
+    trust.uses(10, on="2026-04-10")
+    april = date(2026, 4, 1)
+    assert nets(run(april, by=here.officer)) == [240]  # the only one who buys
+    theirs = parties.call_off_under(
+        here.framework, organisation=here.other_organisation, code="CO-0002"
+    )
+    parties.line_of(theirs, algorithm=here.algorithm, site=here.other_site)
+    holder = parties.member(
+        "holder", role="procurement_officer", organisation=here.framework.holder
+    )
+    for stranger in (here.officer, here.radiologist, here.other_radiologist):
+        with pytest.raises(NotBilledError, match="You bill no framework agreement"):
+            run(april, by=stranger)
+    assert nets(run(april, by=holder)) == nets(run(april, by=here.administrator)) == [240]
+
+
+def test_a_pool_is_shared_to_the_last_ore() -> None:
+    trust = buyer()
+    here = trust.here
+    theirs = parties.call_off_under(
+        here.framework, organisation=here.other_organisation, code="CO-0002"
+    )
+    parties.line_of(theirs, algorithm=here.algorithm, site=here.other_site)
+    trust.uses(39_001, on="2026-04-10")
+    trust.uses(25_002, on="2026-04-11", subject="call_off:CO-0002", site="nordbyhagen")
+
+    found = nets(billed(4))
+
+    assert len(found) == 2
+    assert sum(found) == amount(price_of("graduated", TARIFF), 64_003) == Decimal("1044029.25")
+
+
+def test_every_line_leads_to_its_events_and_can_be_rated_again() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    first = billed(4)
+    trust.uses(5, on="2026-04-20")
+    trust.uses(7, on="2026-05-20")
+    second = billed(5)
+    assert first.run is not None
+    assert second.run is not None
+
+    line = Invoice.objects.get(run=first.run).lines.get()
+    assert line.line is not None
+    events = booking.events_of(line=line.line.pk, month=line.month, until=first.run)
+    assert [one.units for one in events] == [10]
+    events = booking.events_of(line=line.line.pk, month=line.month, until=second.run)
+    assert [one.units for one in events] == [10, 5]
+    for snapshot, total in zip(RatingSnapshot.objects.order_by("pk"), (240, 528), strict=True):
+        assert sum(one.amount for one in facts.rated_again(snapshot)) == total
+
+
+def test_late_results_and_failures_are_credited_by_the_clause() -> None:
+    terms = {
+        "tiers": [{"unit_price": "18.00"}],
+        "sla": {
+            "late": "50%", "late_after_seconds": 100, "cap": "15%",
+            "failed": [{"above": "10%", "credit": "5%"}],
+        },
+    }  # fmt: skip
+    trust = buyer(model="flat", terms=terms)
+    trust.report(*(completed(n, time="2026-04-10T09:00:00Z", latency_s=99) for n in range(95)))
+    trust.report(*(completed(n, time="2026-04-11T09:00:00Z", latency_s=101) for n in "abcde"))
+    assert nets(billed(4)) == [100 * 18 - 5 * 9]
+
+
+@pytest.mark.parametrize("model", [BillingRun, EventBooking, RatingSnapshot, Invoice, InvoiceLine])
+def test_what_was_issued_can_be_changed_by_nobody(
+    model: Any, database_as_in_production: None
+) -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    billed(4)
+    row = model.objects.first()
+    for act in (row.save, row.delete):
+        with pytest.raises(BilledIsFinal):
+            act()
+    table = model._meta.db_table
+    for statement in (f"UPDATE {table} SET id = 99", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            connection.cursor().execute(statement)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_at_once_bill_everything_once() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    start = threading.Barrier(5)
+
+    def one(_number: int) -> list[Decimal]:
+        try:
+            start.wait(timeout=30)
+            return nets(billed(4))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        found = [net for made in pool.map(one, range(5)) for net in made]
+    assert found == [240]
+    assert EventBooking.objects.count() == UsageEvent.objects.count() == 1
