@@ -13,7 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
-from contracts.models import CallOff
+from contracts.models import CallOff, OptionState
+from contracts.naming import Named
 from hub.phrases import Phrase, phrase
 from marketplace.clearance import ClearanceFacts
 
@@ -24,6 +25,7 @@ class FrameworkFacts:
 
     ``value_used`` and ``value_with_one_more`` (examination) are in ``currency``; both are None
     where the price book has no price, and then ``price_error`` says so if it cannot be read.
+    ``named`` is how it names the organisation, also where it may not call off.
     """
 
     code: str
@@ -35,6 +37,7 @@ class FrameworkFacts:
     value_used: Decimal | None = Decimal(0)
     value_with_one_more: Decimal | None = Decimal(0)
     price_error: str = ""
+    named: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +100,56 @@ def _has_line(facts: EntitlementFacts, call_off: CallOffFacts) -> Refused | None
     )
 
 
+NOT_NAMED = gettext_noop(
+    "%(organisation)s is not named in framework agreement %(framework)s, "
+    "so its call-off %(call_off)s does not count"
+)
+NAMED_AS_NO_BUYER = gettext_noop(
+    "%(organisation)s is named in framework agreement %(framework)s as %(role)s, which buys "
+    "nothing for itself, so its call-off %(call_off)s does not count"
+)
+NAMED_AT_ANOTHER_TIME = gettext_noop(
+    "%(organisation)s is named in framework agreement %(framework)s, but not on %(day)s, "
+    "so its call-off %(call_off)s does not count"
+)
+OPTION_NOT_TAKEN_UP = {
+    OptionState.DECLARED: gettext_noop(
+        "%(organisation)s has not exercised its option in framework agreement %(framework)s, "
+        "so its call-off %(call_off)s does not count"
+    ),
+    OptionState.LAPSED: gettext_noop(
+        "The option of %(organisation)s in framework agreement %(framework)s has lapsed, "
+        "so its call-off %(call_off)s does not count"
+    ),
+    OptionState.DECLINED: gettext_noop(
+        "%(organisation)s declined its option in framework agreement %(framework)s, "
+        "so its call-off %(call_off)s does not count"
+    ),
+}
+ROLES = {
+    "purchasing_agent": phrase(gettext_noop("purchasing agent")),
+    "contract_holder": phrase(gettext_noop("contract holder")),
+    "data_controller": phrase(gettext_noop("data controller")),
+}
+
+
 def _is_named(facts: EntitlementFacts, call_off: CallOffFacts) -> Refused | None:
-    if call_off.framework.names_organisation:
+    """The reason is that of the naming which comes nearest to being a buyer's."""
+    framework = call_off.framework
+    if framework.names_organisation:
         return None
-    return refused(
-        "authority",
-        gettext_noop(
-            "%(organisation)s is not named in framework agreement %(framework)s, "
-            "so its call-off %(call_off)s does not count"
-        ),
-        facts,
-        call_off=call_off.code,
-        framework=call_off.framework.code,
-    )
+    about = {"call_off": call_off.code, "framework": framework.code}
+    buyers = [one for one in framework.named if one.is_buyer]
+    current = [one for one in buyers if one.holds(facts.on)]
+    if current:
+        text = OPTION_NOT_TAKEN_UP.get(OptionState(current[0].option), NOT_NAMED)
+        return refused("option", text, facts, **about)
+    if buyers:
+        return refused("authority", NAMED_AT_ANOTHER_TIME, facts, day=facts.on, **about)
+    for one in framework.named:
+        role = ROLES.get(one.role, one.role)
+        return refused("authority", NAMED_AS_NO_BUYER, facts, role=role, **about)
+    return refused("authority", NOT_NAMED, facts, **about)
 
 
 NOT_ACTIVE = {

@@ -21,13 +21,11 @@ from contracts.clauses import (
     Refused,
 )
 from contracts.models import CallOff, CallOffLine, FrameworkAgreement
+from contracts.naming import named
 from contracts.pricing import PriceTermsError
 from hub.models import Site
 from marketplace import clearance, deployment
 from marketplace.models import Algorithm, AlgorithmVersion, Deployment
-
-# A purchasing agent or contract holder is named in the framework too, but does not buy under it.
-MAY_CALL_OFF = ("contracting_authority", "option_authority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +147,19 @@ def _framework(
         value = None
     except PriceTermsError as error:
         value, price_error = None, str(error)
+    on = at.astimezone(site.zone).date()
+    names = tuple(
+        named(row, on=on)
+        for row in framework.authorities.filter(organisation=site.organisation_id)
+        .select_related("option").order_by("pk")
+    )
     return FrameworkFacts(
         code=framework.code,
         valid_from=framework.valid_from,
         valid_to=framework.valid_to,
         maximum_value=framework.maximum_value,
-        names_organisation=framework.authorities.filter(
-            organisation=site.organisation_id, role__in=MAY_CALL_OFF
-        ).exists(),
+        names_organisation=any(one.may_call_off(on) for one in names),
+        named=names,
         currency=framework.currency,
         value_used=value.used if value else None,
         value_with_one_more=value.with_one_more if value else None,

@@ -119,7 +119,8 @@ class Judge:
             fits = [one for one in fits if getattr(one, name) == value]
             if not fits:
                 is_first = name == OF_A_LINE[0]
-                what = "a call-off with lines" if is_first else f"the {name} of a line of {call_off}"
+                of_line = f"the {name} of a line of {call_off}"
+                what = "a call-off with lines" if is_first else of_line
                 text = f"expected {what}, found {shown(value)}{nearest(value, known)}"
                 self.refuse(f"{path}.{name}", text)
                 break

@@ -20,9 +20,40 @@ class Organisation(models.Model):
     kind = models.CharField(max_length=40, default="hospital_trust")
     country = models.CharField(max_length=2, default="NO")
     organisation_number = models.CharField(max_length=20, blank=True)
+    vat_number = models.CharField(max_length=20, blank=True)
+    # GS1 Global Location Number: where electronic documents are sent to
+    gln = models.CharField(max_length=13, blank=True)
 
     def __str__(self) -> str:
         return self.name
+
+
+class OrganisationRole(models.Model):
+    """What an organisation is to the others from one day to another: buyer is not payer."""
+
+    class Role(models.TextChoices):
+        PURCHASING_AGENT = "purchasing_agent", _("Purchasing agent")
+        CONTRACTING_AUTHORITY = "contracting_authority", _("Contracting authority")
+        CONTRACT_HOLDER = "contract_holder", _("Contract holder")
+        OPTION_HOLDER = "option_holder", _("Option holder")
+        SUPPLIER = "supplier", _("Supplier")
+        DATA_CONTROLLER = "data_controller", _("Data controller")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=40, choices=Role.choices)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "role", "valid_from"],
+                name="organisation_role_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} {self.role}"
 
 
 class SiteQuerySet(SiteScopedQuerySet["Site"]):

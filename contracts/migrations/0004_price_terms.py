@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0003_usage_is_append_only'),
+        ("contracts", "0003_usage_is_append_only"),
         ('marketplace', '0002_version_signature'),
     ]
 

@@ -21,7 +21,7 @@ def name_the_tenants(apps, editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0003_usage_is_append_only'),
+        ("contracts", "0004_price_terms"),
         ('hub', '0004_node_confirm'),
         ('marketplace', '0002_version_signature'),
     ]

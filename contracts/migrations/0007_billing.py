@@ -16,7 +16,7 @@ FINAL = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0006_usage_of_tenants'),
+        ("contracts", "0006_usage_of_tenants"),
         ('hub', '0004_node_confirm'),
         ('vendors', '0002_vendor_signing_key'),
     ]

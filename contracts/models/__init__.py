@@ -9,27 +9,37 @@ from contracts.models.billing import (
     MeterReading,
     RatingSnapshot,
 )
-from contracts.models.call_offs import CallOff, CallOffLine
+from contracts.models.call_offs import CallOff, CallOffApproval, CallOffLine
 from contracts.models.invoices import Invoice, InvoiceLine
+from contracts.models.options import AuthorityOption, OptionState, TermOption
 from contracts.models.reference import IndexSeries, IndexValue, VatRate
+from contracts.models.terms import Amendment, FrameworkSupplier, LegalLimit, Lot
 from contracts.models.usage import UsageAdjustment, UsageEvent, UsageIsAppendOnly, VolumeCounter
 
 __all__ = [
     "AdjustmentBooking",
+    "Amendment",
     "Authority",
+    "AuthorityOption",
     "BilledIsFinal",
     "BillingRun",
     "CallOff",
+    "CallOffApproval",
     "CallOffLine",
     "EventBooking",
     "FrameworkAgreement",
+    "FrameworkSupplier",
     "IndexSeries",
     "IndexValue",
     "Invoice",
     "InvoiceLine",
+    "LegalLimit",
+    "Lot",
     "MeterReading",
+    "OptionState",
     "PriceBookEntry",
     "RatingSnapshot",
+    "TermOption",
     "UsageAdjustment",
     "UsageEvent",
     "UsageIsAppendOnly",

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from contracts.models.agreements import FrameworkAgreement
-from hub.models import Organisation, Site
+from hub.access import CONTRACT_ROLES, organisations_of
+from hub.models import Organisation, Site, User
 from marketplace.models import Algorithm
+from vendors.models import Vendor
+
+
+class CallOffQuerySet(models.QuerySet["CallOff"]):
+    """Call-offs, and who may see which."""
+
+    def visible_to(self, user: Any, roles: tuple[str, ...] = CONTRACT_ROLES) -> Self:
+        """Those of the user's organisations, and of others under an agreement that these oversee.
+
+        Two buyers under one agreement never see what the other ordered.
+        """
+        mine = organisations_of(user, roles=roles)
+        if mine is None:
+            return self
+        overseen = FrameworkAgreement.objects.overseen_by(user, roles)
+        return self.filter(
+            Q(organisation__in=mine) | Q(framework__in=overseen.values("pk"))
+        )
 
 
 class CallOff(models.Model):
@@ -21,12 +44,28 @@ class CallOff(models.Model):
         CLOSED = "closed", _("Closed")
         CANCELLED = "cancelled", _("Cancelled")
 
+    class Mode(models.TextChoices):
+        DIRECT = "direct", _("Direct")
+        MINI_COMPETITION = "mini_competition", _("Mini-competition")
+        SUPPLEMENTED_TENDER = "supplemented_tender", _("Supplemented tender")
+
     code = models.CharField(max_length=40, unique=True)
     framework = models.ForeignKey(FrameworkAgreement, models.PROTECT, related_name="call_offs")
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="call_offs")
     state = models.CharField(max_length=20, choices=State.choices, default=State.ACTIVE)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
+    mode = models.CharField(max_length=20, choices=Mode.choices, default=Mode.DIRECT)
+    lot = models.CharField(max_length=40, blank=True)
+    # empty: the first supplier of the agreement
+    supplier = models.ForeignKey(Vendor, models.PROTECT, null=True, blank=True, related_name="+")
+    estimated_value = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    committed_value = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0))
+    invoiced_to_date = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0))
+    cost_centre = models.CharField(max_length=80, blank=True)
+    buyer_reference = models.CharField(max_length=80, blank=True)
+
+    objects: ClassVar[CallOffQuerySet] = CallOffQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.code
@@ -50,3 +89,23 @@ class CallOffLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.call_off_id} {self.algorithm_id} {self.site_id}"
+
+
+class CallOffApproval(models.Model):
+    """One person's word for what the call-off said then; two of them approve it. Never edited."""
+
+    call_off = models.ForeignKey(CallOff, models.PROTECT, related_name="approvals")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    # SHA-256 of what was approved: a call-off that was changed since is not what they approved
+    fingerprint = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["call_off", "user", "fingerprint"], name="approval_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_off_id} by {self.user_id}"

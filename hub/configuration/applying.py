@@ -46,7 +46,7 @@ def apply(
     report = Report()
     try:
         with transaction.atomic():
-            changes = _apply(files, report, is_pruning=is_pruning)
+            changes = _apply(files, report, actor=actor, is_pruning=is_pruning)
             if is_dry_run:
                 transaction.set_rollback(True)
             elif changes:
@@ -59,7 +59,7 @@ def apply(
     return Outcome(tuple(changes), tuple(sorted(set(report.warnings))))
 
 
-def _apply(files: list[str], report: Report, *, is_pruning: bool) -> list[Change]:
+def _apply(files: list[str], report: Report, *, actor: str, is_pruning: bool) -> list[Change]:
     items = read_files(files, report=report)
     planning.lock()
     database = planning.held()
@@ -71,26 +71,26 @@ def _apply(files: list[str], report: Report, *, is_pruning: bool) -> list[Change
     report.refuse_if_any()
     changes = planning.plan(items, database, is_pruning=is_pruning)
     planning.judge(changes, database, report=report)
-    _make_all(changes, report)
+    _make_all(changes, report, actor=actor)
     report.refuse_if_any()
     return changes
 
 
-def _make_all(changes: list[Change], report: Report) -> None:
+def _make_all(changes: list[Change], report: Report, *, actor: str) -> None:
     """What nothing hangs on goes first, so that nothing new is in its way or hangs on it still."""
     waiting = []
     for change in [one for one in changes if one.action is Action.DELETE]:
         if change.row is not None and not hanging_on(change.row, change.kind.record):
-            _make(change, report)
+            _make(change, report, actor=actor)
         else:
             waiting.append(change)
     kept = [one for one in changes if one.action is not Action.DELETE]
     planning.step_aside(kept)
     for change in [*kept, *waiting]:
-        _make(change, report)
+        _make(change, report, actor=actor)
 
 
-def _make(change: Change, report: Report) -> None:
+def _make(change: Change, report: Report, *, actor: str) -> None:
     store, kind, item = _Store(change.item, report), change.kind, change.item
     row = change.row or (kind.make(item.value) if kind.make else kind.model())
     try:
@@ -98,9 +98,13 @@ def _make(change: Change, report: Report) -> None:
             if change.action is Action.DELETE:
                 store.remove(row, kind.record, path="", instead=kind.instead)
                 return
+            before = kind.record.load(row, "") if kind.settle and change.row else None
             kind.record.save(row, "", item.value)
             row.save()
             kind.record.finish(row, item.value, path="", store=store)
+            refusals = kind.settle(row, before, item.value, actor) if kind.settle else ()
+            for path, text in refusals:
+                Say(item, report).error(path, text)
     except IntegrityError as error:
         Say(item, report).error("", f"expected to fit what is there: {error}")
     except DatabaseError as error:

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from stdnum import ean
 from stdnum.dk import cvr
+from stdnum.eu import vat
 from stdnum.exceptions import ValidationError as NumberInvalid
 from stdnum.no import orgnr
 
@@ -70,6 +71,35 @@ def organisation_number_doubt(text: str, *, of: str) -> str:
     if of == "DK" and re.fullmatch("[0-9]{8}", text) and not _is_valid(cvr, text):
         return "this CVR number fails its check digit (mod 11)"
     return ""
+
+
+def vat_number(text: str, *, of: str) -> str:
+    """Norway: NO, an organisation number, MVA (NO-R-001). Denmark: DK and eight digits."""
+    if of == "NO":
+        found = re.fullmatch("NO([0-9]{9})MVA", text)
+        if not found:
+            return "a Norwegian VAT number: NO, nine digits, MVA"
+        if not _is_valid(orgnr, found[1]):
+            return "a Norwegian VAT number whose nine digits pass their check digit (mod 11)"
+    if of == "DK" and not re.fullmatch("DK[0-9]{8}", text):
+        return "a Danish VAT number: DK and eight digits"
+    return ""
+
+
+def vat_number_doubt(text: str, *, of: str) -> str:
+    """A reason to look twice at a number that another country gives out."""
+    if of == "DK" and re.fullmatch("DK[0-9]{8}", text) and not _is_valid(cvr, text[2:]):
+        return "this VAT number fails its check digit (mod 11)"
+    if of != "DK" and of.lower() in vat.MEMBER_STATES and not _is_valid(vat, text):
+        return f"this is no VAT number of {of} as the EU has them"
+    return ""
+
+
+def gln(text: str) -> str:
+    """A GS1 Global Location Number: 13 digits with a check digit (mod 10)."""
+    if re.fullmatch("[0-9]{13}", text) and _is_valid(ean, text):
+        return ""
+    return "a GLN of 13 digits with a check digit (GS1, mod 10)"
 
 
 def udi_di(text: str) -> str:

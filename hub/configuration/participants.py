@@ -12,8 +12,8 @@ from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Boolean, Choice, Choices, InJson, Integer, Text
-from hub.models import Membership, Node, Organisation, Site, User
+from hub.configuration.shapes import Boolean, Choice, Choices, Date, InJson, Integer, Text
+from hub.models import Membership, Node, Organisation, OrganisationRole, Site, User
 
 CODE = Text(50, identifiers.slug)
 ORGANISATION_KINDS = (
@@ -41,6 +41,36 @@ def check_organisation_number(value: Value, say: Say) -> None:
 
 def _examine_organisation(value: Value, say: Say, world: World) -> None:
     check_organisation_number(value, say)
+    _check_vat_number(value, say)
+    for index, held in enumerate(value["roles"] or []):
+        check_period(held["valid"], f"roles[{index}].valid", say)
+
+
+def _check_vat_number(value: Value, say: Say) -> None:
+    number, country = value["vat_number"], value["country"]
+    if not number or not country:
+        return
+    if what := identifiers.vat_number(number, of=country):
+        say.error("vat_number", f'expected {what}, found "{number}"')
+    elif doubt := identifiers.vat_number_doubt(number, of=country):
+        say.warning("vat_number", doubt)
+    elif (own := value["organisation_number"]) and country in ("NO", "DK") and own not in number:
+        say.warning("vat_number", f"this is not the VAT number of {own}")
+
+
+def check_period(valid: Value | None, path: str, say: Say) -> None:
+    """A period that ends before it begins is refused."""
+    held = valid or {}
+    if held.get("from") and held.get("to") and held["from"] > held["to"]:
+        say.error(f"{path}.to", f"expected a day from {held['from']} on, found {held['to']}")
+
+
+def period(says: str = "") -> Field:
+    """The field ``valid``: from one day to another, each of which may be open."""
+    return Field("valid", Record((
+        Field("from", Date(), None, "The first day.", column="valid_from"),
+        Field("to", Date(), None, "The last day.", column="valid_to"),
+    )), None, says)  # fmt: skip
 
 
 def _examine_member(value: Value, say: Say, world: World) -> None:
@@ -133,6 +163,13 @@ registry.register(Kind(
         Field("country", Text(2, identifiers.country), "NO", "ISO 3166, two letters."),
         Field("organisation_number", Text(20), None,
               "Checked by country: Norway by mod 11, a Danish CVR number with a warning."),
+        Field("vat_number", Text(20, identifiers.one_line), None,
+              "Norway: NO, the organisation number, MVA. Checked as the organisation number is."),
+        Field("gln", Text(13, identifiers.gln), None, "GS1 Global Location Number, 13 digits."),
+        Field("roles", Rows(OrganisationRole, "organisation", ("role", "valid.from"), Record((
+            Field("role", Choice(tuple(OrganisationRole.Role.values))),
+            period("Left out: always."),
+        ))), [], "What it is to the others, and when."),
     )),
 ))  # fmt: skip
 registry.register(Kind(

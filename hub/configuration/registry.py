@@ -54,6 +54,10 @@ class Say:
 
 
 Examination: TypeAlias = Callable[[Value, Say, World], None]
+# (row, entry before or None where it is new, entry, who applies) -> (path, reason) of each refusal
+Settlement: TypeAlias = Callable[
+    [Any, Value | None, Value, str], Iterable[tuple[str, str]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Kind:
     # gives rows that change for the time being what no other row can have, where they must differ
     # in more than their key: two that swap it would be refused
     step_aside: Callable[[models.QuerySet[Any]], object] | None = None
+    # does what takes more than to write columns, once the row and all below it are saved
+    settle: Settlement | None = None
     # what a person can do where history forbids to remove an entry
     instead: str = ""
 

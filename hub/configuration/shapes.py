@@ -170,6 +170,37 @@ class Integer(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept(Shape):
+    """A value that the hub moves on by itself: left out it stays, and a new row has ``first``.
+
+    ``is_written`` is off where the app above brings an existing row to the value (Kind.settle).
+    """
+
+    inner: Shape
+    first: Any
+    is_written: bool = True
+
+    def read(self, node: Node, at: Reader) -> Any:
+        return self.inner.read(node, at)
+
+    def schema(self) -> Schema:
+        return self.inner.schema()
+
+    def load(self, row: Any, column: str) -> Any:
+        return self.inner.load(row, column)
+
+    def save(self, row: Any, column: str, value: Any) -> None:
+        if row.pk is None:
+            is_said = self.is_written and value is not None
+            self.inner.save(row, column, value if is_said else self.first)
+        elif self.is_written and value is not None:
+            self.inner.save(row, column, value)
+
+    def differences(self, path: str, old: Any, new: Any) -> Iterator[Difference]:
+        return iter(()) if new is None else self.inner.differences(path, old, new)
+
+
+@dataclass(frozen=True, slots=True)
 class Boolean(Shape):
     """``true`` or ``false``, and no other spelling."""
 

@@ -295,6 +295,25 @@ def call_off_under(
     )
 
 
+def draft_under(
+    framework: FrameworkAgreement,
+    *,
+    organisation: Organisation,
+    site: Site,
+    code: str = "CO-0100",
+    value: str = "1000000.00",
+) -> CallOff:
+    """A draft for the first algorithm of the price book, as it is when people are to approve it."""
+    entry = framework.price_book.select_related("algorithm").first()
+    assert entry is not None
+    draft = call_off_under(
+        framework, organisation=organisation, code=code, state=CallOff.State.DRAFT,
+        committed_value=Decimal(value),
+    )  # fmt: skip
+    line_of(draft, algorithm=entry.algorithm, site=site)
+    return draft
+
+
 def line_of(
     call_off: CallOff,
     *,

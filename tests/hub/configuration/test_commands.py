@@ -28,7 +28,8 @@ def test_apply_prints_the_plan_and_then_exactly_that_nothing_changes(tmp_path):
     name = write(tmp_path)
     assert "create site drammen\n" in run("apply", name)
     assert run("apply", name) == "nothing to change\n"
-    assert AuditEvent.objects.get().actor.endswith("(command line)")
+    event = AuditEvent.objects.get(action="setup_applied")
+    assert event.actor.endswith("(command line)")
 
 
 def test_apply_ends_a_dry_run_by_saying_so(tmp_path):

@@ -65,7 +65,7 @@ def test_a_counted_examination_keeps_its_agreement_and_its_price(setup, old, new
 
 def test_a_used_agreement_may_get_a_new_end_a_new_value_and_a_new_price(setup):
     an_examination()
-    text = SETUP.replace("to: 2029-12-31", "to: 2030-12-31").replace('"24.00"', '"23.00"')
+    text = SETUP.replace("to: 2029-12-31", "to: 2029-11-30").replace('"24.00"', '"23.00"')
     assert len(applied(write(setup, text.replace("40000000", "41000000"))).lines) == 3
 
 

@@ -1,0 +1,68 @@
+"""How far an agreement was changed after it was signed, in percent of what it was: pure rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from contracts import legal
+from contracts.legal import Limit
+from contracts.utilisation import percent
+
+# the limit is held against all modifications with this reason together, not against each
+TOGETHER = ("mod-minv",)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One amendment: the value of the agreement before and after it, and the reason (BT-200)."""
+
+    number: int
+    agreed: date
+    reason: str
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An amendment with its share of the original value, and that of all so far.
+
+    ``excess`` says which limit of the law it passes, "" where none.
+    """
+
+    change: Change
+    percent: Decimal
+    cumulative: Decimal
+    excess: str
+
+
+def steps(changes: Iterable[Change], *, added: Iterable[Limit] = ()) -> Iterator[Step]:
+    """Each amendment in its order; the original value is that before the first of them."""
+    ordered, known = sorted(changes, key=lambda one: one.number), tuple(added)
+    together: dict[str, Decimal] = {}
+    total = Decimal(0)
+    for change in ordered:
+        original = ordered[0].before
+        delta = change.after - change.before
+        total += delta
+        together[change.reason] = together.get(change.reason, Decimal(0)) + delta
+        held = together[change.reason] if change.reason in TOGETHER else delta
+        yield Step(
+            change,
+            percent(delta, original),
+            percent(total, original),
+            _excess(change, percent(held, original), known),
+        )
+
+
+def _excess(change: Change, share: Decimal, added: tuple[Limit, ...]) -> str:
+    most = legal.limit(f"amendment.{change.reason}", on=change.agreed, added=added)
+    if most is None or share <= most.value:
+        return ""
+    return (
+        f"{share} % of the original value, where {change.reason} allows {most.value:.0f} % "
+        f"({most.source})"
+    )
