@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from contracts import call_offs
+from contracts import call_offs, options
 from contracts.clauses import Refused
 from contracts.entitlement import Entitlement, Granted, entitle
-from contracts.models import Authority, PriceBookEntry, VolumeCounter
+from contracts.models import Authority, AuthorityOption, PriceBookEntry, VolumeCounter
 from marketplace.models import Deployment
 from tests.builders.parties import (
     FirstSite,
@@ -83,7 +83,58 @@ def test_to_hold_a_contract_or_to_buy_for_others_is_not_to_be_a_buyer(role: str)
     here = first_site()
     Authority.objects.update(role=role)
 
-    assert clause(judged(here)) == "authority"
+    decided = judged(here)
+
+    assert clause(decided) == "authority"
+    words = role.replace("_", " ")
+    assert f"is named in framework agreement 2020-1968 as {words}" in str(decided.why)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("declared", "has not exercised its option in framework agreement 2020-1968"),
+        ("lapsed", "The option of Vestre Viken HF in framework agreement 2020-1968 has lapsed"),
+        ("declined", "declined its option in framework agreement 2020-1968"),
+    ],
+)
+def test_an_option_that_is_not_taken_up_opens_nothing(state: str, sentence: str) -> None:
+    here = first_site()
+    Authority.objects.update(role="option_authority")
+    option = AuthorityOption.objects.create(authority=Authority.objects.get(), state=state)
+
+    decided = judged(here)
+
+    assert isinstance(decided, Refused)
+    assert (decided.clause, sentence in str(decided.why)) == ("option", True)
+    if state == "declared":
+        options.move(option, to="exercised", by=here.officer)
+        assert isinstance(judged(here), Granted)
+
+
+def test_who_is_named_until_a_day_may_not_call_off_after_it() -> None:
+    here = first_site()
+    Authority.objects.update(valid_to=date(2026, 6, 1))
+
+    assert isinstance(judged(here), Granted)
+    decided = judged(here, NOON + timedelta(days=1))
+
+    assert isinstance(decided, Refused)
+    assert "is named in framework agreement 2020-1968, but not on 2026-06-02" in str(decided.why)
+
+
+def test_of_two_agreements_over_the_same_algorithm_one_that_is_used_up_leaves_the_other() -> None:
+    here = first_site()
+    second = framework_for(here.algorithm, authorities=[here.organisation], code="2025-7")
+    ordered = call_off_under(second, organisation=here.organisation, code="CO-0002")
+    line_of(ordered, algorithm=here.algorithm, site=here.site)
+    assert isinstance(first := judged(here), Granted)
+
+    here.framework.maximum_value = 0
+    here.framework.save()
+
+    assert isinstance(other := judged(here), Granted)
+    assert (first.call_off_code, other.call_off_code) == ("CO-0001", "CO-0002")
 
 
 def test_an_authority_named_with_an_option_may_call_off() -> None:
