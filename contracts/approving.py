@@ -60,7 +60,7 @@ def fingerprint(call_off: CallOff) -> str:
 
     The day of activation and the estimate of a line may change without a new approval.
     """
-    lines = sorted(call_off.lines.values_list("algorithm__code", "site__code"))
+    lines = sorted((line.algorithm.code, line.site.code) for line in call_off.lines.all())
     said = [
         call_off.framework.code,
         call_off.organisation.code,
@@ -70,7 +70,7 @@ def fingerprint(call_off: CallOff) -> str:
         _text(call_off.committed_value),
         call_off.valid_from.isoformat(),
         call_off.valid_to.isoformat() if call_off.valid_to else "",
-        [list(line) for line in lines],
+        lines,
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 

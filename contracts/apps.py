@@ -9,4 +9,4 @@ class ContractsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of the set-up file, and what may not be changed in them."""
-        from contracts import amending, setup, setup_call_offs  # noqa: F401
+        from contracts import amending, belongings, setup, setup_call_offs  # noqa: F401

@@ -16,7 +16,7 @@ from hub.configuration.participants import check_period
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Amount, Choice, Date, Integer, Kept, Text
+from hub.configuration.shapes import Amount, Begins, Choice, Date, Integer, Kept, Text
 
 REFERENCE = Text(80, identifiers.one_line)
 # what decides whether there is room for it
@@ -139,6 +139,8 @@ registry.register(Kind(
         Field("supplier", Reference("vendor"), None, "Left out: the framework's first."),
         Field("estimated_value", Amount(), None),
         Field("committed_value", Amount(), "0.00", "What it binds of the framework's maximum."),
+        Field("invoiced_to_date", Begins(Amount(), "0.00"), None,
+              "Of a new one: what was invoiced under it elsewhere. The hub counts on from there."),
         Field("cost_centre", REFERENCE, None, "Stands on the invoice."),
         Field("buyer_reference", REFERENCE, None, "Stands on the invoice (BT-10)."),
         Field("lines", Rows(CallOffLine, "call_off", ("algorithm", "site"), Record((

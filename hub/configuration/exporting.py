@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +24,8 @@ HEAD = """\
 LIKE_A_NUMBER = re.compile(r"[-+.0-9][-+.:_0-9]*([xoXO][0-9A-Fa-f]+|[eE][-+]?[0-9]+)?")
 # puts the content into a file of its own, and gives its path as the set-up writes it
 Beside: TypeAlias = Callable[[Attachment], str]
+# kind name -> entries, in the order in which they are written
+Entries: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -43,11 +45,15 @@ _Dumper.add_representer(float, _float)
 _Dumper.add_representer(str, _text)
 
 
-def export_text(beside: Beside | None = None) -> str:
-    """The whole set-up as YAML; what fills files of its own is put ``beside``, else inline."""
+def export_text(beside: Beside | None = None, *, entries: Entries | None = None) -> str:
+    """The set-up as YAML, the whole of it unless ``entries`` are given.
+
+    What fills files of its own is put ``beside``, else inline.
+    """
     document: dict[str, Any] = {"version": int(VERSION)}
     for kind in registry.kinds():
-        if values := [value for _, value in kind.held().values()]:
+        values = _all_of(kind) if entries is None else entries.get(kind.name, ())
+        if values:
             document[kind.section] = [_slim(value, beside) for value in values]
     body = yaml.dump(
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100,
@@ -56,7 +62,11 @@ def export_text(beside: Beside | None = None) -> str:
     return HEAD + body
 
 
-def export_to(target: Path) -> list[Path]:
+def _all_of(kind: registry.Kind) -> list[Mapping[str, Any]]:
+    return [value for _, value in kind.held().values()]
+
+
+def export_to(target: Path, *, entries: Entries | None = None) -> list[Path]:
     """Write the set-up to a file, or to ``setup.yaml`` in a folder, and manifests beside it.
 
     Gives the files written, the set-up last; each appears whole or not at all. Raises OSError.
@@ -70,12 +80,12 @@ def export_to(target: Path) -> list[Path]:
             name = f"{name.removesuffix('.json')}-other.json"
         return name
 
-    text = export_text(beside)
+    text = export_text(beside, entries=entries)
     del written[path.name]
     paths = []
     for name, content in [*written.items(), (path.name, text)]:
         paths.append(path.parent / name)
-        _write(paths[-1], content)
+        write_whole(paths[-1], content)
     return paths
 
 
@@ -89,7 +99,8 @@ def _slim(value: Any, beside: Beside | None) -> Any:
     return [_slim(one, beside) for one in value] if isinstance(value, list) else value
 
 
-def _write(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str) -> None:
+    """Write a file that appears whole or not at all. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -241,3 +241,21 @@ registry.register(Kind(
     )),
 ))  # fmt: skip
 registry.dispose("knox.AuthToken")
+
+
+def _own_organisation(value: Value, owner: registry.Owner) -> Value | None:
+    return value if value["code"] == owner.organisation else None
+
+
+def _own_member(value: Value, owner: registry.Owner) -> Value | None:
+    """A member with the roles held there, and with none that reach further."""
+    roles = [
+        held
+        for held in value["roles"] or []
+        if held["organisation"] == owner.organisation or held["site"] in owner.sites
+    ]
+    return {**value, "roles": roles} if roles else None
+
+
+registry.share("organisation", _own_organisation)
+registry.share("member", _own_member)

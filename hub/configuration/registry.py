@@ -100,7 +100,21 @@ class Kind:
 # (entry, value in the database) -> (path, reason) of each change that must not be made
 Guard: TypeAlias = Callable[[Value, Value], Iterable[tuple[str, str]]]
 
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An organisation and its sites, by their codes."""
+
+    organisation: str
+    sites: frozenset[str]
+
+
+# (entry, owner) -> what of the entry belongs to the owner, None where nothing does
+Share: TypeAlias = Callable[[Value, Owner], Value | None]
+
 _kinds: dict[str, Kind] = {}
+_shares: dict[str, Share] = {}
 _guards: dict[str, list[Guard]] = {}
 _disposable: set[str] = set()
 _definitions: dict[str, Any] = {}
@@ -132,6 +146,22 @@ def refusals(kind_name: str, *, old: Value, new: Value) -> Iterator[tuple[str, s
     """What every guard of the kind says against the change."""
     for ask in _guards.get(kind_name, []):
         yield from ask(old, new)
+
+
+def share(kind_name: str, ask: Share) -> None:
+    """Let ``ask`` say what of an entry of the kind belongs to one organisation."""
+    _shares[kind_name] = ask
+
+
+def shared(kind: Kind, value: Value, owner: Owner) -> Value | None:
+    """What of an entry belongs to the owner: by default one that refers to it or a site of it."""
+    if kind.name in _shares:
+        return _shares[kind.name](value, owner)
+    mine = {"organisation": {owner.organisation}, "site": owner.sites}
+    names = {field.name for field in kind.record.fields}
+    uses = kind.record.uses("", value)
+    is_mine = any(use.path in names and use.code in mine.get(use.kind, ()) for use in uses)
+    return value if is_mine else None
 
 
 def define(name: str, schema: Mapping[str, Any]) -> None:

@@ -201,6 +201,30 @@ class Kept(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class Begins(Shape):
+    """A value with which a new row begins, ``first`` where nothing is said; the hub counts on."""
+
+    inner: Shape
+    first: Any
+
+    def read(self, node: Node, at: Reader) -> Any:
+        return self.inner.read(node, at)
+
+    def schema(self) -> Schema:
+        return self.inner.schema()
+
+    def load(self, row: Any, column: str) -> Any:
+        return self.inner.load(row, column)
+
+    def save(self, row: Any, column: str, value: Any) -> None:
+        if row.pk is None:
+            self.inner.save(row, column, self.first if value is None else value)
+
+    def differences(self, path: str, old: Any, new: Any) -> Iterator[Difference]:
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
 class Boolean(Shape):
     """``true`` or ``false``, and no other spelling."""
 

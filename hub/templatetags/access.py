@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from hub.access import holds_role
+from hub.access import CONTRACT_ROLES, holds_role
 
 register = template.Library()
 
@@ -15,3 +15,9 @@ register = template.Library()
 def administers(user: Any) -> bool:
     """Whether the user is an administrator of anything."""
     return holds_role(user, roles=("administrator",))
+
+
+@register.simple_tag
+def sees_contracts(user: Any) -> bool:
+    """Whether the user has to do with contracts anywhere."""
+    return holds_role(user, roles=CONTRACT_ROLES)

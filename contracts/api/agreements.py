@@ -1,0 +1,176 @@
+"""The REST API of organisations, framework agreements and call-offs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from contracts import acting, drafting, reading
+from contracts.api.agreement_shapes import (
+    CallOffSerializer,
+    DraftSerializer,
+    FrameworkDetailSerializer,
+    FrameworkSerializer,
+    MoveSerializer,
+    OptionMoveSerializer,
+    OrganisationSerializer,
+)
+from contracts.call_offs import CallOffMoveError
+from contracts.drafting import CodeIsTaken
+from contracts.filters import CallOffFilter, FrameworkFilter
+from contracts.models import CallOff, FrameworkAgreement
+from contracts.options import OptionMoveError
+from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
+from hub.models import Organisation
+
+REFUSED = {400: OpenApiTypes.OBJECT, **PROBLEMS}
+
+
+class Acts(Door):
+    """Common to the views that change something: a refused move is a 409 with its sentence."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Turn what a verb raised into a problem that a person understands."""
+        if isinstance(exc, CallOffMoveError | OptionMoveError | CodeIsTaken):
+            exc = Conflict(str(exc))
+        return super().handle_exception(exc)
+
+
+class OrganisationsView(Door, generics.ListAPIView[Organisation]):
+    """The user's organisations, and those that are named in the same agreements."""
+
+    serializer_class = OrganisationSerializer
+    pagination_class = Pages
+    parameters = PAGING
+    filter_backends = ()
+
+    def get_queryset(self) -> QuerySet[Organisation]:
+        """The organisations that the user may see."""
+        rows: QuerySet[Organisation] = reading.organisations(self.request.user)
+        return rows
+
+
+class FrameworksView(Door, generics.ListAPIView[FrameworkAgreement]):
+    """The framework agreements that name an organisation of the user, with their utilisation."""
+
+    serializer_class = FrameworkSerializer
+    filterset_class = FrameworkFilter
+    pagination_class = Pages
+    parameters = (*FrameworkFilter.base_filters, *PAGING)
+
+    def get_queryset(self) -> QuerySet[FrameworkAgreement]:
+        """The agreements that the user may see."""
+        return reading.frameworks(self.request.user)
+
+
+class FrameworkView(Door):
+    """One agreement: parties, options, lots, prices, changes, and the call-offs to be seen."""
+
+    @extend_schema(responses={200: FrameworkDetailSerializer, **PROBLEMS})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(_whole(request, pk))
+
+
+class OptionView(Acts):
+    """Exercise or decline the option of an organisation."""
+
+    @extend_schema(
+        request=OptionMoveSerializer, responses={200: FrameworkDetailSerializer, **REFUSED}
+    )
+    def post(self, request: Request, pk: int, organisation: str) -> Response:
+        acting.demand_officer(request.user)
+        to = _asked(OptionMoveSerializer, request)["state"]
+        acting.move_option(_user(request), pk, organisation=organisation, to=to)
+        return Response(_whole(request, pk))
+
+
+class TermOptionView(Acts):
+    """Exercise or decline an option of the agreement itself."""
+
+    @extend_schema(
+        request=OptionMoveSerializer, responses={200: FrameworkDetailSerializer, **REFUSED}
+    )
+    def post(self, request: Request, pk: int, code: str) -> Response:
+        acting.demand_officer(request.user)
+        to = _asked(OptionMoveSerializer, request)["state"]
+        acting.move_term_option(_user(request), pk, code=code, to=to)
+        return Response(_whole(request, pk))
+
+
+class CallOffsView(Acts, generics.ListAPIView[CallOff]):
+    """The call-offs of the user's organisations, and a new draft."""
+
+    serializer_class = CallOffSerializer
+    filterset_class = CallOffFilter
+    pagination_class = Pages
+    parameters = (*CallOffFilter.base_filters, *PAGING)
+
+    def get_queryset(self) -> QuerySet[CallOff]:
+        """The call-offs that the user may see."""
+        return reading.call_offs(self.request.user)
+
+    @extend_schema(request=DraftSerializer, responses={201: CallOffSerializer, **REFUSED})
+    def post(self, request: Request) -> Response:
+        """Draft a call-off, which two people then approve."""
+        acting.demand_officer(request.user)
+        fields = _asked(DraftSerializer, request)
+        row = drafting.draft(by=request.user, **fields)
+        return Response(CallOffSerializer(_call_off(request, row.pk)).data, status=201)
+
+
+class CallOffView(Door):
+    """One call-off with its lines and its approvals."""
+
+    @extend_schema(responses={200: CallOffSerializer, **PROBLEMS})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(CallOffSerializer(_call_off(request, pk)).data)
+
+
+class ApproveView(Acts):
+    """Approve a draft; the second person makes it approved, if the maximum value has room."""
+
+    @extend_schema(request=None, responses={200: CallOffSerializer, **PROBLEMS})
+    def post(self, request: Request, pk: int) -> Response:
+        return Response(CallOffSerializer(acting.approve(_user(request), pk)).data)
+
+
+class MoveView(Acts):
+    """Order, activate, close or cancel a call-off."""
+
+    @extend_schema(request=MoveSerializer, responses={200: CallOffSerializer, **REFUSED})
+    def post(self, request: Request, pk: int) -> Response:
+        acting.demand_officer(request.user)
+        to = _asked(MoveSerializer, request)["state"]
+        return Response(CallOffSerializer(acting.move(_user(request), pk, to=to)).data)
+
+
+def _asked(shape: Any, request: Request) -> dict[str, Any]:
+    asked = shape(data=request.data, context={"request": request})
+    asked.is_valid(raise_exception=True)
+    fields: dict[str, Any] = asked.validated_data
+    return fields
+
+
+def _user(request: Request) -> Any:
+    return request.user
+
+
+def _whole(request: Request, pk: int) -> Any:
+    found = reading.whole_frameworks(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return FrameworkDetailSerializer(found).data
+
+
+def _call_off(request: Request, pk: int) -> CallOff:
+    found = reading.call_offs(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found

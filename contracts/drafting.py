@@ -1,0 +1,92 @@
+"""Drafts of call-offs: what somebody means to order, before two people approve it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from contracts.acting import OFFICER
+from contracts.models import CallOff, CallOffLine, FrameworkAgreement
+from hub import audit
+from hub.access import holds_role_for
+from hub.models import Organisation, Site
+
+
+class CodeIsTaken(Exception):
+    """Another call-off has the code."""
+
+
+class DraftRefused(ValueError):
+    """What was asked for cannot be drafted; ``field`` is the part of it that cannot be."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def asked_for(user: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """The rows that the codes mean; raises DraftRefused where one of them is not the user's."""
+    framework = (
+        FrameworkAgreement.objects.visible_to(user).filter(code=asked["framework"]).first()
+    )
+    if framework is None:
+        raise DraftRefused("framework", _("expected an agreement that names your organisation"))
+    organisation = Organisation.objects.filter(code=asked["organisation"]).first()
+    if organisation is None or not holds_role_for(user, organisation, roles=OFFICER):
+        raise DraftRefused("organisation", _("expected one for which you are procurement officer"))
+    if asked["valid_to"] is not None and asked["valid_to"] < asked["valid_from"]:
+        raise DraftRefused(
+            "valid_to", _("expected a day from %(day)s on") % {"day": asked["valid_from"]}
+        )
+    _demand_supply(framework, asked)
+    return {
+        **asked,
+        "framework": framework,
+        "organisation": organisation,
+        "lines": _lines(organisation, asked["lines"]),
+    }
+
+
+def _demand_supply(framework: FrameworkAgreement, asked: dict[str, Any]) -> None:
+    if asked["lot"] and not framework.lots.filter(code=asked["lot"]).exists():
+        raise DraftRefused(
+            "lot", _("expected a lot of %(framework)s") % {"framework": framework.code}
+        )
+    suppliers = {framework.supplier_id, *framework.suppliers.values_list("vendor", flat=True)}
+    if asked["supplier"] is not None and asked["supplier"].pk not in suppliers:
+        raise DraftRefused(
+            "supplier", _("expected a supplier of %(framework)s") % {"framework": framework.code}
+        )
+    if asked["mode"] == CallOff.Mode.MINI_COMPETITION and len(suppliers) == 1:
+        raise DraftRefused("mode", _("expected another mode, because there is one supplier alone"))
+
+
+def _lines(organisation: Organisation, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sites = {site.code: site for site in Site.objects.filter(organisation=organisation)}
+    seen = set()
+    for line in asked:
+        if line["site"] not in sites:
+            raise DraftRefused("lines", _("expected a site of %(name)s") % {"name": organisation})
+        if (line["algorithm"].pk, line["site"]) in seen:
+            raise DraftRefused("lines", _("expected each algorithm once for each site"))
+        seen.add((line["algorithm"].pk, line["site"]))
+    return [{**line, "site": sites[line["site"]]} for line in asked]
+
+
+def draft(*, by: Any, lines: list[dict[str, Any]], **fields: Any) -> CallOff:
+    """Add a draft with its lines; raises CodeIsTaken."""
+    try:
+        with transaction.atomic():
+            row = CallOff.objects.create(state=CallOff.State.DRAFT, **fields)
+            CallOffLine.objects.bulk_create(CallOffLine(call_off=row, **line) for line in lines)
+            audit.record(
+                "call_off_drafted", actor=by, subject=row.code,
+                framework=row.framework.code, organisation=row.organisation.code,
+            )  # fmt: skip
+    except IntegrityError as error:
+        if not CallOff.objects.filter(code=fields["code"]).exists():
+            raise
+        raise CodeIsTaken(_("A call-off %(code)s is there already.") % fields) from error
+    return row

@@ -1,0 +1,161 @@
+"""The pages of framework agreements and call-offs, and the buttons on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from contracts import acting, reading, utilisation
+from contracts.call_offs import CallOffMoveError
+from contracts.filters import FrameworkFilter
+from contracts.models import CallOff, FrameworkAgreement
+from contracts.options import OptionMoveError
+
+PAGE_SIZE = 50
+
+
+@login_required
+@require_GET
+def frameworks(request: HttpRequest) -> HttpResponse:
+    """The agreements of the user's organisations, each with how much of it is bound."""
+    asked = FrameworkFilter(request.GET, queryset=reading.frameworks(request.user))
+    found = asked.qs if asked.is_valid() else FrameworkAgreement.objects.none()
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [_with_utilisation(framework) for framework in page],
+        "asked": asked,
+        "is_narrowed": any(request.GET.get(name) for name in asked.filters),
+    }
+    return _page(request, "frameworks", context)
+
+
+@login_required
+@require_GET
+def framework(request: HttpRequest, pk: int) -> HttpResponse:
+    """One agreement: who may buy, how much is left, what it costs, how it was changed."""
+    found = reading.whole_frameworks(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    context = {
+        **_with_utilisation(found),
+        "authorities": [
+            {
+                "row": row,
+                "option": getattr(row, "option", None),
+                "state": reading.option_state(getattr(row, "option", None)),
+                "may_act": acting.may_act_for(request.user, row.organisation),
+            }
+            for row in found.authorities.all()
+        ],
+        "term_options": [
+            {"row": row, "state": reading.option_state(row)} for row in found.term_options.all()
+        ],
+        "may_extend": acting.may_act_for(request.user, found.holder),
+        "lots": reading.lot_utilisations(found),
+        "amendments": reading.amendment_steps(found),
+        "call_offs": getattr(found, "seen_call_offs", []),
+    }
+    return _page(request, "framework", context)
+
+
+@login_required
+@require_GET
+def call_off(request: HttpRequest, pk: int) -> HttpResponse:
+    """One call-off: its lines, who approved it, and what may be done with it."""
+    found = reading.call_offs(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    approvals = reading.approvals(found)
+    may_act = acting.may_act_for(request.user, found.organisation)
+    mine = any(
+        one["is_current"] and one["user"] == request.user.get_username() for one in approvals
+    )
+    after = utilisation.of_framework(found.framework)
+    if found.state == CallOff.State.DRAFT:
+        after = after.with_more(max(found.committed_value, found.invoiced_to_date))
+    context = {
+        "call_off": found,
+        "supplier": found.supplier or found.framework.supplier,
+        "approvals": approvals,
+        "moves": [CallOff.State(state) for state in reading.moves_of(found)] if may_act else [],
+        "may_approve": may_act and found.state == CallOff.State.DRAFT and not mine,
+        "has_approved": mine,
+        "after": after,
+    }
+    return _page(request, "call_off", context)
+
+
+# -- the buttons -------------------------------------------------------------------------------
+def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
+    """A POST that does one thing, says what came of it, and goes back to the page of the row."""
+
+    @login_required
+    @require_POST
+    def press(request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
+        try:
+            messages.success(request, act(request, pk, **kwargs))
+        except (CallOffMoveError, OptionMoveError) as refused:
+            messages.error(request, str(refused))
+        return redirect("framework" if "option" in act.__name__ else "call-off", pk)
+
+    return press
+
+
+@button
+def approve(request: HttpRequest, pk: int) -> str:
+    """Approve a draft."""
+    found = acting.approve(_user(request), pk)
+    if found.state == CallOff.State.APPROVED:
+        return _("Approved by two people.")
+    return _("Your approval is noted: a second person must approve it too.")
+
+
+@button
+def move(request: HttpRequest, pk: int) -> str:
+    """Order, activate, close or cancel."""
+    to = request.POST.get("state", "")
+    acting.demand_officer(request.user)
+    if to not in CallOff.State.values:
+        raise CallOffMoveError(_("Say which state it is to go to."))
+    found = acting.move(_user(request), pk, to=to)
+    return _("%(call_off)s is now: %(state)s") % {
+        "call_off": found.code, "state": found.get_state_display(),
+    }  # fmt: skip
+
+
+@button
+def move_option(request: HttpRequest, pk: int, organisation: str) -> str:
+    """Exercise or decline the option of an organisation."""
+    to = request.POST.get("state", "")
+    acting.move_option(_user(request), pk, organisation=organisation, to=to)
+    return _("The option is noted.")
+
+
+@button
+def move_term_option(request: HttpRequest, pk: int, code: str) -> str:
+    """Exercise or decline an option of the agreement itself."""
+    acting.move_term_option(_user(request), pk, code=code, to=request.POST.get("state", ""))
+    return _("The option is noted.")
+
+
+def _with_utilisation(found: FrameworkAgreement) -> dict[str, Any]:
+    return {"framework": found, "utilisation": utilisation.of_framework(found)}
+
+
+def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    response = render(request, f"contracts/{name}.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user

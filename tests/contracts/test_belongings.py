@@ -1,0 +1,180 @@
+"""Leaving a platform: all that an organisation owns goes to files, and comes back from them."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from contracts import call_offs, metering
+from contracts.models import (
+    Authority,
+    AuthorityOption,
+    CallOff,
+    CallOffApproval,
+    UsageEvent,
+    VolumeCounter,
+)
+from hub import audit
+from hub.configuration.applying import apply
+from hub.configuration.belongings import digest
+from hub.configuration.exporting import export_to
+from hub.configuration.importing import ImportRefused, import_organisation
+from hub.models import AuditEvent, Organisation, User
+from tests.builders.parties import (
+    FirstSite,
+    call_off_under,
+    draft_under,
+    first_site,
+    line_of,
+    member,
+)
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def here() -> FirstSite:
+    """Two trusts under one agreement, both with usage, approvals, options and a trail."""
+    made = first_site()
+    named = Authority.objects.create(
+        framework=made.framework, organisation=made.other_organisation, role="option_authority"
+    )
+    AuthorityOption.objects.create(authority=named, state="active", soft_cap=Decimal(77))
+    theirs = call_off_under(made.framework, organisation=made.other_organisation, code="CO-0009")
+    line_of(theirs, algorithm=made.algorithm, site=made.other_site)
+    CallOff.objects.filter(code="CO-0001").update(invoiced_to_date="48.00")
+    ordered = draft_under(made.framework, organisation=made.organisation, site=made.site)
+    for name in ("one", "two"):
+        user = member(name, role="procurement_officer")
+        call_offs.approve(ordered, by=user)
+    for number, line in enumerate((made.line, made.line, theirs.lines.get())):
+        metering.record(
+            study_ref_of=(line.site.code, f"2.25.{number}"), line=line, version=made.version,
+            source="hub", event_id=str(number), at=AT, details={"latency_s": 7.5},
+        )  # fmt: skip
+    for place in (made.site, made.other_site):
+        audit.record("study.viewed", actor="somebody", site=place, subject=place.code)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def as_a_file_writes_it(here: FirstSite, tmp_path: Path) -> None:
+    """The rows of the builders leave out what a set-up file fills in by default."""
+    (path,) = [one for one in export_to(tmp_path / "canonical.yaml") if one.suffix == ".yaml"]
+    apply([str(path)], actor="tester")
+
+
+def exported(folder: Path, code: str = "vestre-viken") -> Path:
+    call_command("export", str(folder), organisation=code, stdout=io.StringIO())
+    return folder
+
+
+def empty_database() -> None:
+    """Take every row away, as it is in a hub that was just installed."""
+    tables = [model._meta.db_table for model in apps.get_models() if model._meta.managed]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
+
+
+def rows(folder: Path, name: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_what_was_exported_comes_back_in_an_empty_database(here: FirstSite, tmp_path: Path) -> None:
+    first = exported(tmp_path / "first")
+    empty_database()
+
+    call_command("import", str(first), stdout=io.StringIO())
+
+    second = exported(tmp_path / "second")
+    for name in ("setup.yaml", "usage.jsonl", "approvals.jsonl", "ich-triage-1.0.0.json"):
+        assert (second / name).read_text() == (first / name).read_text(), name
+    trail = rows(second, "audit")
+    assert [row for row in rows(first, "audit") if row not in trail] == []
+    assert CallOff.objects.get(code="CO-0001").invoiced_to_date == Decimal("48.00")
+    assert CallOff.objects.get(code="CO-0100").state == "approved"
+    assert VolumeCounter.objects.get().quantity == 2
+    assert CallOffApproval.objects.count() == 2
+    assert not User.objects.get(username="one").is_active  # no account of this organisation
+
+
+def test_nothing_of_another_trust_is_in_it(here: FirstSite, tmp_path: Path) -> None:
+    folder = exported(tmp_path / "out")
+    text = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+    for word in ("CO-0009", "nordbyhagen", "77.00"):
+        assert word not in text, word
+    assert len(rows(folder, "usage")) == 2
+
+    own = exported(tmp_path / "own", "ahus")
+    assert "77.00" in (own / "setup.yaml").read_text()
+    assert "CO-0001" not in "".join(path.read_text() for path in own.iterdir())
+
+
+def test_the_files_are_documented_and_name_no_password(here: FirstSite, tmp_path: Path) -> None:
+    User.objects.filter(username="officer").update(password="hash-of-a-password")
+    folder = exported(tmp_path / "out")
+    told = (folder / "README.md").read_text()
+    contents = json.loads((folder / "contents.json").read_text())
+    assert set(contents["files"]) == {
+        str(path.relative_to(folder)) for path in folder.iterdir() if path.name != "contents.json"
+    }
+    assert all(f"`{name}`" in told for name in contents["files"] if name.endswith("l"))
+    assert "hash-of-a-password" not in "".join(path.read_text() for path in folder.iterdir())
+    assert AuditEvent.objects.get(action="organisation_exported").subject == "vestre-viken"
+
+
+def test_to_import_twice_adds_nothing(here: FirstSite, tmp_path: Path) -> None:
+    folder = exported(tmp_path / "out")
+    taken = import_organisation(folder, by="tester")
+    assert taken.outcome.lines == []
+    assert taken.added == {"approvals": 0, "usage": 0, "audit": 0}
+    assert taken.there["usage"] == 2
+    assert VolumeCounter.objects.get().quantity == 3
+
+
+def test_a_row_that_is_there_with_other_content_is_refused_and_nothing_taken(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    folder = exported(tmp_path / "out")
+    empty_database()
+    import_organisation(folder, by="tester")
+    lines = (folder / "usage.jsonl").read_text().replace("7.5", "8.5", 1)
+    (folder / "usage.jsonl").write_text(lines)
+
+    with pytest.raises(ImportRefused, match=r"usage\.jsonl: was changed since it was exported"):
+        import_organisation(folder, by="tester")
+
+    contents = json.loads((folder / "contents.json").read_text())
+    del contents["files"]["README.md"]
+    contents["files"]["usage.jsonl"] = digest(folder / "usage.jsonl")
+    (folder / "contents.json").write_text(json.dumps(contents))
+    Organisation.objects.filter(code="vestre-viken").update(name="Other")
+    with pytest.raises(ImportRefused, match=r"usage\.jsonl:1: hub, 0 is there already, with other"):
+        import_organisation(folder, by="tester")
+    assert Organisation.objects.get(code="vestre-viken").name == "Other"
+    assert UsageEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("export", "--organisation", "vestre-vikn", "x"), "did you mean vestre-viken"),
+        (("export", "--organisation", "vestre-viken"), "expected a folder"),
+        (("import", "nowhere"), "cannot be read as a list of contents"),
+    ],
+)
+def test_a_command_says_what_it_expects(
+    here: FirstSite, words: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(CommandError, match=problem):
+        call_command(*words)
