@@ -145,9 +145,10 @@ FIELDS = (
         Field("option", One(AuthorityOption, "authority", Record((
             *OPTION,
             Field("in_notice", Boolean(), True, "Named in the notice.", column="is_in_notice"),
-            Field("joinder_document", Text(300), None, "By which it joined."),
-            Field("own_estimate", Amount(), None),
-            Field("soft_cap", Amount(), None, "What it meant to buy at most: a warning."),
+            Field("joinder_document", Kept(Text(300), None), None, "By which it joined."),
+            Field("own_estimate", Kept(Amount(), None), None),
+            Field("soft_cap", Kept(Amount(), None), None,
+                  "What it meant to buy at most: a warning. Left out: as it is."),
         ))), None, "option_authority: it may call off once the option is exercised. Left out: it "
               "may at once."),
     ))), [], "Only organisations named here may call off."),

@@ -1,11 +1,20 @@
-"""What the OpenAPI schema says of every door alike: who is refused, and who comes too often."""
+"""What the OpenAPI schema says of every door alike: what is refused, and who, and how often."""
 
 from __future__ import annotations
 
 from typing import Any
 
 _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_FIELDS = {
+    "application/json": {
+        "schema": {"type": "object", "additionalProperties": {}},
+    },
+}
 REFUSALS: dict[str, dict[str, Any]] = {
+    "400": {
+        "description": "A parameter or a field is not as expected: each with its sentences.",
+        "content": _FIELDS,
+    },
     "401": {"description": "No token or session, or one that is wrong, ended or expired."},
     "429": {
         "description": "Too many requests: come again after so many seconds.",
@@ -15,9 +24,9 @@ REFUSALS: dict[str, dict[str, Any]] = {
 
 
 def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add 401 and 429 to every operation; a hook of drf-spectacular after its own."""
+    """Add 400, 401 and 429 to every operation; a hook of drf-spectacular after its own."""
     for operations in result.get("paths", {}).values():
         for operation in operations.values():
             for status, answer in REFUSALS.items():
-                operation["responses"].setdefault(status, answer | {"content": _PROBLEM})
+                operation["responses"].setdefault(status, {"content": _PROBLEM} | answer)
     return result

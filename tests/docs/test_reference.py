@@ -10,6 +10,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from drf_spectacular.generators import SchemaGenerator
 
+from contracts import call_offs, options
 from hub.dicom import scp
 from routing import conditions, pathway, slots, worklist
 from routing.metrics import RoutingCollector
@@ -27,6 +28,8 @@ OWN_APPS = ("hub", "routing", "vendors", "marketplace", "contracts")
         ("## Study", pathway.STUDY_MOVES),
         ("## Workitem", pathway.WORKITEM_MOVES),
         ("## Delivery", pathway.DELIVERY_MOVES),
+        ("## Call-off", call_offs.MOVES),
+        ("## Option", options.MOVES),
     ],
 )
 def test_the_tables_of_moves_are_those_of_the_pathway(
@@ -44,6 +47,8 @@ def test_the_tables_of_moves_are_those_of_the_pathway(
         ("## Study", pathway.STUDY_MOVES),
         ("## Workitem", pathway.WORKITEM_MOVES),
         ("## Delivery", pathway.DELIVERY_MOVES),
+        ("## Call-off", call_offs.MOVES),
+        ("## Option", options.MOVES),
     ],
 )
 def test_every_state_is_explained(heading: str, moves: dict[str, frozenset[str]]) -> None:
