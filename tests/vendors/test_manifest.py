@@ -155,3 +155,14 @@ def test_quantities_mean_what_kubernetes_means_by_them(resources, cpu_count, mem
 def test_both_ends_of_an_age_range_are_inside_it():
     adults = Range(at_least=18, at_most=80)
     assert [adults.holds(age) for age in (17, 18, 80, 81)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("key", ["value", "scheme", "meaning"])
+@pytest.mark.parametrize("text", ["a\tb", "a\n", "\x7f", "a\x00", "a\\b"])
+def test_the_published_schema_itself_refuses_control_characters_in_codes(data, key, text):
+    from vendors.shapes import problems_in
+
+    data["returns"]["findings"][0]["code"][key] = text
+    assert [one.split(":")[0] for one in problems_in(data, "manifest")] == [
+        f"returns.findings[0].code.{key}"
+    ]
