@@ -16,6 +16,9 @@ Row = TypeVar("Row", bound=models.Model)
 
 PATIENT_ROLES = ("radiologist", "administrator")
 CONTRACT_ROLES = ("procurement_officer", "administrator")
+ANY_ROLE = ("radiologist", "procurement_officer", "administrator")
+# organisations that buy or run for others, so that their people keep what all share
+FOR_OTHERS = ("purchasing_agent", "service_provider", "regional_authority", "region")
 
 
 class SiteScopedQuerySet(models.QuerySet[Row]):
@@ -89,3 +92,23 @@ def holds_role(user: Any, *, roles: tuple[str, ...], site: Any = None) -> bool:
             | Q(site=None, organisation=None)
         )
     return bool(memberships.exists())
+
+
+def holds_role_for_all(user: Any, *, roles: tuple[str, ...]) -> bool:
+    """Whether the user may change what all trusts share: the role holds everywhere.
+
+    Or for an organisation that buys or runs for others, as a purchasing agent does.
+    """
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return False
+    held = user.memberships.filter(role__in=roles, site=None)
+    return bool(
+        held.filter(Q(organisation=None) | Q(organisation__kind__in=FOR_OTHERS)).exists()
+    )
+
+
+def is_staff_member(user: Any) -> bool:
+    """Whether the user holds any role at all; people of vendors hold none."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return False
+    return bool(user.memberships.exists())

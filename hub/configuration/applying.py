@@ -91,7 +91,7 @@ def _make_all(changes: list[Change], report: Report, *, actor: str) -> None:
 
 
 def _make(change: Change, report: Report, *, actor: str) -> None:
-    store, kind, item = _Store(change.item, report), change.kind, change.item
+    store, kind, item = _Store(change.item, report, actor), change.kind, change.item
     row = change.row or (kind.make(item.value) if kind.make else kind.model())
     try:
         with transaction.atomic():
@@ -113,10 +113,11 @@ def _make(change: Change, report: Report, *, actor: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """Removes rows of one entry, unless history hangs on them."""
+    """Removes rows of one entry, unless history hangs on them; ``actor`` is who applies."""
 
     item: Item
     report: Report
+    actor: str
 
     def remove(self, row: Any, record: Record, *, path: str, instead: str = "") -> None:
         """Delete the row and what belongs to it, or report what hangs on it."""

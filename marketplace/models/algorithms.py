@@ -1,4 +1,4 @@
-"""Algorithms on offer, the clearance behind each version, and where each version is in use."""
+"""Algorithms on offer, and the clearance behind each version."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 from functools import lru_cache
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
-from hub.access import SiteScopedQuerySet
-from hub.models import Site
 from vendors.manifest import Manifest
 from vendors.models import Vendor
 from vendors.signatures import verify
@@ -21,6 +18,9 @@ class Algorithm(models.Model):
     code = models.SlugField(unique=True)
     vendor = models.ForeignKey(Vendor, models.PROTECT, related_name="algorithms")
     name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    # words of people for what it looks at, where the manifest names no BodyPartExamined
+    body_parts = models.JSONField(default=list, blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -83,38 +83,20 @@ class Clearance(models.Model):
     udi_di = models.CharField(max_length=40, blank=True)
     basic_udi_di = models.CharField(max_length=40, blank=True)
     intended_use = models.TextField(blank=True)
+    # the first day of the CE mark, which is older than the certificate in force where that is a
+    # renewal
+    ce_marked = models.DateField(null=True, blank=True)
+    certificate_kind = models.CharField(max_length=20, blank=True)
+    certificate_scope = models.TextField(blank=True)
+    notified_body_name = models.CharField(max_length=200, blank=True)
+    emdn_code = models.CharField(max_length=20, blank=True)
+    ifu = models.CharField(max_length=300, blank=True)
+    declaration = models.CharField(max_length=300, blank=True)
+    # what MDR Art. 120(3c) asks of a legacy device that is to stay on the market
+    mdr_class = models.CharField(max_length=10, blank=True)
+    application_lodged = models.DateField(null=True, blank=True)
+    agreement_signed = models.DateField(null=True, blank=True)
+    is_unchanged = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"{self.regime} {self.risk_class} {self.certificate_number}"
-
-
-class Deployment(models.Model):
-    """May this version be used on patients at this site, and how."""
-
-    class State(models.TextChoices):
-        SHADOW = "shadow", _("Shadow")
-        VALIDATION = "validation", _("Validation")
-        CLINICAL = "clinical", _("Clinical")
-        SUSPENDED = "suspended", _("Suspended")
-        RETIRED = "retired", _("Retired")
-
-    class WriteBack(models.TextChoices):
-        AUTOMATIC = "automatic", _("Automatic")
-        AFTER_ACCEPTANCE = "after_acceptance", _("After acceptance")
-
-    site = models.ForeignKey(Site, models.PROTECT, related_name="deployments")
-    version = models.ForeignKey(AlgorithmVersion, models.PROTECT, related_name="deployments")
-    state = models.CharField(max_length=20, choices=State.choices, default=State.SHADOW)
-    write_back = models.CharField(
-        max_length=20, choices=WriteBack.choices, default=WriteBack.AUTOMATIC
-    )
-
-    objects: SiteScopedQuerySet[Deployment] = SiteScopedQuerySet.as_manager()  # type: ignore[assignment]
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["site", "version"], name="deployment_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.version_id} at {self.site_id}: {self.state}"

@@ -1,0 +1,23 @@
+"""The rows of the marketplace; each module has those of one part of it."""
+
+from marketplace.models.algorithms import Algorithm, AlgorithmVersion, Clearance
+from marketplace.models.deployments import Deployment, DeploymentMove, Gate, Signature
+from marketplace.models.documents import ModelCard, Sbom
+from marketplace.models.evidence import Evidence
+from marketplace.models.notices import ExpiryWarning, NoticeVersion, SafetyNotice
+
+__all__ = [
+    "Algorithm",
+    "AlgorithmVersion",
+    "Clearance",
+    "Deployment",
+    "DeploymentMove",
+    "Evidence",
+    "ExpiryWarning",
+    "Gate",
+    "ModelCard",
+    "NoticeVersion",
+    "SafetyNotice",
+    "Sbom",
+    "Signature",
+]

@@ -1,0 +1,15 @@
+"""The rows of vendors; each module has those of one part of it."""
+
+from vendors.models.legal import LegalFact
+from vendors.models.onboarding import OnboardingItem, SubProcessor
+from vendors.models.people import Invitation, VendorMember
+from vendors.models.suppliers import Vendor
+
+__all__ = [
+    "Invitation",
+    "LegalFact",
+    "OnboardingItem",
+    "SubProcessor",
+    "Vendor",
+    "VendorMember",
+]
