@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from hub.phrases import Phrase, phrase
 from marketplace.models import AlgorithmVersion, Clearance
+from marketplace.transition import LEGACY, transition_of
 
 # Regimes under which a notified body certifies a device. Research use, in-house devices (MDR
 # Art. 5(5)) and self-declared class I carry no certificate and are not for this gate to pass.
@@ -35,6 +37,8 @@ class ClearanceFacts:
     issued: date | None = None
     expires: date | None = None
     is_recorded: bool = True
+    # a certificate of the old directive that holds beyond its own last day (MDR Art. 120)
+    is_extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,15 @@ def facts_of(version: AlgorithmVersion) -> ClearanceFacts:
         notified_body=row.notified_body,
         issued=row.issued,
         expires=row.expires,
+        is_extended=_is_extended(row),
     )
+
+
+def _is_extended(row: Clearance) -> bool:
+    if row.regime not in LEGACY:
+        return False
+    transition = transition_of(row, on=timezone.localdate())
+    return transition is not None and transition.is_extended
 
 
 def judge(clearance: ClearanceFacts, *, on: date) -> Refusal | None:
@@ -107,6 +119,13 @@ def _judge_certificate(clearance: ClearanceFacts, *, on: date) -> Refusal | None
             gettext_noop("%(version)s has no certificate number on record"),
             clearance,
         )
+    if not clearance.notified_body:
+        return _refused(
+            "notified_body",
+            gettext_noop("The certificate %(number)s of %(version)s names no notified body"),
+            clearance,
+            number=number,
+        )
     if not NOTIFIED_BODY.fullmatch(clearance.notified_body):
         return _refused(
             "notified_body",
@@ -139,7 +158,7 @@ def _judge_dates(clearance: ClearanceFacts, *, number: str, on: date) -> Refusal
             number=number,
             issued=clearance.issued,
         )
-    if on > clearance.expires:
+    if on > clearance.expires and not clearance.is_extended:
         return _refused(
             "certificate_expired",
             gettext_noop("The certificate %(number)s of %(version)s expired on %(expires)s"),

@@ -110,3 +110,12 @@ def test_the_facts_are_those_of_the_row() -> None:
 
     version.clearance.delete()
     assert facts_of(version) == ClearanceFacts(version="ICH Triage 1.0.0", is_recorded=False)
+
+
+def test_a_notified_body_that_is_not_there_is_not_quoted() -> None:
+    refusal = judge(replace(FIT, notified_body=""), on=TODAY)
+
+    assert refusal is not None
+    assert str(refusal.why) == (
+        "The certificate CE-700001 of ICH Triage 1.0.0 names no notified body"
+    )
