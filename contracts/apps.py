@@ -9,4 +9,6 @@ class ContractsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of the set-up file, and what may not be changed in them."""
-        from contracts import amending, belongings, setup, setup_call_offs  # noqa: F401
+        from contracts import (  # noqa: F401
+            amending, belongings, in_marketplace, setup, setup_call_offs,
+        )  # fmt: skip

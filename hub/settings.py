@@ -289,6 +289,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "watch": {
+        "task": "marketplace.tasks.watch",
+        "schedule": timedelta(minutes=15),
+        "options": {"expires": 900},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 # Without an event loop, as with the folder, the worker looks only so often whether a nudge is due:

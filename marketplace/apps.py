@@ -9,4 +9,4 @@ class MarketplaceConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of the set-up file."""
-        from marketplace import setup  # noqa: F401
+        from marketplace import setup, setup_deployments, setup_notices  # noqa: F401

@@ -1,30 +1,50 @@
-"""The kinds ``algorithms`` and ``deployments`` of the set-up file."""
+"""The kind ``algorithms`` of the set-up file."""
 
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
-
-from django.utils import timezone
 
 import vendors.manifest
 from hub.configuration import identifiers, registry
 from hub.configuration.attachments import Attached
+from hub.configuration.kept import Flag, KeptOne, KeptRows
 from hub.configuration.participants import CODE
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, One, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Choice, Date, Text
-from marketplace.clearance import ClearanceFacts, judge
-from marketplace.deployment import IN_USE
-from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Deployment
+from hub.configuration.shapes import Choice, Date, InJson, Integer, ListOf, Text
+from marketplace import clearing, model_cards, sboms
+from marketplace.gates import udi_di_of
+from marketplace.models import (
+    Algorithm,
+    AlgorithmVersion,
+    Clearance,
+    Evidence,
+    ModelCard,
+    Sbom,
+)
 from vendors.manifest import Manifest, ManifestInvalid
 from vendors.signatures import SignatureRefused, problem_with_keys, verify
 
 REGIMES = ("MDR", "MDD", "MDD_LEGACY", "MDR_CLASS_I_SELF", "IVDR", "INHOUSE_5_5", "RESEARCH")
 RISK_CLASSES = ("I", "Is", "Im", "Ir", "IIa", "IIb", "III", "A", "B", "C", "D")
+
+
+CERTIFICATE_KINDS = (
+    "MDR_ANNEX_IX_QMS", "MDR_ANNEX_IX_TD", "MDR_ANNEX_X", "MDR_ANNEX_XI", "MDD_ANNEX_II",
+    "MDD_ANNEX_V", "MDD_ANNEX_VI",
+)  # fmt: skip
+
+
+class _Clearance(One):
+    """The CE mark of a version; another UDI-DI makes it another device."""
+
+    def finish(self, row: Any, value: Any, *, path: str, store: Any) -> None:
+        before = udi_di_of(row)
+        One.finish(self, row, value, path=path, store=store)
+        clearing.note_udi_di(row, before=before, by=store.actor)
 
 
 def manifest_schema() -> dict[str, Any]:
@@ -80,49 +100,6 @@ def _examine_clearance(clearance: Value, path: str, say: Say) -> None:
         say.warning(f"{path}.basic_udi_di", doubt)
 
 
-def _examine_deployment(value: Value, say: Say, world: World) -> None:
-    algorithm = world.value("algorithm", value["algorithm"])
-    manifests = [held["manifest"] for held in algorithm.get("versions") or []]
-    if not algorithm or None in manifests:  # what cannot be read is told at its own place
-        return
-    known = [manifest.data["version"] for manifest in manifests]
-    if value["version"] not in known:
-        text = f"expected a version of {value['algorithm']}: {', '.join(known) or 'it has none'}"
-        say.error("version", f"{text}; found {value['version']}")
-    elif value["state"] in IN_USE:
-        held = algorithm["versions"][known.index(value["version"])]
-        facts = _facts(held["clearance"], f"{algorithm['name']} {value['version']}")
-        if refusal := judge(facts, on=timezone.localdate()):
-            say.warning("state", f"every study will be refused: {refusal.why}")
-
-
-def _facts(clearance: Value | None, version: str) -> ClearanceFacts:
-    """A clearance as the file has it, to be judged as a study will judge it."""
-    if not clearance:
-        return ClearanceFacts(version, is_recorded=False)
-    certificate = clearance["certificate"] or {}
-    return ClearanceFacts(
-        version,
-        regime=clearance["regime"] or "",
-        risk_class=clearance["class"] or "",
-        certificate_number=certificate.get("number") or "",
-        notified_body=certificate.get("notified_body") or "",
-        issued=_day(certificate.get("issued")),
-        expires=_day(certificate.get("expires")),
-    )
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _new_deployment(value: Value) -> Deployment:
-    version = AlgorithmVersion.objects.get(
-        algorithm__code=value["algorithm"], version=value["version"]
-    )
-    return Deployment(version=version)
-
-
 registry.register(Kind(
     "algorithm", "algorithms", Algorithm,
     says="What vendors offer, version by version, each with its clearance.",
@@ -144,7 +121,7 @@ registry.register(Kind(
                     Field("value", Text(1000, identifiers.base64_text),
                           says="The signature (ECDSA, DER), in base64.", column="signature_value"),
                 )), None, "Of the image, by the vendor; demanded where it has a signing_key."),
-                Field("clearance", One(Clearance, "version", Record((
+                Field("clearance", _Clearance(Clearance, "version", Record((
                     Field("regime", Choice(REGIMES), "MDR"),
                     Field("class", Choice(RISK_CLASSES), says="As certified; never derived.",
                           column="risk_class"),
@@ -152,30 +129,61 @@ registry.register(Kind(
                         Field("number", Text(80), column="certificate_number"),
                         Field("notified_body", Text(10, identifiers.notified_body), None,
                               "Four digits (NANDO)."),
+                        Field("notified_body_name", Text(), None),
+                        Field("kind", Choice(CERTIFICATE_KINDS), None, "By annex of MDR or MDD.",
+                              column="certificate_kind"),
+                        Field("scope", Text(4000, identifiers.paragraphs), None,
+                              "What the certificate covers.", column="certificate_scope"),
                         Field("issued", Date(), None),
                         Field("expires", Date(), None, "The last day on which it holds."),
                     )), None),
                     Field("udi_di", Text(40, identifiers.udi_di), None, "GTIN of 14 digits (GS1)."),
                     Field("basic_udi_di", Text(40), None, "Checked by mod 1021 with a warning."),
                     Field("intended_use", Text(4000, identifiers.paragraphs), None),
+                    Field("ce_marked", Date(), None, "The first day of the CE mark."),
+                    Field("emdn_code", Text(20), None, "European Medical Device Nomenclature."),
+                    Field("ifu", Text(300), None, "Instructions for use: version and place."),
+                    Field("declaration", Text(300), None, "Declaration of conformity."),
+                    Field("legacy", Record((
+                        Field("mdr_class", Choice(RISK_CLASSES), None, "Its class under MDR."),
+                        Field("application_lodged", Date(), None, "Of the application for MDR."),
+                        Field("agreement_signed", Date(), None, "With a notified body."),
+                        Field("unchanged", Flag(), None, column="is_unchanged",
+                              says="Design and purpose did not change significantly."),
+                    )), None, "MDD: what MDR Art. 120 asks for the certificate to hold longer."),
                 ))), None, "Left out: not cleared, so it may not be used on patients."),
+                Field("sbom", KeptOne(Sbom, "version", Record((
+                    Field("document", Attached(
+                        "bill of materials", lambda: {"type": "object"}, sboms.faults,
+                        "document_name", sboms.title,
+                    )),
+                ))), None, "Software bill of materials of the image (CycloneDX, SPDX 2; JSON)."),
+                Field("model_card", KeptOne(ModelCard, "version", Record((
+                    Field("document", Attached(
+                        "model card", lambda: {"type": "object"}, model_cards.faults,
+                        "document_name", model_cards.title,
+                    )),
+                ))), None, "Applied model card (CHAI), by the names of its elements."),
             )),
         ), []),
-    )),
-))  # fmt: skip
-registry.register(Kind(
-    "deployment", "deployments", Deployment, key=("site", "algorithm", "version"),
-    says="May this version be used on patients at this site, and how.",
-    make=_new_deployment,
-    examine=_examine_deployment,
-    instead="set state: retired",
-    record=Record((
-        Field("site", Reference("site")),
-        Field("algorithm", Reference("algorithm"), column="version.algorithm", is_written=False),
-        Field("version", Text(40), column="version.version", is_written=False),
-        Field("state", Choice(tuple(Deployment.State.values)), "shadow",
-              "shadow: nothing leaves the hub."),
-        Field("write_back", Choice(tuple(Deployment.WriteBack.values)), "automatic",
-              "after_acceptance: held until a radiologist accepts."),
+        Field("description", Text(4000, identifiers.paragraphs), None),
+        Field("body_parts", InJson(ListOf(Text(40)), list), None,
+              "What it looks at, in words people search for."),
+        Field("evidence", KeptRows(Evidence, "algorithm", ("reference", "use"), Record((
+            Field("reference", Text(200), says="DOI, PubMed ID or address."),
+            Field("title", Text(500)),
+            Field("year", Integer(1950, 2100)),
+            Field("use", Choice(tuple(Evidence.Use.values)),
+                  says="validation, or clinical: tested in a clinical setting."),
+            Field("level", Choice(tuple(Evidence.Level.values)), says="Level of efficacy."),
+            Field("design", Text(100), None),
+            Field("sample_size", Integer(1, 2_147_483_647), None),
+            Field("multicentre", Flag(), None, column="is_multicentre"),
+            Field("independent", Flag(), None, "Not by the vendor.", column="is_independent"),
+            Field("country", Text(2, identifiers.country), None),
+            Field("reference_standard", Text(), None),
+            Field("version_tested", Text(40), None),
+            Field("results", Text(4000, identifiers.paragraphs), None),
+        ))), None, "Left out: what is recorded stays."),
     )),
 ))  # fmt: skip

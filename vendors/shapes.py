@@ -41,19 +41,19 @@ class ShapeInvalid(ValueError):
 
 
 @lru_cache
-def schema_of(name: str) -> Draft202012Validator:
-    """The validator of ``<name>.schema.json`` beside this module."""
+def schema_of(name: str, folder: Path = FOLDER) -> Draft202012Validator:
+    """The validator of ``<name>.schema.json`` in ``folder``, by default beside this module."""
     # Slow to import, and not needed until somebody brings a manifest or findings.
     from jsonschema import Draft202012Validator
 
-    schema = json.loads((FOLDER / f"{name}.schema.json").read_text("utf-8"))
+    schema = json.loads((folder / f"{name}.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
 
-def problems_in(data: Any, name: str) -> list[str]:
+def problems_in(data: Any, name: str, *, folder: Path = FOLDER) -> list[str]:
     """The ways in which ``data`` departs from the schema ``name``, in the order of the paths."""
-    found = islice(schema_of(name).iter_errors(data), MOST_PROBLEMS)
+    found = islice(schema_of(name, folder).iter_errors(data), MOST_PROBLEMS)
     errors = sorted(found, key=lambda error: error.json_path)
     return list(dict.fromkeys(line for error in errors for line in _lines(error)))
 

@@ -1,0 +1,27 @@
+"""What the contracts tell the marketplace: whether a call-off line is active for a site."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from contracts.models import CallOff, CallOffLine
+from hub.models import Site
+from marketplace import gates
+from marketplace.models import Algorithm, Gate
+
+
+def active_line(site: Site, algorithm: Algorithm, day: date) -> str:
+    """The code of a call-off with a line that is active on the day; empty where there is none."""
+    rows = CallOffLine.objects.filter(
+        site=site, algorithm=algorithm, activated__lte=day,
+        call_off__state=CallOff.State.ACTIVE, call_off__organisation=site.organisation_id,
+        call_off__valid_from__lte=day,
+    )  # fmt: skip
+    for line in rows.select_related("call_off__framework").order_by("call_off__code"):
+        last = line.call_off.valid_to or line.call_off.framework.valid_to
+        if day <= last:
+            return line.call_off.code
+    return ""
+
+
+gates.provide(Gate.Kind.CALL_OFF_LINE, active_line)

@@ -1,0 +1,162 @@
+"""Records what was decided at a gate of a deployment; refuses a decision that its rules forbid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from hub import audit
+from hub.models import User
+from marketplace.clearance import facts_of, judge
+from marketplace.gates import udi_di_of
+from marketplace.models import AlgorithmVersion, Deployment, Gate
+from marketplace.validation import Counts, sample_size
+from vendors.shapes import problems_in, unfit_values
+
+FOLDER = Path(__file__).parent
+Kind = Gate.Kind
+
+
+class DecisionRefused(Exception):
+    """What was to be recorded breaks a rule; ``problems`` has the field and the rule of each."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {text}" for path, text in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided at one gate, on what evidence, and for how long it holds."""
+
+    is_passed: bool
+    evidence: str = ""
+    owner: str = ""
+    decided_on: date | None = None
+    valid_until: date | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) -> Gate:
+    """Record the decision in place of the one before; raises DecisionRefused."""
+    if kind == Kind.CALL_OFF_LINE:
+        raise DecisionRefused([("kind", "expected a gate that people decide: the call-offs say "
+                                        "by themselves whether a line is active")])  # fmt: skip
+    details = dict(decision.details)
+    if kind == Kind.REGULATORY_SNAPSHOT:
+        details |= _seen(deployment.version)
+    if faults := problems_with(kind, decision, details, version=deployment.version):
+        raise DecisionRefused(faults)
+    gate, _ = Gate.objects.update_or_create(
+        deployment=deployment,
+        kind=kind,
+        defaults={
+            "is_passed": decision.is_passed,
+            "evidence": decision.evidence,
+            "owner": decision.owner,
+            "decided_by": str(by),
+            "decided_on": decision.decided_on or timezone.localdate(),
+            "valid_until": decision.valid_until,
+            "details": details,
+            "udi_di": udi_di_of(deployment.version),
+        },
+    )
+    audit.record(
+        "gate.decided", actor=by, site=deployment.site, subject=str(deployment.version),
+        gate=kind, is_passed=decision.is_passed, evidence=decision.evidence, details=details,
+    )  # fmt: skip
+    return gate
+
+
+def problems_with(
+    kind: str, decision: Decision, details: dict[str, Any], *, version: AlgorithmVersion | None
+) -> list[tuple[str, str]]:
+    """(field, rule) of everything that keeps the decision from being recorded."""
+    faults = [
+        _split(line) for line in details_faults(kind, details, is_passed=decision.is_passed)
+    ]
+    if decision.is_passed and not decision.evidence.strip():
+        faults.append(("evidence", "expected where the evidence is found, found nothing"))
+    if decision.decided_on and decision.decided_on > timezone.localdate():
+        faults.append(("decided_on", f"expected no day to come, found {decision.decided_on}"))
+    is_snapshot = kind == Kind.REGULATORY_SNAPSHOT and decision.is_passed
+    if is_snapshot and version is not None and (why := _unfit(version)):
+        faults.append(("is_passed", f"expected false: {why}"))
+    return faults
+
+
+def _unfit(version: AlgorithmVersion) -> str:
+    refusal = judge(facts_of(version), on=timezone.localdate())
+    return str(refusal.why) if refusal else ""
+
+
+def details_faults(kind: str, details: dict[str, Any], *, is_passed: bool) -> list[str]:
+    """Each departure of the details of one kind, as ``path: rule``."""
+    faults = problems_in({kind: details}, "gate_details", folder=FOLDER) if details or (
+        kind in (Kind.LOCAL_VALIDATION, Kind.MINI_HTA, Kind.MONITORING_PLAN) and is_passed
+    ) else []  # fmt: skip
+    faults = faults or list(unfit_values({kind: details}))
+    if not faults and is_passed:
+        faults = _rules_of(kind, details)
+    return [f"details.{line.removeprefix(f'{kind}.')}" for line in faults]
+
+
+def _rules_of(kind: str, details: dict[str, Any]) -> list[str]:
+    if kind == Kind.MINI_HTA and details["decision"] == "reject":
+        return ["decision: expected introduce or introduce_with_conditions for a gate that stands"]
+    if kind == Kind.LOCAL_VALIDATION:
+        return _validation_faults(details)
+    return []
+
+
+def counts_of(details: dict[str, Any]) -> Counts:
+    """The four counts of a local validation."""
+    return Counts(
+        details["true_positive"], details["false_negative"], details["true_negative"],
+        details["false_positive"],
+    )  # fmt: skip
+
+
+def _validation_faults(details: dict[str, Any]) -> list[str]:
+    """The sample-size rule, and the lower bounds against what was agreed beforehand."""
+    counts, confidence = counts_of(details), details.get("confidence", 0.95)
+    needed = sample_size(
+        details["expected_sensitivity"], margin=details["margin"],
+        prevalence=details["prevalence"], confidence=confidence,
+    )  # fmt: skip
+    faults = []
+    if counts.positives < needed.positives:
+        text = f"expected at least {needed.positives} studies with the finding"
+        faults.append(f"true_positive: {text} (sample-size rule), found {counts.positives}")
+    if counts.total < needed.total:
+        text = f"expected at least {needed.total} studies in all (sample-size rule)"
+        faults.append(f"true_negative: {text}, found {counts.total}")
+    for name, interval in (
+        ("sensitivity", counts.sensitivity(confidence)),
+        ("specificity", counts.specificity(confidence)),
+    ):
+        least = details[f"least_{name}"]
+        if interval.low < least:
+            text = f"expected a lower bound (Clopper-Pearson) of {name} of at least {least}"
+            faults.append(f"least_{name}: {text}, found {interval.low:.4f}")
+    return faults
+
+
+def _seen(version: AlgorithmVersion) -> dict[str, Any]:
+    facts = facts_of(version)
+    seen = {
+        "certificate": facts.certificate_number, "regime": facts.regime,
+        "class": facts.risk_class, "expires": str(facts.expires or ""),
+    }  # fmt: skip
+    return {name: value for name, value in seen.items() if value}
+
+
+def _split(line: str) -> tuple[str, str]:
+    path, _, text = line.partition(": ")
+    return path, text
