@@ -216,7 +216,9 @@ def _between(model: Model, prices: Sequence[Decimal]) -> Decimal:
     """
     gaps = []
     for lowest in prices[:2]:
-        second, third = (_price_points(model, Fraction(one), Fraction(lowest)) for one in prices[1:])
+        second, third = (
+            _price_points(model, Fraction(one), Fraction(lowest)) for one in prices[1:]
+        )
         gaps.append(second - third)
     weight = Fraction(model.price.weight) / (100 - Fraction(model.price.weight))
     points = sum(gaps, Fraction(0)) / 2 * weight

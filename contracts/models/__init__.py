@@ -10,22 +10,52 @@ from contracts.models.billing import (
     RatingSnapshot,
 )
 from contracts.models.call_offs import CallOff, CallOffApproval, CallOffLine
+from contracts.models.evaluations import (
+    AwardCriterion,
+    EvaluationFreeze,
+    EvaluationModel,
+    Protocol,
+    Score,
+)
 from contracts.models.invoices import Invoice, InvoiceLine
 from contracts.models.options import AuthorityOption, OptionState, TermOption
+from contracts.models.procedures import (
+    DialogueNote,
+    DialogueRound,
+    MarketContact,
+    Participant,
+    ParticipantMember,
+    Procedure,
+    ProcedureMove,
+    Question,
+)
 from contracts.models.reference import IndexSeries, IndexValue, VatRate
+from contracts.models.specifications import (
+    Requirement,
+    RequirementResponse,
+    RequirementSpec,
+    Submission,
+    SuggestedRequirement,
+)
 from contracts.models.terms import Amendment, FrameworkSupplier, LegalLimit, Lot
 from contracts.models.usage import UsageAdjustment, UsageEvent, UsageIsAppendOnly, VolumeCounter
+from contracts.models.values import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
 
 __all__ = [
     "AdjustmentBooking",
     "Amendment",
     "Authority",
     "AuthorityOption",
+    "AwardCriterion",
     "BilledIsFinal",
     "BillingRun",
     "CallOff",
     "CallOffApproval",
     "CallOffLine",
+    "DialogueNote",
+    "DialogueRound",
+    "EvaluationFreeze",
+    "EvaluationModel",
     "EventBooking",
     "FrameworkAgreement",
     "FrameworkSupplier",
@@ -35,14 +65,31 @@ __all__ = [
     "InvoiceLine",
     "LegalLimit",
     "Lot",
+    "MarketContact",
     "MeterReading",
     "OptionState",
+    "OutcomeMeasurement",
+    "Participant",
+    "ParticipantMember",
     "PriceBookEntry",
+    "Procedure",
+    "ProcedureMove",
+    "Protocol",
+    "Question",
     "RatingSnapshot",
+    "Requirement",
+    "RequirementResponse",
+    "RequirementSpec",
+    "Score",
+    "SimulationRun",
+    "Submission",
+    "SuggestedRequirement",
     "TermOption",
     "UsageAdjustment",
     "UsageEvent",
     "UsageIsAppendOnly",
+    "ValueModel",
+    "ValueParameter",
     "VatRate",
     "VolumeCounter",
 ]

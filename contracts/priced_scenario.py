@@ -1,0 +1,81 @@
+"""What an offered price book costs on the volumes that were published: one price to compare.
+
+The offer is rated by the engine that rates invoices, day by day of a made-up call-off, so that
+tiers, introductions, minimums and caps count as they will. An average over a matrix of prices says
+nothing (KOFA 2011/63). Indexation is left out: all tenders are compared at one level of prices.
+
+    offer     {"lines": [{"item", "model", "tiers" or "unit_price", "introduction", ...}],
+               "fixed": [{"name", "amount", "per": "once" or "year"}]}
+    scenario  [{"item", "start", "months", "monthly"}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from contracts import pricing
+from contracts.pricing import PriceTermsError
+
+LONGEST_MONTHS = 240
+_LEFT_OUT = ("item", "model", "indexation")
+
+
+def evaluated_price(offer: Mapping[str, Any], scenario: Sequence[Mapping[str, Any]]) -> Decimal:
+    """The sum without VAT over the whole scenario; PriceTermsError where it has no price."""
+    fixed, months = offer.get("fixed", []), max((one["months"] for one in scenario), default=12)
+    total = sum((_fixed(one, months) for one in fixed), Decimal("0.00"))
+    if not scenario:
+        return total
+    agreement = _agreement(offer, scenario)
+    usages = pricing.Usages(
+        tuple(
+            pricing.Usage(one["item"], pricing.months_after(_start(one), month), one["monthly"])
+            for one in scenario
+            for month in range(one["months"])
+        )
+    )
+    rated = pricing.rate(agreement, usages, as_of=agreement.ends)
+    return total + sum((line.amount for line in rated), Decimal("0.00"))
+
+
+def _agreement(
+    offer: Mapping[str, Any], scenario: Sequence[Mapping[str, Any]]
+) -> pricing.Agreement:
+    """The offer as if it had been accepted: one call-off with a line for each item."""
+    begins = min(_start(one) for one in scenario)
+    ends = max(_end(one) for one in scenario)
+    offered = {line["item"]: line for line in offer.get("lines", [])}
+    prices = {}
+    for one in scenario:
+        if one["item"] not in offered:
+            raise PriceTermsError(f"lines: expected a price of {one['item']}")
+        prices[one["item"]] = (pricing.Version(begins, _price(offered[one["item"]])),)
+    lines = tuple(
+        pricing.Line(one["item"], "scenario", "scenario", one["item"], "", _start(one), _end(one))
+        for one in scenario
+    )
+    return pricing.Agreement("scenario", begins, ends, prices, lines)
+
+
+def _price(line: Mapping[str, Any]) -> pricing.Price:
+    terms = {name: value for name, value in line.items() if name not in _LEFT_OUT}
+    try:
+        return pricing.price_of(line["model"], terms)
+    except PriceTermsError as fault:
+        raise PriceTermsError(f"lines[{line['item']}].{fault}") from None
+
+
+def _start(one: Mapping[str, Any]) -> date:
+    return date.fromisoformat(one["start"])
+
+
+def _end(one: Mapping[str, Any]) -> date:
+    return pricing.months_after(_start(one), one["months"]) - timedelta(days=1)
+
+
+def _fixed(one: Mapping[str, Any], months: int) -> Decimal:
+    amount = Decimal(one["amount"])
+    return amount if one["per"] == "once" else pricing.rounded(amount * months / 12)

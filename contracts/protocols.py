@@ -1,0 +1,61 @@
+"""Writes the protocol of a procedure: a page that stands alone, kept with its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from contracts import evaluating, submitting
+from contracts.models import Procedure, Protocol, Submission
+from contracts.tenders import State, refuse_move
+from hub import audit
+
+_WRITTEN_AT = (
+    State.EVALUATION, State.AWARD_NOTIFIED, State.CONCLUDED, State.CANCELLED, State.NO_AWARD,
+)  # fmt: skip
+
+
+@transaction.atomic
+def write(procedure: Procedure, *, by: Any) -> Protocol:
+    """Keep the protocol as it is now; an earlier one stays beside it."""
+    if procedure.state not in _WRITTEN_AT:
+        raise refuse_move(_("The protocol is written when tenders are open, or at the end."))
+    now = timezone.now()
+    document = render_to_string("contracts/protocol.html", {**facts(procedure), "made_at": now})
+    made = Protocol.objects.create(
+        procedure=procedure, made_at=now, made_by=str(getattr(by, "username", by)),
+        document=document, sha256=hashlib.sha256(document.encode()).hexdigest(),
+    )  # fmt: skip
+    audit.record("protocol_written", actor=by, subject=procedure.code, sha256=made.sha256)
+    return made
+
+
+def facts(procedure: Procedure) -> dict[str, Any]:
+    """All that the protocol tells."""
+    found = evaluating.outcome(procedure)
+    tenders = [
+        {"submission": one, "unmet": submitting.unmet(one), "scores": list(
+            one.scores.select_related("evaluator", "requirement")
+        )}
+        for one in Submission.objects.filter(
+            participant__procedure=procedure, state=Submission.State.OPENED
+        ).select_related("participant__vendor")
+    ]  # fmt: skip
+    names = {str(one.number): one.vendor.name for one in procedure.participants.all()}
+    return {
+        "procedure": procedure,
+        "moves": procedure.moves.all(),
+        "contacts": procedure.market_contacts.all(),
+        "participants": procedure.participants.select_related("vendor"),
+        "rounds": procedure.rounds.all(),
+        "specs": procedure.specs.filter(frozen_at__isnull=False),
+        "freeze": getattr(procedure, "frozen_evaluation", None),
+        "tenders": tenders,
+        "ranked": [(one, names.get(one.code, one.code)) for one in found.ranked],
+        "reversals": found.reversals,
+    }

@@ -1,0 +1,228 @@
+"""Takes what participants hand in; a final tender is sealed at once, and opened with all others."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from contracts import answers, sealing, specifying
+from contracts.evaluation_models import digest, snapshot
+from contracts.models import (
+    Participant,
+    Procedure,
+    RequirementResponse,
+    RequirementSpec,
+    Submission,
+)
+from contracts.priced_scenario import evaluated_price
+from contracts.pricing import PriceTermsError
+from contracts.tenders import State, advance, refuse_move
+from hub import audit
+
+Kind, Stage = Submission.Kind, RequirementSpec.Stage
+# what is handed in: to which requirements it answers, and while the procedure stands where
+_TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
+    Kind.REQUEST: (Stage.ESPD, (State.PUBLISHED,)),
+    Kind.DIALOGUE: (Stage.SPECIFICATION, (State.DIALOGUE,)),
+    Kind.FINAL: (Stage.SPECIFICATION, (State.FINAL_TENDER,)),
+}
+
+
+class ContentRefused(Exception):
+    """What was handed in does not answer what was asked: ``problems`` has field and rule."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{field}: {rule}" for field, rule in problems))
+
+
+@transaction.atomic
+def submit(
+    participant: Participant, *, kind: str, content: dict[str, Any], by: Any
+) -> Submission:
+    """Take a submission and give its receipt, ``sha256``; a later one of its kind replaces it.
+
+    Raises ContentRefused where it does not answer the requirements, ProcedureMoveRefused where it
+    is not the time for it or the participant takes part no longer.
+    """
+    procedure = Procedure.objects.select_for_update().get(pk=participant.procedure_id)
+    stage, states = _TAKEN[kind]
+    _must_be_time(procedure, participant, kind, states)
+    spec = specifying.newest_frozen(procedure, stage)
+    if spec is None:
+        raise refuse_move(_("There are no requirements to answer yet."))
+    _must_answer(procedure, spec, content, is_final=kind == Kind.FINAL)
+    earlier = participant.submissions.filter(
+        kind=kind, state__in=(Submission.State.SUBMITTED, Submission.State.SEALED),
+    )  # fmt: skip
+    current = procedure.rounds.filter(closed_at=None).first() if kind == Kind.DIALOGUE else None
+    if kind == Kind.DIALOGUE:
+        earlier = earlier.filter(round=current)
+    earlier.update(state=Submission.State.REPLACED)
+    made = Submission(
+        participant=participant, spec=spec, round=current, kind=kind,
+        state=Submission.State.SUBMITTED, received_at=timezone.now(),
+        received_by=by.username, sha256=digest(content),
+    )  # fmt: skip
+    if kind == Kind.FINAL:
+        _seal(procedure, made, content)
+    made.save()
+    if kind != Kind.FINAL:
+        _unfold(made, content)
+    audit.record(
+        "submission_received", actor=by, subject=procedure.code, kind=kind,
+        participant=participant.number, sha256=made.sha256,
+    )  # fmt: skip
+    return made
+
+
+@transaction.atomic
+def withdraw(submission: Submission, *, by: Any) -> Submission:
+    """Take back what was handed in; a sealed one until the deadline."""
+    waiting = (Submission.State.SUBMITTED, Submission.State.SEALED)
+    due = submission.participant.procedure.tenders_due_at
+    is_late = submission.kind == Kind.FINAL and due is not None and due <= timezone.now()
+    rows = Submission.objects.filter(pk=submission.pk, state__in=waiting)
+    if is_late or not rows.update(state=Submission.State.WITHDRAWN, sealed=""):
+        raise refuse_move(_("It can be taken back no longer."))
+    submission.refresh_from_db()
+    audit.record(
+        "submission_withdrawn", actor=by, subject=submission.participant.procedure.code,
+        participant=submission.participant.number, sha256=submission.sha256,
+    )  # fmt: skip
+    return submission
+
+
+@transaction.atomic
+def open_tenders(procedure: Procedure, *, by: Any, why: str) -> Procedure:
+    """Open all sealed tenders at one moment, with the move to evaluation.
+
+    Nothing else in the hub opens one. The guards of that state hold the door: the deadline is over
+    and the evaluation model was frozen before.
+    """
+    now = timezone.now()
+    advance(procedure, State.EVALUATION, by=by, why=why, opened_at=procedure.opened_at or now)
+    sealed = Submission.objects.select_for_update().filter(
+        participant__procedure=procedure, kind=Kind.FINAL, state=Submission.State.SEALED
+    )
+    numbers = []
+    for one in sealed.select_related("participant", "spec").order_by("participant__number"):
+        content = sealing.disclose(procedure.seal, procedure.code, one.sealed, of=_bound_to(one))
+        one.state, one.opened_at = Submission.State.OPENED, procedure.opened_at
+        one.offer = content["offer"]
+        with suppress(PriceTermsError):  # without a price it has no place: the outcome says so
+            one.evaluated_price = _price_of(procedure, one.offer)
+        one.save()
+        _unfold(one, content)
+        numbers.append(one.participant.number)
+    audit.record("tenders_opened", actor=by, subject=procedure.code, participants=numbers)
+    return procedure
+
+
+@transaction.atomic
+def decide(submission: Submission, *, to: str, why: str, by: Any) -> Submission:
+    """Admit or reject an opened tender: a person decides, also on requirements that are not met."""
+    if submission.state != Submission.State.OPENED:
+        raise refuse_move(_("Only a tender that was opened is admitted or rejected."))
+    if submission.participant.procedure.state != State.EVALUATION:
+        raise refuse_move(_("The evaluation is over."))
+    missing = unmet(submission)
+    if not why.strip() and (to == Submission.Decision.REJECTED or missing):
+        raise refuse_move(
+            _("why: say why; requirements that must be met and are not: %(codes)s."),
+            codes=", ".join(missing) or "–",
+        )
+    submission.decision, submission.decision_reason = to, why
+    submission.decided_by = str(getattr(by, "username", by))
+    submission.save(update_fields=["decision", "decision_reason", "decided_by"])
+    audit.record(
+        "tender_decided", actor=by, subject=submission.participant.procedure.code,
+        participant=submission.participant.number, to=to, why=why, unmet=missing,
+    )  # fmt: skip
+    return submission
+
+
+def unmet(submission: Submission) -> list[str]:
+    """Codes of the requirements that must be met and are not."""
+    given = dict(submission.responses.values_list("requirement__code", "compliance"))
+    return answers.unmet(given, specifying.plain_requirements(submission.spec))
+
+
+def _must_be_time(
+    procedure: Procedure, participant: Participant, kind: str, states: tuple[str, ...]
+) -> None:
+    if procedure.state not in states:
+        raise refuse_move(
+            _('This is not handed in at "%(now)s".'), now=State(procedure.state).label
+        )
+    taking = Participant.State
+    wanted = (taking.CANDIDATE,) if kind == Kind.REQUEST else (taking.INVITED,)
+    if participant.state not in wanted:
+        raise refuse_move(_("The participant takes part no longer."))
+    due = {Kind.REQUEST: procedure.requests_due_at, Kind.FINAL: procedure.tenders_due_at}.get(
+        Kind(kind)
+    )
+    if due is not None and due <= timezone.now():
+        raise refuse_move(_("The deadline is over."))
+    if kind == Kind.DIALOGUE and not procedure.rounds.filter(closed_at=None).exists():
+        raise refuse_move(_("No round of dialogue is open."))
+
+
+def _must_answer(
+    procedure: Procedure, spec: RequirementSpec, content: dict[str, Any], *, is_final: bool
+) -> None:
+    problems = answers.problems(content, specifying.plain_requirements(spec), is_final=is_final)
+    if is_final:
+        try:
+            _price_of(procedure, content["offer"])
+        except PriceTermsError as fault:
+            problems.append(("offer", str(fault)))
+    if problems:
+        raise ContentRefused(problems)
+
+
+def _price_of(procedure: Procedure, offer: dict[str, Any]) -> Decimal:
+    """The price for comparison, on the volumes of the frozen model or of the one announced."""
+    model = procedure.evaluation_model
+    if hasattr(procedure, "frozen_evaluation"):
+        kept = procedure.frozen_evaluation.snapshot
+    else:
+        kept = snapshot(model) if model else {"scenario": []}
+    price = evaluated_price(offer, kept["scenario"])
+    if price <= 0:
+        raise PriceTermsError("expected a price above 0 on the published volumes")
+    return price
+
+
+def _seal(procedure: Procedure, made: Submission, content: dict[str, Any]) -> None:
+    if not procedure.seal:
+        procedure.seal = sealing.new_seal(procedure.code)
+        procedure.save(update_fields=["seal"])
+    made.state = Submission.State.SEALED
+    made.sealed = sealing.close(procedure.seal, procedure.code, content, of=_bound_to(made))
+
+
+def _bound_to(one: Submission) -> str:
+    return f"{one.participant_id} {one.sha256}"
+
+
+def _unfold(made: Submission, content: dict[str, Any]) -> None:
+    """The answers as rows, once they may be read."""
+    requirements = {one.code: one for one in made.spec.requirements.all()}
+    RequirementResponse.objects.bulk_create(
+        RequirementResponse(
+            submission=made,
+            requirement=requirements[one["requirement"]],
+            **{
+                name: one[name]
+                for name in ("compliance", "answer", "comment", "comment_kind", "documents")
+            },
+            price_impact=None if one["price_impact"] is None else Decimal(one["price_impact"]),
+        )
+        for one in content["responses"]
+    )
