@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
         append_only("contracts_evaluationfreeze"),
         append_only("contracts_score"),
         append_only("contracts_protocol"),
+        append_only("contracts_selectionrun"),
         append_only("contracts_simulationrun"),
         append_only("contracts_outcomemeasurement"),
     ]

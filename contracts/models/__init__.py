@@ -18,6 +18,7 @@ from contracts.models.evaluations import (
     Score,
 )
 from contracts.models.invoices import Invoice, InvoiceLine
+from contracts.models.needs import BreadthRule, Need, NeedList, SelectionRun
 from contracts.models.options import AuthorityOption, OptionState, TermOption
 from contracts.models.procedures import (
     DialogueNote,
@@ -49,6 +50,7 @@ __all__ = [
     "AwardCriterion",
     "BilledIsFinal",
     "BillingRun",
+    "BreadthRule",
     "CallOff",
     "CallOffApproval",
     "CallOffLine",
@@ -67,6 +69,8 @@ __all__ = [
     "Lot",
     "MarketContact",
     "MeterReading",
+    "Need",
+    "NeedList",
     "OptionState",
     "OutcomeMeasurement",
     "Participant",
@@ -81,6 +85,7 @@ __all__ = [
     "RequirementResponse",
     "RequirementSpec",
     "Score",
+    "SelectionRun",
     "SimulationRun",
     "Submission",
     "SuggestedRequirement",
