@@ -13,6 +13,7 @@ from django.http import Http404
 
 from contracts.models import (
     EvaluationModel,
+    NeedList,
     Participant,
     ParticipantMember,
     Procedure,
@@ -122,6 +123,12 @@ def value_models(user: Any) -> QuerySet[ValueModel]:
     """Those of the organisations that the user buys for."""
     clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
     return ValueModel.objects.filter(clause).select_related("organisation")
+
+
+def need_lists(user: Any) -> QuerySet[NeedList]:
+    """Those of the organisations that the user buys for."""
+    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
+    return NeedList.objects.filter(clause).select_related("organisation")
 
 
 def _one(rows: QuerySet[Procedure], code: str) -> Procedure:

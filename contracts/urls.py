@@ -1,34 +1,8 @@
 """The addresses of the pages and of the API of this app."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
-from contracts.api import agreements as api
-from contracts.api import usage
-from contracts.views import agreements
+from contracts import agreement_urls, billing_urls, choosing_urls
 
-pages: list[URLPattern] = [
-    path("frameworks/", agreements.frameworks, name="frameworks"),
-    path("frameworks/<int:pk>/", agreements.framework, name="framework"),
-    path("frameworks/<int:pk>/options/<str:organisation>/", agreements.move_option,
-         name="move-option"),
-    path("frameworks/<int:pk>/term-options/<path:code>/", agreements.move_term_option,
-         name="move-term-option"),
-    path("call-offs/<int:pk>/", agreements.call_off, name="call-off"),
-    path("call-offs/<int:pk>/approve/", agreements.approve, name="approve-call-off"),
-    path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
-]  # fmt: skip
-v1: list[URLPattern] = [
-    path("organisations/", api.OrganisationsView.as_view(), name="api-organisations"),
-    path("frameworks/", api.FrameworksView.as_view(), name="api-frameworks"),
-    path("frameworks/<int:pk>/", api.FrameworkView.as_view(), name="api-framework"),
-    path("frameworks/<int:pk>/options/<str:organisation>/", api.OptionView.as_view(),
-         name="api-move-option"),
-    path("frameworks/<int:pk>/term-options/<path:code>/", api.TermOptionView.as_view(),
-         name="api-move-term-option"),
-    path("call-offs/", api.CallOffsView.as_view(), name="api-call-offs"),
-    path("call-offs/<int:pk>/", api.CallOffView.as_view(), name="api-call-off"),
-    path("call-offs/<int:pk>/approve/", api.ApproveView.as_view(), name="api-approve-call-off"),
-    path("call-offs/<int:pk>/move/", api.MoveView.as_view(), name="api-move-call-off"),
-    path("usage-events", usage.UsageEventsView.as_view(), name="api-usage-events"),
-    path("usage", usage.UsageView.as_view(), name="api-usage"),
-]  # fmt: skip
+pages: list[URLPattern] = [*agreement_urls.pages, *billing_urls.pages, *choosing_urls.pages]
+v1: list[URLPattern] = [*agreement_urls.v1, *billing_urls.v1, *choosing_urls.v1]

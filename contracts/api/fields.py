@@ -1,0 +1,99 @@
+"""Fields and doors that the views of choosing share: finite numbers, plain JSON, refusals."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+
+from contracts.evaluation import CannotEvaluate
+from contracts.submitting import ContentRefused
+from contracts.tenders import ProcedureMoveRefused
+from contracts.valuing import NoSuchMeasurement
+from hub.api import Conflict, Door
+from marketplace.needs import NothingToChooseFrom
+from marketplace.uncertainty import NoSuchDistribution, check
+
+LONGEST_TEXT = 20_000
+LARGEST = 1e12
+
+
+class TenderDoor(Door):
+    """A refused act is a 409 with its sentences, content that does not fit a 400 by field."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Turn what a verb raised into a problem that a person understands."""
+        if isinstance(exc, (ProcedureMoveRefused, NothingToChooseFrom, CannotEvaluate)):
+            exc = Conflict(str(exc))
+        elif isinstance(exc, ContentRefused):
+            problems: dict[str, list[str]] = {}
+            for field, rule in exc.problems:
+                problems.setdefault(field, []).append(rule)
+            exc = ValidationError(problems)
+        elif isinstance(exc, (NoSuchDistribution, NoSuchMeasurement)):
+            field, _, rule = str(exc).partition(": ")
+            exc = ValidationError({field: [rule]})
+        return super().handle_exception(exc)
+
+
+class LongText(serializers.CharField):
+    """Paragraphs."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": LONGEST_TEXT, **kwargs})
+
+
+class FiniteFloat(serializers.FloatField):
+    """A number that can be reckoned with: no NaN, nothing without end."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": -LARGEST, "max_value": LARGEST, **kwargs})
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        value = float(super().to_internal_value(data))
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class PlainDict(serializers.DictField):
+    """A mapping that a verb judges; it holds nothing that no database keeps."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value: dict[str, Any] = super().to_internal_value(data)
+        text = json.dumps(value, ensure_ascii=False)
+        if "\\u0000" in text or any("\ud800" <= one <= "\udfff" for one in text):
+            raise ValidationError("expected text without U+0000 and lone surrogates")
+        if len(text) > LONGEST_TEXT:
+            raise ValidationError(f"expected at most {LONGEST_TEXT} characters")
+        return value
+
+
+class OfferLine(PlainDict):
+    """A line of an offered price book: item, model, and the terms of the set-up file."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        for name in ("item", "model"):
+            if not isinstance(value.get(name), str) or not value[name]:
+                raise ValidationError({name: ["expected a text"]})
+        return value
+
+
+class Distribution(PlainDict):
+    """A distribution as marketplace/uncertainty.py knows it; empty where there is none."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if value:
+            try:
+                check(value)
+            except NoSuchDistribution as fault:
+                raise ValidationError(str(fault)) from None
+        return value

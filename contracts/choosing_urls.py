@@ -1,0 +1,113 @@
+"""The addresses of choosing: needs, procedures, evaluation, value."""
+
+from django.urls import URLPattern, path
+
+from contracts.api import dialogue, evaluations, needs, procedures, specifications, submissions
+from contracts.api import values as value_models
+
+_PROCEDURE = "procedures/<slug:code>"
+_SPEC = f"{_PROCEDURE}/specifications/<slug:stage>/<int:version>"
+
+pages: list[URLPattern] = []
+v1 = [
+    path("need-lists/", needs.NeedListsView.as_view(), name="api-need-lists"),
+    path("need-lists/<slug:code>/", needs.NeedListView.as_view(), name="api-need-list"),
+    path(
+        "need-lists/<slug:code>/selections/", needs.SelectionsView.as_view(), name="api-selections"
+    ),
+    path("value-models/", value_models.ValueModelsView.as_view(), name="api-value-models"),
+    path(
+        "value-models/<slug:code>/", value_models.ValueModelView.as_view(), name="api-value-model"
+    ),
+    path(
+        "value-models/<slug:code>/simulations/",
+        value_models.SimulationsView.as_view(),
+        name="api-simulations",
+    ),
+    path(
+        "value-models/<slug:code>/outcomes/",
+        value_models.OutcomesView.as_view(),
+        name="api-outcomes",
+    ),
+    path(
+        "evaluation-models/",
+        evaluations.EvaluationModelsView.as_view(),
+        name="api-evaluation-models",
+    ),
+    path(
+        "evaluation-models/<slug:code>/",
+        evaluations.EvaluationModelView.as_view(),
+        name="api-evaluation-model",
+    ),
+    path("procedures/", procedures.ProceduresView.as_view(), name="api-procedures"),
+    path(f"{_PROCEDURE}/", procedures.ProcedureView.as_view(), name="api-procedure"),
+    path(f"{_PROCEDURE}/moves/", procedures.MovesView.as_view(), name="api-procedure-moves"),
+    path(
+        f"{_PROCEDURE}/market-contacts/",
+        procedures.MarketContactsView.as_view(),
+        name="api-market-contacts",
+    ),
+    path(
+        f"{_PROCEDURE}/participants/",
+        procedures.ParticipantsView.as_view(),
+        name="api-participants",
+    ),
+    path(
+        f"{_PROCEDURE}/participants/<int:number>/decision/",
+        procedures.ParticipantDecisionView.as_view(),
+        name="api-participant-decision",
+    ),
+    path(f"{_PROCEDURE}/rounds/", dialogue.RoundsView.as_view(), name="api-rounds"),
+    path(
+        f"{_PROCEDURE}/rounds/<int:number>/close/",
+        dialogue.RoundClosingView.as_view(),
+        name="api-round-closing",
+    ),
+    path(f"{_PROCEDURE}/notes/", dialogue.NotesView.as_view(), name="api-notes"),
+    path(f"{_PROCEDURE}/questions/", dialogue.QuestionsView.as_view(), name="api-questions"),
+    path(
+        f"{_PROCEDURE}/questions/<int:pk>/answer/",
+        dialogue.AnswerView.as_view(),
+        name="api-answer",
+    ),
+    path(f"{_PROCEDURE}/suggestions/", dialogue.SuggestionsView.as_view(), name="api-suggestions"),
+    path(
+        f"{_PROCEDURE}/suggestions/<int:pk>/decision/",
+        dialogue.SuggestionDecisionView.as_view(),
+        name="api-suggestion-decision",
+    ),
+    path(
+        f"{_PROCEDURE}/specifications/",
+        specifications.SpecificationsView.as_view(),
+        name="api-specifications",
+    ),
+    path(f"{_SPEC}/", specifications.SpecificationView.as_view(), name="api-specification"),
+    path(
+        f"{_SPEC}/freeze/",
+        specifications.SpecificationFreezeView.as_view(),
+        name="api-specification-freeze",
+    ),
+    path(
+        f"{_SPEC}/difference/",
+        specifications.SpecificationDifferenceView.as_view(),
+        name="api-specification-difference",
+    ),
+    path(
+        f"{_PROCEDURE}/submissions/", submissions.SubmissionsView.as_view(), name="api-submissions"
+    ),
+    path(
+        f"{_PROCEDURE}/submissions/<int:pk>/withdraw/",
+        submissions.WithdrawalView.as_view(),
+        name="api-withdrawal",
+    ),
+    path(
+        f"{_PROCEDURE}/submissions/<int:pk>/decision/",
+        submissions.TenderDecisionView.as_view(),
+        name="api-tender-decision",
+    ),
+    path(
+        f"{_PROCEDURE}/evaluation/", evaluations.EvaluationView.as_view(), name="api-evaluation"
+    ),
+    path(f"{_PROCEDURE}/scores/", evaluations.ScoresView.as_view(), name="api-scores"),
+    path(f"{_PROCEDURE}/protocols/", evaluations.ProtocolsView.as_view(), name="api-protocols"),
+]
