@@ -10,5 +10,9 @@ class ContractsConfig(AppConfig):
     def ready(self) -> None:
         """Register the kinds of the set-up file, and what may not be changed in them."""
         from contracts import (  # noqa: F401
-            amending, belongings, in_marketplace, setup, setup_call_offs,
+            amending,
+            belongings,
+            in_marketplace,
+            setup,
+            setup_call_offs,
         )  # fmt: skip

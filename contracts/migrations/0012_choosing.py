@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0003_usage_is_append_only'),
+        ("contracts", "0010_approvals_are_append_only"),
         ('hub', '0004_node_confirm'),
         ('vendors', '0002_vendor_signing_key'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
