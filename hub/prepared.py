@@ -32,5 +32,7 @@ def prepared_cursor() -> Iterator[Any]:
 
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    with connection.make_cursor(ServerBindingCursor(connection.connection)) as cursor:
+    # django-stubs does not know that this is psycopg's own.
+    bare: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    with connection.make_cursor(bare) as cursor:
         yield cursor
