@@ -84,7 +84,9 @@ def _instances(workitem: Workitem) -> list[sr.InstanceReference]:
 
 
 def _reports_of(earlier: Workitem | None) -> Sequence[Result]:
-    return Result.objects.filter(workitem=earlier, kind="sr").order_by("pk") if earlier else ()
+    if earlier is None:
+        return ()
+    return list(Result.objects.filter(workitem=earlier, kind="sr").order_by("pk"))
 
 
 def _references(rows: Sequence[Result]) -> tuple[sr.InstanceReference, ...]:
