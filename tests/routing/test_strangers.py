@@ -11,6 +11,7 @@ from django.apps import apps
 from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom import sop_class as classes
+from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from hub.dicom import scp
@@ -37,13 +38,27 @@ ACCEPTED_AND_NOT_SERVED = {
 }
 # result, source and reason: calling AE title not recognised (PS3.8 9.3.4)
 NOT_RECOGNISED = (1, 1, 3)
-SUCCESS_OR_PENDING = (0x0000, 0xFF00, 0xFF01)
+# refused: unrecognised operation, SOP class not supported, not authorised (PS3.7 C)
+REFUSALS = (0x0211, 0x0122, 0x0124)
+# each gives what came of it: (status, data set) pairs
 REQUESTS = {
-    "C-FIND": lambda made, uid: [status for status, _ in made.send_c_find(Dataset(), uid)],
-    "C-GET": lambda made, uid: [status for status, _ in made.send_c_get(Dataset(), uid)],
-    "C-MOVE": lambda made, uid: [status for status, _ in made.send_c_move(Dataset(), "X", uid)],
-    "N-GET": lambda made, uid: [made.send_n_get([0x00100010], uid, "1.2.3")[0]],
+    "C-FIND": lambda made, uid: made.send_c_find(a_query(), uid),
+    "C-GET": lambda made, uid: made.send_c_get(a_query(), uid),
+    "C-MOVE": lambda made, uid: made.send_c_move(a_query(), "STRANGER", uid),
+    "N-GET": lambda made, uid: [made.send_n_get([0x00100010], uid, "1.2.3")],
+    "N-SET": lambda made, uid: [made.send_n_set(a_query(), uid, "1.2.3")],
+    "N-CREATE": lambda made, uid: [made.send_n_create(a_query(), uid, "1.2.3")],
+    "N-DELETE": lambda made, uid: [(made.send_n_delete(uid, "1.2.3"), None)],
+    "N-ACTION": lambda made, uid: [made.send_n_action(a_query(), 1, uid, "1.2.3")],
+    "N-EVENT-REPORT": lambda made, uid: [made.send_n_event_report(a_query(), 1, uid, "1.2.3")],
 }  # fmt: skip
+# Storage, what is accepted though nobody serves it, and the SOP classes that these services are of.
+ASKED_OVER = (
+    classes.CTImageStorage,
+    classes.Verification,
+    classes.ModalityWorklistInformationFind,
+    "1.2.840.10008.5.1.4.39.2",
+)
 
 
 @pytest.fixture
@@ -105,22 +120,61 @@ def test_a_hub_of_another_name_is_not_here(hub: Any) -> None:
     assert rejection(associate(hub, "DRAMMENPACS", contexts, called="OTHERHUB")) == (1, 1, 7)
 
 
+def a_query() -> Dataset:
+    """What would find, change or fetch the first study, were it served."""
+    query = Dataset()
+    query.QueryRetrieveLevel, query.PatientID = "STUDY", ""
+    query.StudyInstanceUID, query.PatientName = "", ""
+    return query
+
+
+def rows_of_all() -> dict[str, list[Any]]:
+    """Every row of the hub, but for the audit trail's of associations."""
+    models = [*apps.get_app_config("routing").get_models(), Node]
+    return {one.__name__: list(one._base_manager.order_by("pk").values()) for one in models}
+
+
+@pytest.mark.parametrize("uid", ASKED_OVER)
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_no_service_but_storage_and_echo_does_or_tells_anything(
-    hub: Any, place: Place, request_name: str
+    hub: Any, place: Place, request_name: str, uid: str
 ) -> None:
-    """Asked by a known node over a context that it has: of images, and of the worklist."""
+    """Asked by a known node that may only store, over a context that it has."""
     place.send(head_ct(slices=1))
-    events = AuditEvent.objects.count()
-    for uid in (classes.CTImageStorage, classes.ModalityWorklistInformationFind):
-        association = associate(hub, place.rows.other_pacs.ae_title, [build_context(uid)])
-        association.dimse_timeout = 1
-        answers = REQUESTS[request_name](association, uid)
-        statuses = [one.Status for one in answers if "Status" in one]
-        assert not set(statuses) & set(SUCCESS_OR_PENDING), (uid, statuses)
-        association.abort()
-    assert Study.objects.count() == 1
+    before, events = rows_of_all(), AuditEvent.objects.count()
+    association = associate(hub, place.rows.other_pacs.ae_title, [build_context(uid)])
+    assert association.is_established
+    association.dimse_timeout = 2
+    for status, dataset in REQUESTS[request_name](association, uid):
+        # Refused by a status, or the association is aborted, which is no answer.
+        assert "Status" not in status or status.Status in REFUSALS, (uid, status)
+        assert not dataset, f"{request_name} was answered with a data set"
+    association.abort()
+    assert rows_of_all() == before
     assert AuditEvent.objects.count() == events
+    again = associate(hub, place.rows.other_pacs.ae_title, [build_context(classes.Verification)])
+    assert again.send_c_echo().Status == 0x0000
+    again.release()
+
+
+def test_every_service_of_dimse_is_among_those_tried() -> None:
+    """From pynetdicom's own list, so that one it learns is tried as well."""
+    senders = {name for name in dir(Association) if name.startswith(("send_c_", "send_n_"))}
+    tried = {f"send_{name.lower().replace('-', '_')}" for name in REQUESTS}
+    # served are storage and echo; to cancel is to ask for nothing, and is not answered
+    assert senders - tried == {"send_c_store", "send_c_echo", "send_c_cancel"}
+
+
+@pytest.mark.parametrize("calling", ["STRANGER", "HUB"])
+def test_a_stranger_gets_no_association_for_any_service(hub: Any, calling: str) -> None:
+    for uid in ASKED_OVER:
+        association = associate(hub, calling, [build_context(uid)])
+        assert rejection(association) == NOT_RECOGNISED
+        # Nothing can be asked over what was rejected.
+        for request in REQUESTS.values():
+            with pytest.raises(RuntimeError):
+                list(request(association, uid))
+    assert nothing_came()
 
 
 def test_every_query_and_retrieve_and_step_that_pynetdicom_knows_is_not_offered(hub: Any) -> None:
