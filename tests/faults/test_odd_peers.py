@@ -18,7 +18,7 @@ TIMEOUT = 1.0
 
 
 @pytest.fixture(autouse=True)
-def _one_try_at_a_time(settings: Any) -> None:
+def _one_try_at_a_time(place: Place, settings: Any) -> None:  # noqa: F811 (after its own)
     settings.HUB_RETRY_SECONDS = 60.0
 
 
