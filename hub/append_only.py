@@ -9,6 +9,9 @@ same schema. Only the test run makes that table; no migration and no model knows
 setting or session variable stands for it, so lifting the guard elsewhere takes the right to change
 the schema, with which one could drop the triggers as well.
 
+``let_go_after(table, ...)`` lets DELETE pass, besides, for rows older than a number of days that is
+written into the trigger: no setting and no code can make it shorter.
+
 SQLite drops a table's triggers when a later migration rebuilds the table: such a migration must
 list ``append_only(table)`` again (it is idempotent).
 """
@@ -69,8 +72,42 @@ POSTGRESQL_REVERSE = (
     "DROP TRIGGER IF EXISTS {table}_refuses_truncate ON {table}",
     "DROP FUNCTION IF EXISTS {table}_refuse()",
 )
+# In place of the triggers that refuse every DELETE; times are text in UTC, which sorts as they do.
+SQLITE_LET_GO = (
+    "DROP TRIGGER IF EXISTS {table}_refuses_delete",
+    """
+    CREATE TRIGGER {table}_refuses_delete BEFORE DELETE ON {table}
+    WHEN OLD.{column} >= datetime('now', '-{days} days')
+        AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{marker}')
+    BEGIN SELECT RAISE(ABORT, '{table} is append-only: DELETE refused'); END
+    """,
+)
+SQLITE_LET_GO_REVERSE = ("DROP TRIGGER IF EXISTS {table}_refuses_delete", SQLITE[1])
+POSTGRESQL_LET_GO = (
+    """
+    CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $refuse$
+    BEGIN
+        IF TG_OP <> 'UPDATE'
+            AND to_regclass(format('%I.%I', TG_TABLE_SCHEMA, '{marker}')) IS NOT NULL
+        THEN
+            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+            RETURN NULL;
+        END IF;
+        IF TG_OP = 'DELETE' AND OLD.{column} < now() - interval '{days} days' THEN
+            RETURN OLD;
+        END IF;
+        RAISE EXCEPTION '{table} is append-only: % refused', TG_OP
+            USING ERRCODE = 'restrict_violation';
+    END
+    $refuse$
+    """,
+)
 FORWARD = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 REVERSE = {"sqlite": SQLITE_REVERSE, "postgresql": POSTGRESQL_REVERSE}
+
+
+LET_GO = {"sqlite": SQLITE_LET_GO, "postgresql": POSTGRESQL_LET_GO}
+LET_GO_REVERSE = {"sqlite": SQLITE_LET_GO_REVERSE, "postgresql": POSTGRESQL[:1]}
 
 
 class DatabaseCannotGuardError(Exception):
@@ -79,9 +116,23 @@ class DatabaseCannotGuardError(Exception):
 
 def append_only(table: str) -> migrations.RunPython:
     """The migration operation that makes ``table`` append-only; reversible."""
+    return _operation(FORWARD, REVERSE, {"table": table})
+
+
+def let_go_after(table: str, *, column: str, days: int) -> migrations.RunPython:
+    """The operation after which rows of an append-only table may be deleted, never changed.
+
+    Those alone whose time in ``column`` lies more than ``days`` back, by the database's own clock.
+    """
+    names = {"table": table, "column": column, "days": str(days)}
+    return _operation(LET_GO, LET_GO_REVERSE, names)
+
+
+def _operation(
+    forward: dict[str, tuple[str, ...]], back: dict[str, tuple[str, ...]], names: dict[str, str]
+) -> migrations.RunPython:
     return migrations.RunPython(
-        partial(_run, table=table, scripts=FORWARD),
-        partial(_run, table=table, scripts=REVERSE),
+        partial(_run, scripts=forward, names=names), partial(_run, scripts=back, names=names)
     )
 
 
@@ -89,11 +140,11 @@ def _run(
     _apps: Apps,
     editor: BaseDatabaseSchemaEditor,
     *,
-    table: str,
     scripts: dict[str, tuple[str, ...]],
+    names: dict[str, str],
 ) -> None:
     vendor = editor.connection.vendor
     if vendor not in scripts:
         raise DatabaseCannotGuardError(f"no append-only triggers are written for {vendor}")
     for statement in scripts[vendor]:
-        editor.execute(statement.format(table=table, marker=MARKER), params=None)
+        editor.execute(statement.format(marker=MARKER, **names), params=None)

@@ -67,6 +67,8 @@ class Site(models.Model):
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="sites")
     name = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64, default="Europe/Oslo")
+    # days by kind (routing.retention.KINDS); what is left out is kept for ever
+    retention = models.JSONField(default=dict, blank=True)
 
     objects = SiteQuerySet.as_manager()
 

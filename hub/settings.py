@@ -284,6 +284,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         "options": {"expires": 600},
     },
+    "forget": {
+        "task": "routing.tasks.forget",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "tally": {
         "task": "routing.tasks.tally",
         "schedule": timedelta(minutes=1),

@@ -17,7 +17,7 @@ from hub.dicom.headers import UnreadableDataset, read_file_header
 from hub.dicom.spool import NotInSpool, Stored
 from hub.models import Node
 from routing.arrivals import Arrival
-from routing.models import Arrived, Instance, SetAside
+from routing.models import Arrived, Discarded, Instance, SetAside
 from routing.places import spool
 from routing.steps.receive import Receiver
 
@@ -53,14 +53,14 @@ def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int
     keys = (key for key in spool().walk() if oldest <= _age(key) <= newest)
     for _folder, of_series in groupby(keys, key=lambda key: key.rpartition("/")[0]):
         while batch := list(islice(of_series, _AT_ONCE)):
-            known = _known(batch)
+            known = rows_of(batch) | discarded(batch)
             for key in batch:
                 if key not in known and _take_in(receiver, key):
                     count += 1
     return count
 
 
-def _known(batch: Sequence[str]) -> set[str]:
+def rows_of(batch: Sequence[str]) -> set[str]:
     """Which keys of one series have a row; found by its study, for keys alone have no index."""
     try:
         study = read_file_header(spool().path(batch[0])).study.study_instance_uid
@@ -74,6 +74,12 @@ def _known(batch: Sequence[str]) -> set[str]:
         if unknown:
             unknown -= set(rows.filter(key__in=unknown).values_list("key", flat=True))
     return set(batch) - unknown
+
+
+def discarded(batch: Sequence[str]) -> set[str]:
+    """Which keys are of files that retention is about to delete."""
+    rows = Discarded.objects.filter(key__in=batch)
+    return set(rows.values_list("key", flat=True))
 
 
 def _age(key: str) -> float:

@@ -12,10 +12,12 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from hub.access import site_clause
-from hub.models import Node
+from hub.models import Node, Site
+from routing import retention
 from routing.models import Breaker, Delivery, Message, SetAside, Study, Workitem
 from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
+from routing.retention import Prospect
 
 ROLES = ("administrator",)
 SHOWN = 100
@@ -83,6 +85,11 @@ def set_aside(user: Any) -> QuerySet[SetAside]:
         .select_related("site", "node", "study")
         .order_by("-at")
     )
+
+
+def prospects(user: Any) -> list[Prospect]:
+    """What retention will delete at the user's sites, and when."""
+    return retention.prospects(Site.objects.visible_to(user, roles=ROLES))
 
 
 def nodes(user: Any) -> list[Heard]:

@@ -53,6 +53,7 @@ def replay_delivery(delivery: Delivery, *, by: object) -> None:
         except letters.UNWRITABLE as fault:
             why = phrase(_("it cannot be written: %(why)s"), why=str(fault))
             raise MoveRefused(str(why)) from fault
+    Study.objects.lock(delivery.workitem.study_id)
     pathway.advance(
         delivery,
         Delivery.State.PENDING,

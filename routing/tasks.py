@@ -12,7 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError
 
 from hub.models import Node
-from routing import mishaps, outbox, preparing, staging, sweeping, tallying, tidying
+from routing import forgetting, mishaps, outbox, preparing, staging, sweeping, tallying, tidying
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.steps import collect as collect_step
@@ -105,6 +105,11 @@ def sweep(_row_id: int) -> None:
 @_task
 def tidy(_row_id: int) -> None:
     tidying.tidy()
+
+
+@_task
+def forget(_row_id: int) -> None:
+    forgetting.forget()
 
 
 @_task

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from hub.access import PATIENT_ROLES, holds_role
-from routing import acting, operations, reading
+from routing import acting, operations, reading, retention
 from routing.filters import StudyFilter
 from routing.models import Priority, Study, Workitem
 from routing.models.studies import StudyQuerySet
@@ -107,6 +107,8 @@ def operate(request: HttpRequest) -> HttpResponse:
         "dead_letters": operations.dead_letters(request.user)[: operations.SHOWN],
         "set_aside": operations.set_aside(request.user)[: operations.SHOWN],
         "nodes": operations.nodes(request.user),
+        "prospects": operations.prospects(request.user),
+        "most_counted": retention.MOST_COUNTED,
         "here": request.get_full_path(),
         "rendered_at": timezone.now(),
     }

@@ -15,6 +15,9 @@ from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Boolean, Choice, Choices, Date, InJson, Integer, Text
 from hub.models import Membership, Node, Organisation, OrganisationRole, Site, User
 
+# of any six months; the database itself lets no younger event go (hub/append_only.py)
+SHORTEST_AUDIT = 184
+_DAYS = Integer(1, 36500)
 CODE = Text(50, identifiers.slug)
 ORGANISATION_KINDS = (
     "hospital_trust", "region", "regional_authority", "private_hospital", "purchasing_agent",
@@ -71,6 +74,16 @@ def period(says: str = "") -> Field:
         Field("from", Date(), None, "The first day.", column="valid_from"),
         Field("to", Date(), None, "The last day.", column="valid_to"),
     )), None, says)  # fmt: skip
+
+
+def _examine_site(value: Value, say: Say, world: World) -> None:
+    days = (value["retention"] or {}).get("audit")
+    if days is not None and days < SHORTEST_AUDIT:
+        say.error(
+            "retention.audit",
+            f"expected at least {SHORTEST_AUDIT} days, because logs of high-risk AI are kept for "
+            f"six months or more (Regulation (EU) 2024/1689 Art. 26(6)), found {days}",
+        )
 
 
 def _examine_member(value: Value, say: Say, world: World) -> None:
@@ -175,11 +188,24 @@ registry.register(Kind(
 registry.register(Kind(
     "site", "sites", Site,
     says="Hospitals. Every patient belongs to exactly one site.",
+    examine=_examine_site,
     record=Record((
         Field("code", CODE),
         Field("organisation", Reference("organisation"), says="The trust it belongs to."),
         Field("name", Text()),
         Field("timezone", Text(64, identifiers.time_zone), "Europe/Oslo", "IANA name."),
+        Field("retention", InJson(Record((
+            Field("studies", _DAYS, None, "Studies that were read, after the last that was told, "
+                  "reviewed or received of them."),
+            Field("unread", _DAYS, None, "Studies that nobody marked as read; likewise."),
+            Field("unresolved", _DAYS, None, "Studies with a result that failed or waits for "
+                  "acceptance, or with a dead letter; likewise."),
+            Field("set_aside", _DAYS, None, "Input that could not be taken."),
+            Field("orders", _DAYS, None, "Orders without a study, after the last message. Longer "
+                  "than appointments are made ahead."),
+            Field("messages", _DAYS, None, "HL7 messages as they came."),
+            Field("audit", _DAYS, None, "The audit trail; at least 184."),
+        ))), None, "Days for which what a site has is kept; what is left out is kept for ever."),
     )),
 ))  # fmt: skip
 registry.register(Kind(

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
@@ -187,6 +188,28 @@ class Spool:
         path.unlink(missing_ok=True)
         self._files.remove_empty_folders(path)
 
+    def discard(self, key: str, *, untouched: timedelta) -> bool:
+        """Delete a file that no row refers to, unless somebody put it again lately.
+
+        Gives False, with the file where it was, where it was put within ``untouched``: whoever did
+        may be about to write its row. What is not there is no error.
+        """
+        path = self.path(key)
+        aside = self._root / _PARTS / f"{uuid4().hex}.part"
+        try:
+            # Away first: whoever puts it now finds none, and writes it anew.
+            path.rename(aside)
+        except FileNotFoundError:
+            return True
+        if aside.stat().st_mtime > (datetime.now(UTC) - untouched).timestamp():
+            with suppress(FileExistsError):
+                path.hardlink_to(aside)
+            aside.unlink()
+            return False
+        aside.unlink()
+        self._files.remove_empty_folders(path)
+        return True
+
     def walk(self) -> Iterator[str]:
         """Give the keys of all instances, for the scan at start-up; the order means nothing."""
         for folder, _, names in os.walk(self._root / _INSTANCES):
@@ -265,8 +288,11 @@ class Spool:
     ) -> Stored:
         path, size = self.path(key), len(head) + len(data)
         if _holds(path, sha256, size=len(data), has_meta=bool(head)):
-            self._files.confirm(path)
-            return Stored(key=key, sha256=sha256, size=path.stat().st_size, is_new=False)
+            with suppress(FileNotFoundError):  # discarded at this moment: it is written anew
+                self._files.confirm(path)
+                os.utime(path)
+                there = path.stat().st_size
+                return Stored(key=key, sha256=sha256, size=there, is_new=False)
         if lying is not None and head == lying.file_meta:
             # Its room is taken.
             self._files.keep(lying.part, path)

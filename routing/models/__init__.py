@@ -3,7 +3,7 @@
 from routing.models.deliveries import Breaker, Delivery, Transition
 from routing.models.orders import Message, Order, PatientMerge, Priority
 from routing.models.rules import Rule, Verdict
-from routing.models.studies import Arrived, Instance, Series, SetAside, Study
+from routing.models.studies import Arrived, Discarded, Instance, Series, SetAside, Study
 from routing.models.tallies import Tally, TallyMark
 from routing.models.workitems import Finding, Result, Workitem
 
@@ -11,6 +11,7 @@ __all__ = [
     "Arrived",
     "Breaker",
     "Delivery",
+    "Discarded",
     "Finding",
     "Instance",
     "Message",

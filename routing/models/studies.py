@@ -97,6 +97,8 @@ class Study(models.Model):
         max_length=16, choices=AiState.choices, default=AiState.PENDING
     )
     is_read = models.BooleanField(default=False)
+    # kept, whatever the retention of its site: a complaint, a court, an inquiry
+    is_on_legal_hold = models.BooleanField(default=False)
     changed_at = models.DateTimeField(auto_now=True, db_index=True)
 
     objects: ClassVar[StudyQuerySet] = StudyQuerySet.as_manager()  # type: ignore[assignment]
@@ -235,6 +237,15 @@ class Arrived(models.Model):
 
     def __str__(self) -> str:
         return f"arrived {self.pk}"
+
+
+class Discarded(models.Model):
+    """A file of the spool whose rows were deleted; the row goes once the file has gone."""
+
+    key = models.CharField(max_length=300, unique=True)
+
+    def __str__(self) -> str:
+        return f"discarded {self.pk}"
 
 
 class SetAside(models.Model):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, models, transaction
+from django.utils import timezone
 
 from contracts.metering import record
 from contracts.models import UsageEvent, UsageIsAppendOnly
@@ -148,3 +149,43 @@ def test_a_new_row_can_still_be_added() -> None:
     first, second = an_audit_event(), an_audit_event()
 
     assert AuditEvent.objects.filter(pk__in=[first.pk, second.pk]).count() == 2
+
+
+def seen(days: int) -> AuditEvent:
+    return AuditEvent.objects.create(
+        at=timezone.now() - timedelta(days=days), actor="radiologist.drammen", action="study_seen"
+    )
+
+
+@pytest.mark.usefixtures("database_as_in_production")
+def test_the_database_lets_an_audit_event_go_after_six_months_and_no_day_sooner() -> None:
+    young, old = seen(183), seen(185)
+
+    with refusal(young):
+        AuditEvent.objects.all().delete()
+    with refusal(old):
+        execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=old)
+    AuditEvent.objects.filter(pk=old.pk).delete()
+    assert AuditEvent.objects.get() == young
+
+
+@pytest.mark.usefixtures("database_as_in_production")
+def test_a_usage_event_never_goes() -> None:
+    event = a_usage_event()
+    assert timezone.now() - event.at > timedelta(days=150)
+
+    with refusal(event):
+        execute("DELETE FROM {table} WHERE id = %s", on=event)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_letting_go_can_be_taken_back_by_its_migration() -> None:
+    row = an_audit_event()
+    try:
+        call_command("migrate", "hub", "0004", verbosity=0)
+        with refusal(row):
+            execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)
+    finally:
+        call_command("migrate", "hub", verbosity=0)
+    with refusal(row):
+        execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)

@@ -4,9 +4,16 @@ import pytest
 import yaml
 
 from hub.configuration.exporting import export_text, export_to
-from hub.models import Node, Organisation, User
+from hub.models import Node, Organisation, Site, User
 from routing.models import Rule
-from tests.hub.configuration.setups import EXAMPLES, MANIFEST, applied, needs_examples, write
+from tests.hub.configuration.setups import (
+    EXAMPLES,
+    MANIFEST,
+    SETUP,
+    applied,
+    needs_examples,
+    write,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +85,20 @@ def test_rows_made_without_a_file_are_exported_and_agree(tmp_path):
     )
     User.objects.create_user("someone")
     assert applied(write(tmp_path, export_text()), is_pruning=True).lines == []
+
+
+def test_how_long_a_site_keeps_comes_back_and_may_be_taken_out_again(tmp_path):
+    kept = SETUP.replace(
+        "timezone: Europe/Oslo}", "timezone: Europe/Oslo, retention: {studies: 30, audit: 184}}"
+    )
+    applied(write(tmp_path, kept))
+    assert Site.objects.get().retention == {
+        "studies": 30, "unread": None, "unresolved": None, "set_aside": None, "orders": None,
+        "messages": None, "audit": 184,
+    }  # fmt: skip
+    assert applied(write(tmp_path, export_text()), is_pruning=True).lines == []
+    applied(write(tmp_path))
+    assert Site.objects.get().retention == {}
 
 
 def test_an_export_reads_the_same_in_any_yaml_reader(tmp_path):
