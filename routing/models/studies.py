@@ -140,6 +140,10 @@ class Study(models.Model):
             ),
             # when a peer was last heard
             models.Index(fields=["source", "last_instance_at"], name="study_source"),
+            # what few studies are: kept by order of somebody
+            models.Index(
+                fields=["site"], condition=Q(is_on_legal_hold=True), name="study_on_hold"
+            ),
         ]
 
     def __str__(self) -> str:
