@@ -28,7 +28,7 @@ from routing.models import (
 )
 from routing.places import spool
 from routing.steps.receive import Receiver
-from tests.builders import worklists
+from tests.builders import worker, worklists
 from tests.builders.ageing import age, ago, keep, the_study
 from tests.builders.parties import FirstSite, first_site
 from tests.builders.studies import PATIENT, head_ct, received
@@ -50,7 +50,7 @@ def places(transactional_db: None, settings: Any, tmp_path: Any) -> FirstSite:
 def gone(place: Place) -> Study:
     """A study that went the whole way, was read, and then deleted after 30 days."""
     place.send(head_ct())
-    place.work()
+    worker.drain(seconds=60)
     Study.objects.update(is_read=True)
     study = place.study
     keep(place.rows.site, studies=30)
