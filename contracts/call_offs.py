@@ -112,6 +112,20 @@ def enter(call_off: CallOff, *, to: str, by: Any) -> CallOff:
     return _advance(call_off, to=to, by=by, signed_for="set-up file")
 
 
+@transaction.atomic
+def add_invoiced(call_off: CallOff, *, net: Decimal, by: Any) -> Utilisation:
+    """Count an invoice (or, below zero, a credit note) under the call-off; gives what is bound.
+
+    What is invoiced is never refused here: it was used, and stops what would be approved next.
+    """
+    framework = lock(call_off.framework)
+    before = utilisation.of_framework(framework)
+    CallOff.objects.filter(pk=call_off.pk).update(invoiced_to_date=F("invoiced_to_date") + net)
+    after = utilisation.of_framework(FrameworkAgreement.objects.get(pk=framework.pk))
+    _warn(framework, by=by, before=before, after=after)
+    return after
+
+
 def lock(framework: FrameworkAgreement) -> FrameworkAgreement:
     """Let nobody else bind anything under the agreement until the transaction ends.
 

@@ -12,11 +12,10 @@ from contracts.amendments import Change, Step, steps
 from contracts.call_offs import MOVES
 from contracts.legal import Limit
 from contracts.models import (
+    Authority,
     CallOff,
     FrameworkAgreement,
     LegalLimit,
-    OptionState,
-    TermOption,
 )
 from contracts.models.agreements import FrameworkQuerySet
 from contracts.models.call_offs import CallOffQuerySet
@@ -99,14 +98,19 @@ def amendment_steps(framework: FrameworkAgreement) -> list[dict[str, Any]]:
     return [{"amendment": row, "step": step} for row, step in zip(rows, found, strict=True)]
 
 
+def may_see_plans(user: Any, authority: Authority) -> bool:
+    """Whether what the organisation estimates for itself is the user's to see."""
+    held = organisations_of(user, roles=CONTRACT_ROLES)
+    return (
+        held is None
+        or authority.organisation_id in held
+        or authority.framework.holder_id in held
+    )
+
+
 def option_state(option: Option | None) -> str:
     """The state of an option today, "" where there is none."""
     return option.state_on(approving.today()) if option is not None else ""
-
-
-def is_open(option: Option | TermOption | None) -> bool:
-    """Whether it may still be exercised or declined."""
-    return option_state(option) == OptionState.DECLARED
 
 
 def lot_utilisations(framework: FrameworkAgreement) -> list[dict[str, Any]]:

@@ -91,6 +91,13 @@ class AuthorityOptionSerializer(OptionSerializer):
     own_estimate = serializers.DecimalField(**MONEY, allow_null=True)
     soft_cap = serializers.DecimalField(**MONEY, allow_null=True)
 
+    def to_representation(self, instance: Any) -> Any:
+        """What another organisation estimates for itself is not told."""
+        told = super().to_representation(instance)
+        if not reading.may_see_plans(self.context["request"].user, instance.authority):
+            told |= {"joinder_document": "", "own_estimate": None, "soft_cap": None}
+        return told
+
 
 class TermOptionSerializer(OptionSerializer):
     """An option of the agreement itself: more time, volume or modules."""

@@ -166,7 +166,7 @@ def _whole(request: Request, pk: int) -> Any:
     found = reading.whole_frameworks(request.user).filter(pk=pk).first()
     if found is None:
         raise Http404
-    return FrameworkDetailSerializer(found).data
+    return FrameworkDetailSerializer(found, context={"request": request}).data
 
 
 def _call_off(request: Request, pk: int) -> CallOff:

@@ -16,8 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 from contracts import acting, reading, utilisation
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
-from contracts.models import CallOff, FrameworkAgreement
+from contracts.models import CallOff, FrameworkAgreement, OptionState
+from contracts.models.options import Option
 from contracts.options import OptionMoveError
+from hub.models import OrganisationRole
 
 PAGE_SIZE = 50
 
@@ -51,13 +53,14 @@ def framework(request: HttpRequest, pk: int) -> HttpResponse:
             {
                 "row": row,
                 "option": getattr(row, "option", None),
-                "state": reading.option_state(getattr(row, "option", None)),
+                "role": _role(row.role),
+                **_state(getattr(row, "option", None)),
                 "may_act": acting.may_act_for(request.user, row.organisation),
             }
             for row in found.authorities.all()
         ],
         "term_options": [
-            {"row": row, "state": reading.option_state(row)} for row in found.term_options.all()
+            {"row": row, **_state(row)} for row in found.term_options.all()
         ],
         "may_extend": acting.may_act_for(request.user, found.holder),
         "lots": reading.lot_utilisations(found),
@@ -145,6 +148,19 @@ def move_term_option(request: HttpRequest, pk: int, code: str) -> str:
     """Exercise or decline an option of the agreement itself."""
     acting.move_term_option(_user(request), pk, code=code, to=request.POST.get("state", ""))
     return _("The option is noted.")
+
+
+def _state(option: Option | None) -> dict[str, str]:
+    """The state of an option today, for programs and for people."""
+    state = reading.option_state(option)
+    return {"state": state, "state_label": str(OptionState(state).label) if state else ""}
+
+
+def _role(role: str) -> str:
+    """What an organisation is named as, for people."""
+    if role == "option_authority":
+        role = OrganisationRole.Role.OPTION_HOLDER.value
+    return str(OrganisationRole.Role(role).label) if role in OrganisationRole.Role.values else role
 
 
 def _with_utilisation(found: FrameworkAgreement) -> dict[str, Any]:

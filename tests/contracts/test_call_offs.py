@@ -151,6 +151,19 @@ def test_what_meets_the_maximum_is_approved_and_the_threshold_is_on_record(
     assert (told.subject, told.details["threshold"]) == ("2020-1968", 95)
 
 
+def test_what_is_invoiced_counts_where_it_is_more_than_was_committed(here: FirstSite) -> None:
+    CallOff.objects.filter(pk=here.call_off.pk).update(committed_value="20000000.00")
+
+    def bound_after(net: int) -> int:
+        return int(call_offs.add_invoiced(here.call_off, net=Decimal(net), by="run").used)
+
+    assert bound_after(15_000_000) == 20_000_000
+    assert not AuditEvent.objects.exists()
+    assert bound_after(13_000_000) == 28_000_000
+    assert AuditEvent.objects.get().details["threshold"] == 70
+    assert bound_after(-9_000_000) == 20_000_000
+
+
 def test_a_lot_has_a_maximum_of_its_own(here: FirstSite) -> None:
     Lot.objects.create(
         framework=here.framework, code="chest", title="Chest", maximum_value="1500000.00"

@@ -11,8 +11,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from hub import audit
-from hub.access import CONTRACT_ROLES, SiteScopedQuerySet, holds_role
-from hub.models import AuditEvent, Node, Site
+from hub.access import (
+    CONTRACT_ROLES,
+    SiteScopedQuerySet,
+    holds_role,
+    holds_role_for,
+    organisation_clause,
+)
+from hub.models import AuditEvent, Node, Organisation, Site
 from marketplace.models import Deployment
 from routing.models import Arrived, Order, PatientMerge, SetAside, Study
 from tests.builders.parties import FirstSite, deployment_of, first_site, member, site
@@ -167,6 +173,25 @@ def test_a_role_is_held_at_its_own_site_only(here: FirstSite) -> None:
     assert not holds_role(here.officer, roles=CONTRACT_ROLES, site=here.other_site)
     assert not holds_role(AnonymousUser(), roles=radiologist)
     assert not holds_role(_inactive(), roles=radiologist)
+
+
+def test_contracts_are_seen_by_who_has_a_role_for_the_whole_organisation(here: FirstSite) -> None:
+    at_site = member("site-officer", role="procurement_officer", site=here.site)
+
+    def seen(user: Any) -> set[str]:
+        clause = organisation_clause(user, path="", roles=CONTRACT_ROLES)
+        rows = Organisation.objects.filter(clause).values_list("code", flat=True)
+        return set(rows) & {"vestre-viken", "ahus"}
+
+    assert seen(here.officer) == {"vestre-viken"}
+    assert seen(here.administrator) == {"vestre-viken", "ahus"}
+    for nobody in (at_site, here.radiologist, AnonymousUser(), None, _inactive()):
+        assert seen(nobody) == set()
+    officer = ("procurement_officer",)
+    assert holds_role_for(here.officer, here.organisation, roles=officer)
+    assert not holds_role_for(here.officer, here.other_organisation, roles=officer)
+    assert not holds_role_for(at_site, here.organisation, roles=officer)
+    assert not holds_role_for(here.administrator, here.organisation, roles=officer)
 
 
 def _inactive() -> Any:

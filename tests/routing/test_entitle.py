@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts import call_offs
 from hub.phrases import render
 from routing.models import Priority, Workitem
 from routing.places import work_folder
@@ -65,7 +66,7 @@ def test_what_no_contract_covers_is_refused_with_the_clause_and_goes_nowhere(
 def test_a_call_off_closed_at_noon_stops_the_study_that_matched_before(place: Place) -> None:
     place.send(head_ct())
     place.work(until=lambda: Workitem.objects.filter(state="matched").exists())
-    withdrawn(place, "call_off", state="closed")
+    call_offs.move(place.rows.call_off, to="closed", by=place.rows.officer)
     place.work()
     assert place.workitem.state == "refused"
     assert place.nothing_was_sent()

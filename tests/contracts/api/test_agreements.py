@@ -227,13 +227,15 @@ def test_what_would_pass_the_maximum_is_refused_with_the_headroom(here: FirstSit
 
 def test_an_option_is_exercised_by_whose_it_is_and_by_nobody_else(here: FirstSite) -> None:
     named = Authority.objects.get(organisation=here.other_organisation)
-    AuthorityOption.objects.create(authority=named)
+    AuthorityOption.objects.create(authority=named, soft_cap=77)
     where = f"{FRAMEWORKS}{here.framework.pk}/options/ahus/"
 
     assert as_("officer").post(where, {"state": "exercised"}, format="json").status_code == 403
     answer = as_("theirs").post(where, {"state": "exercised"}, format="json")
 
     told = {row["organisation"]: row["option"] for row in answer.json()["authorities"]}
+    beside = as_("officer").get(f"{FRAMEWORKS}{here.framework.pk}/").content.decode()
+    assert (told["ahus"]["soft_cap"], "77.00" in beside) == ("77.00", False)
     assert told["ahus"]["state"] == "exercised"
     assert told["vestre-viken"] is None
     assert as_("theirs").post(where, {"state": "declined"}, format="json").status_code == 409
