@@ -67,3 +67,26 @@ def test_an_ae_title_that_no_association_can_carry_is_refused(text):
 def test_patterns_take_the_right_and_refuse_the_wrong(check, good, bad):
     assert check(good) == ""
     assert check(bad) != ""
+
+
+def test_a_vat_number_is_held_against_the_rules_of_its_country():
+    assert identifiers.vat_number("NO123456785MVA", of="NO") == ""
+    assert "NO, nine digits, MVA" in identifiers.vat_number("123456785MVA", of="NO")
+    assert "mod 11" in identifiers.vat_number("NO123456789MVA", of="NO")
+    assert identifiers.vat_number("DK29190623", of="DK") == ""
+    assert "DK and eight digits" in identifiers.vat_number("29190623", of="DK")
+
+
+def test_a_vat_number_that_another_country_gives_out_is_doubted_and_not_refused():
+    assert "mod 11" in identifiers.vat_number_doubt("DK10111111", of="DK")
+    assert "no VAT number of SE" in identifiers.vat_number_doubt("SE123", of="SE")
+    assert identifiers.vat_number_doubt("SE556677889901", of="SE") == ""
+    for country in ("SE", "US"):
+        assert identifiers.vat_number("whatever", of=country) == ""
+    assert identifiers.vat_number_doubt("whatever", of="US") == ""
+
+
+@pytest.mark.parametrize("text", ["1238764941387", "123876494138", "12387649413860", "x"])
+def test_a_gln_has_13_digits_and_a_check_digit(text):
+    assert identifiers.gln("1238764941386") == ""
+    assert "13 digits" in identifiers.gln(text)
