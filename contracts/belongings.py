@@ -1,16 +1,25 @@
-"""What of contracts belongs to one organisation when it leaves: agreements, approvals, usage."""
+"""What of contracts belongs to one organisation when it leaves: agreements, usage, invoices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Q
+
 from contracts import metering
 from contracts.models import (
+    AdjustmentBooking,
+    BillingRun,
     CallOff,
     CallOffApproval,
     CallOffLine,
+    EventBooking,
     FrameworkAgreement,
+    Invoice,
+    InvoiceLine,
+    MeterReading,
+    UsageAdjustment,
     UsageEvent,
 )
 from contracts.models.agreements import OVERSEEING
@@ -19,7 +28,9 @@ from hub.configuration.belongings import Table
 from hub.configuration.reader import Value
 from hub.models import Organisation, Site, User
 from marketplace.models import Algorithm, AlgorithmVersion
+from vendors.models import Vendor
 
+LINE = ("line__call_off", "line__algorithm", "line__site")
 PRIVATE = ("own_estimate", "soft_cap", "joinder_document")
 
 
@@ -62,27 +73,69 @@ def _approvals(organisation: Organisation) -> Any:
 def _usage(organisation: Organisation) -> Any:
     return UsageEvent.objects.filter(call_off__organisation=organisation).select_related(
         "call_off", "line__call_off", "line__algorithm", "line__site", "algorithm",
-        "version__algorithm", "site",
+        "version__algorithm", "site", "tenant",
     )  # fmt: skip
+
+
+def _under(path: str, model: Any, *related: str) -> Any:
+    """Rows of the model whose call-off, found at the path, is the organisation's."""
+    return lambda organisation: model.objects.filter(
+        **{f"{path}__organisation": organisation}
+    ).select_related(*related)
+
+
+def _runs(organisation: Organisation) -> Any:
+    """The runs that billed something of it; they may have billed others as well."""
+    mine = Q(invoices__organisation=organisation) | Q(
+        readings__line__call_off__organisation=organisation
+    )
+    booked = Q(pk__in=EventBooking.objects.filter(
+        event__call_off__organisation=organisation).values("run"))  # fmt: skip
+    adjusted = Q(pk__in=AdjustmentBooking.objects.filter(
+        adjustment__corrects__call_off__organisation=organisation).values("run"))  # fmt: skip
+    return BillingRun.objects.filter(mine | booked | adjusted).distinct()
+
+
+def _count_adjustments(rows: list[UsageAdjustment]) -> None:
+    metering.move_counters((row.corrects, row.delta_units) for row in rows)
 
 
 registry.share("framework", _own_framework)
 registry.share("call_off", _own_call_off)
 registry.share("legal_limit", lambda value, owner: value)
 belongings.subjects(_subjects)
-naturals.call(User, "username")
-naturals.call(Organisation, "code")
-naturals.call(Site, "code")
-naturals.call(Algorithm, "code")
-naturals.call(AlgorithmVersion, "algorithm", "version")
-naturals.call(FrameworkAgreement, "code")
-naturals.call(CallOff, "code")
-naturals.call(CallOffLine, "call_off", "algorithm", "site")
-belongings.register(Table(
-    "approvals", CallOffApproval, "who approved which call-off, and what it said then (SHA-256)",
-    _approvals, ("call_off", "user", "fingerprint"),
-))  # fmt: skip
-belongings.register(Table(
-    "usage", UsageEvent, "the usage events of its call-offs; a study is a keyed hash",
-    _usage, ("source", "event_id"), metering.count_up,
-))  # fmt: skip
+for _model, *_fields in (
+    (User, "username"), (Organisation, "code"), (Site, "code"), (Algorithm, "code"),
+    (AlgorithmVersion, "algorithm", "version"), (Vendor, "code"), (FrameworkAgreement, "code"),
+    (CallOff, "code"), (CallOffLine, "call_off", "algorithm", "site"), (BillingRun, "uid"),
+    (UsageEvent, "tenant", "source", "event_id"), (Invoice, "number"),
+    (UsageAdjustment, "tenant", "source", "event_id"),
+):  # fmt: skip
+    naturals.call(_model, *_fields)
+for _table in (
+    Table("approvals", CallOffApproval,
+          "who approved which call-off, and what it said then (SHA-256)",
+          _approvals, ("call_off", "user", "fingerprint")),
+    Table("usage", UsageEvent, "the usage events of its call-offs; a study is a keyed hash",
+          _usage, ("tenant", "source", "event_id"), metering.count_up),
+    Table("usage-adjustments", UsageAdjustment, "the corrections of those events",
+          _under("corrects__call_off", UsageAdjustment, "tenant", "corrects__tenant"),
+          ("tenant", "source", "event_id"),
+          _count_adjustments),
+    Table("billing-runs", BillingRun, "the runs that billed them", _runs, ("uid",)),
+    Table("billed-events", EventBooking, "which run billed which event",
+          _under("event__call_off", EventBooking, "event__tenant", "run"), ("event",)),
+    Table("billed-adjustments", AdjustmentBooking, "which run took which correction",
+          _under("adjustment__corrects__call_off", AdjustmentBooking,
+                 "adjustment__tenant", "run"), ("adjustment",)),
+    Table("meter-readings", MeterReading, "what a run read of a line, by day",
+          _under("line__call_off", MeterReading, "run", *LINE), ("run", "line", "day")),
+    Table("invoices", Invoice, "its invoices and credit notes, as they were issued",
+          _under("call_off", Invoice, "supplier", "organisation", "call_off", "run", "credits"),
+          ("number",)),
+    Table("invoice-lines", InvoiceLine,
+          "their lines; what others used, which they were rated with, is not in it",
+          _under("invoice__call_off", InvoiceLine, "invoice", *LINE), ("invoice", "position"),
+          without=("snapshot",)),
+):  # fmt: skip
+    belongings.register(_table)

@@ -12,6 +12,7 @@ from django.db.models import Max, Sum
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from contracts import call_offs
 from contracts.agreements import CONTRACT_ZONE
 from contracts.billing import charges, documents, facts
 from contracts.billing.booking import last_day_of, read_meters
@@ -89,6 +90,7 @@ def write(
     for position, line in enumerate(lines, 1):
         line.invoice, line.position = invoice, position
     InvoiceLine.objects.bulk_create(lines)
+    call_offs.add_invoiced(call_off, net=net, by=run.made_by if run else "billing")
     return invoice, list(lines)
 
 

@@ -33,7 +33,7 @@ class Table:
     """Rows of one model that belong to an organisation; a file ``NAME.jsonl`` of the export.
 
     ``key`` are the fields by which an import knows a row that is there already; ``added`` is told
-    of the rows that it added.
+    of the rows that it added. Columns in ``without`` stay behind: they lead to what is not its own.
     """
 
     name: str
@@ -42,6 +42,11 @@ class Table:
     of: Callable[[Organisation], models.QuerySet[Any]]
     key: tuple[str, ...]
     added: Callable[[list[Any]], None] | None = None
+    without: tuple[str, ...] = ()
+
+    def told(self, row: models.Model) -> dict[str, Any]:
+        """The row as JSON can hold it, references by name."""
+        return told(row, without=self.without)
 
 
 _tables: dict[str, Table] = {}
@@ -117,7 +122,7 @@ def _follow(
 
 def _rows(table: Table, organisation: Organisation) -> Iterator[dict[str, Any]]:
     for row in table.of(organisation).order_by("pk").iterator(chunk_size=2000):
-        yield told(row)
+        yield table.told(row)
 
 
 def _line(row: dict[str, Any]) -> str:

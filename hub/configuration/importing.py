@@ -97,13 +97,18 @@ class _Taking:
         """One row; raises ValueError where it is there with other content."""
         table = self.table
         _ensure_people(table, said)
-        row = table.model(**naturals.read(table.model, said, memo=self.memo))
+        try:
+            values = naturals.read(table.model, said, memo=self.memo)
+        except naturals.CannotBeFound:
+            self.flush()  # it may be one of those that wait
+            values = naturals.read(table.model, said, memo=self.memo)
+        row = table.model(**values)
         earlier = None if self.is_new else _earlier(table, row)
         if earlier is None:
             self.waiting.append(row)
             if len(self.waiting) == CHUNK:
                 self.flush()
-        elif naturals.told(earlier) == naturals.told(row):
+        elif table.told(earlier) == table.told(row):
             self.there += 1
         else:
             key = ", ".join(str(said[name]) for name in table.key)

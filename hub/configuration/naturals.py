@@ -7,6 +7,7 @@ import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.db import models
 
@@ -31,12 +32,12 @@ def call(model: type[models.Model], *fields: str) -> None:
     _names[model] = fields
 
 
-def told(row: models.Model) -> dict[str, Any]:
+def told(row: models.Model, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The row as JSON can hold it: every column but its number, references by name."""
     return {
         field.name: _plain(getattr(row, field.name))
         for field in row._meta.concrete_fields
-        if not field.primary_key
+        if not field.primary_key and field.name not in without
     }
 
 
@@ -96,6 +97,8 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(bytes(value)).decode()
     return value

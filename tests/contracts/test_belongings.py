@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,15 +14,20 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from contracts import call_offs, metering
+from contracts.billing.running import run
 from contracts.models import (
     Authority,
     AuthorityOption,
     CallOff,
     CallOffApproval,
+    EventBooking,
+    Invoice,
     UsageEvent,
     VolumeCounter,
 )
+from contracts.taking_usage import take
 from hub import audit
+from hub.configuration import belongings
 from hub.configuration.applying import apply
 from hub.configuration.belongings import digest
 from hub.configuration.exporting import export_to
@@ -32,26 +37,27 @@ from tests.builders.parties import (
     FirstSite,
     call_off_under,
     draft_under,
-    first_site,
     line_of,
     member,
 )
+from tests.contracts.billed import buyer
+from tests.contracts.usage_reports import adjusted
 
 pytestmark = pytest.mark.django_db
-AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+HALF_PRICE = {"tiers": [{"unit_price": "12.00"}]}
+AT = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def here() -> FirstSite:
     """Two trusts under one agreement, both with usage, approvals, options and a trail."""
-    made = first_site()
+    made = buyer(terms=HALF_PRICE).here
     named = Authority.objects.create(
         framework=made.framework, organisation=made.other_organisation, role="option_authority"
     )
     AuthorityOption.objects.create(authority=named, state="active", soft_cap=Decimal(77))
     theirs = call_off_under(made.framework, organisation=made.other_organisation, code="CO-0009")
     line_of(theirs, algorithm=made.algorithm, site=made.other_site)
-    CallOff.objects.filter(code="CO-0001").update(invoiced_to_date="48.00")
     ordered = draft_under(made.framework, organisation=made.organisation, site=made.site)
     for name in ("one", "two"):
         user = member(name, role="procurement_officer")
@@ -61,6 +67,9 @@ def here() -> FirstSite:
             study_ref_of=(line.site.code, f"2.25.{number}"), line=line, version=made.version,
             source="hub", event_id=str(number), at=AT, details={"latency_s": 7.5},
         )  # fmt: skip
+    corrected = adjusted(1, of=0, units=-1, ref_id="0")
+    take([corrected | {"source": "hub"}], by=made.administrator)
+    run(date(2026, 7, 1), by="tester", is_dry=False)
     for place in (made.site, made.other_site):
         audit.record("study.viewed", actor="somebody", site=place, subject=place.code)
     return made
@@ -97,13 +106,17 @@ def test_what_was_exported_comes_back_in_an_empty_database(here: FirstSite, tmp_
     call_command("import", str(first), stdout=io.StringIO())
 
     second = exported(tmp_path / "second")
-    for name in ("setup.yaml", "usage.jsonl", "approvals.jsonl", "ich-triage-1.0.0.json"):
+    tables = [table.name for table in belongings.tables() if table.name != "audit"]
+    for name in ("setup.yaml", "ich-triage-1.0.0.json", *(f"{one}.jsonl" for one in tables)):
+        assert (first / name).stat().st_size, name
         assert (second / name).read_text() == (first / name).read_text(), name
     trail = rows(second, "audit")
     assert [row for row in rows(first, "audit") if row not in trail] == []
-    assert CallOff.objects.get(code="CO-0001").invoiced_to_date == Decimal("48.00")
+    assert CallOff.objects.get(code="CO-0001").invoiced_to_date == Decimal("12.00")
+    assert Invoice.objects.get().net == Decimal("12.00")
+    assert EventBooking.objects.count() == 2
     assert CallOff.objects.get(code="CO-0100").state == "approved"
-    assert VolumeCounter.objects.get().quantity == 2
+    assert VolumeCounter.objects.get().quantity == 1
     assert CallOffApproval.objects.count() == 2
     assert not User.objects.get(username="one").is_active  # no account of this organisation
 
@@ -137,9 +150,9 @@ def test_to_import_twice_adds_nothing(here: FirstSite, tmp_path: Path) -> None:
     folder = exported(tmp_path / "out")
     taken = import_organisation(folder, by="tester")
     assert taken.outcome.lines == []
-    assert taken.added == {"approvals": 0, "usage": 0, "audit": 0}
-    assert taken.there["usage"] == 2
-    assert VolumeCounter.objects.get().quantity == 3
+    assert set(taken.added.values()) == {0}
+    assert (taken.there["usage"], taken.there["invoice-lines"]) == (2, 1)
+    assert VolumeCounter.objects.get().quantity == 2
 
 
 def test_a_row_that_is_there_with_other_content_is_refused_and_nothing_taken(
@@ -159,7 +172,7 @@ def test_a_row_that_is_there_with_other_content_is_refused_and_nothing_taken(
     contents["files"]["usage.jsonl"] = digest(folder / "usage.jsonl")
     (folder / "contents.json").write_text(json.dumps(contents))
     Organisation.objects.filter(code="vestre-viken").update(name="Other")
-    with pytest.raises(ImportRefused, match=r"usage\.jsonl:1: hub, 0 is there already, with other"):
+    with pytest.raises(ImportRefused, match="vestre-viken, hub, 0 is there already, with other"):
         import_organisation(folder, by="tester")
     assert Organisation.objects.get(code="vestre-viken").name == "Other"
     assert UsageEvent.objects.count() == 2
