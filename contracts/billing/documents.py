@@ -6,13 +6,13 @@ Amounts are signed as booked. Taxes are reckoned for each rate on the sum of its
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from contracts.models import CallOff
+from contracts.models import CallOff, Invoice, InvoiceLine
 from contracts.pricing import value_added_tax
 from contracts.vat import STANDARD
 
@@ -83,4 +83,49 @@ def lacking(document: dict[str, Any]) -> list[str]:
                 f"{one['code']}: organisation_number: expected one for the electronic address of"
                 f" the {name} (PEPPOL-EN16931-R010, R020), found nothing"
             )
+    return found
+
+
+def span_within(month: date, invoice: Invoice) -> tuple[date, date]:
+    """The days of a line that lie in the period of its invoice (BR-CO-20 and PEPPOL R110, R111).
+
+    What is billed late is of an earlier month, which the description of the line tells.
+    """
+    if month == invoice.period_from:
+        return month, invoice.period_to
+    return invoice.period_from, invoice.period_to
+
+
+def properties_of(line: InvoiceLine) -> list[tuple[str, str]]:
+    """What the item of a line says of itself besides its description."""
+    found = [("Month", f"{line.month:%Y-%m}"), ("Charge", line.kind)]
+    if line.line is not None:
+        found += [("Algorithm", line.line.algorithm.code), ("Site", line.line.site.code)]
+    return found
+
+
+def allowances(lines: Sequence[InvoiceLine], *, sign: int) -> dict[int, Decimal]:
+    """By position: what is taken off each line that an introduction discounts.
+
+    An introductory discount is an allowance of the lines of its month, where they can bear it.
+    Those discounts have 0 here themselves, and are no lines of the document.
+    """
+    found: dict[int, Decimal] = {}
+    for one in lines:
+        left = -sign * one.amount
+        if one.kind != "introduction" or left <= 0:
+            continue
+        taken: dict[int, Decimal] = {}
+        for other in lines:
+            is_same = (other.line_id, other.month, other.vat_rate, other.kind) == (
+                one.line_id, one.month, one.vat_rate, "usage",
+            )  # fmt: skip
+            bears = sign * other.amount - found.get(other.position, Decimal(0))
+            if is_same and left and bears > 0:
+                taken[other.position] = min(left, bears)
+                left -= taken[other.position]
+        if not left:
+            for position, amount in taken.items():
+                found[position] = found.get(position, Decimal(0)) + amount
+            found[one.position] = Decimal(0)
     return found

@@ -78,6 +78,7 @@ NOTHING: Given = lambda scene: {}  # noqa: E731
 STUDY: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
 STUDY_UID: Given = lambda scene: {"study_instance_uid": scene.study.study_instance_uid}  # noqa: E731
 WORKITEM: Given = lambda scene: {"uid": scene.workitem.uid}  # noqa: E731
+NO_INVOICE: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
 DELIVERY: Given = lambda scene: {"pk": scene.delivery.pk}  # noqa: E731
 FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
@@ -113,6 +114,9 @@ DOORS: dict[str, Given] = {
 # is behind them. What two organisations see of each other there: tests/contracts.
 PROCUREMENT: dict[str, Given] = {
     **dict.fromkeys(["api-usage-events", "api-usage"], NOTHING),
+    **dict.fromkeys(["api-billing-runs", "api-invoices"], NOTHING),
+    **dict.fromkeys(["api-invoice", "api-credit-notes"], NO_INVOICE),
+    **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], NO_INVOICE),
 }
 DOORS |= PROCUREMENT
 # It goes on for ever for those who may listen at all; what it tells whom: test_live.

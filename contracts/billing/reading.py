@@ -1,0 +1,69 @@
+"""Who sees which invoices and runs, and an invoice in each of its forms."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import translation
+
+from contracts.billing import booking, pdf, specification, ubl
+from contracts.models import BillingRun, Invoice, InvoiceLine, UsageEvent
+from hub.access import CONTRACT_ROLES, organisation_clause
+
+_LANGUAGES = {"NO": "nb", "DK": "da"}
+
+
+def visible(user: Any) -> Q:
+    """The invoices of the organisations a user buys for, and of the agreements they hold."""
+    own = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
+    held = organisation_clause(user, path="call_off__framework__holder", roles=CONTRACT_ROLES)
+    return own | held
+
+
+def invoices(user: Any) -> QuerySet[Invoice]:
+    """The invoices that a user may see, the newest first."""
+    related = ("organisation", "supplier", "call_off__framework", "run", "credits")
+    return Invoice.objects.filter(visible(user)).select_related(*related).order_by("-pk")
+
+
+def invoice(user: Any, uid: UUID) -> Invoice | None:
+    """One of them."""
+    return invoices(user).filter(uid=uid).first()
+
+
+def runs(user: Any) -> QuerySet[BillingRun]:
+    """The runs that made an invoice which a user may see, the newest first."""
+    theirs = Invoice.objects.filter(visible(user), run__isnull=False)
+    return BillingRun.objects.filter(pk__in=theirs.values("run")).order_by("-pk")
+
+
+def lines_of(one: Invoice) -> list[InvoiceLine]:
+    """The lines of an invoice in their order."""
+    rows = one.lines.select_related("line__algorithm", "line__site", "snapshot")
+    return list(rows.order_by("position"))
+
+
+def events_of(one: InvoiceLine) -> QuerySet[UsageEvent]:
+    """The usage events that a line was rated on, those of its own run among them."""
+    if one.line_id is None or one.invoice.run is None:
+        return UsageEvent.objects.none()
+    found = booking.events_of(line=one.line_id, month=one.month, until=one.invoice.run)
+    return found.select_related("version", "booking__run").prefetch_related("adjustments")
+
+
+def ubl_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
+    """As EHF, with the specification attached; the same bytes whoever asks."""
+    with translation.override(_LANGUAGES.get(one.organisation.country, "en")):
+        return ubl.ubl_of(one, lines, specification=csv_of(one, lines))
+
+
+def csv_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
+    """The specification."""
+    return specification.csv_of(one, lines)
+
+
+def pdf_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
+    """As PDF, in the language of the reader."""
+    return pdf.pdf_of(one, lines)
