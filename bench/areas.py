@@ -15,7 +15,7 @@ from bench.places import NotMeasured
 
 AREAS = (
     "receive", "large", "headers", "rules", "orders", "way", "writing_back", "worklist", "growth",
-    "resources",
+    "resources", "billing",
 )  # fmt: skip
 _SECONDS, _QUICK_SECONDS = 1800.0, 240.0
 
