@@ -80,7 +80,8 @@ def populated(here: Path, events: int) -> Iterator[int]:
             "DJANGO_SETTINGS_MODULE": "hub.settings",
         }  # fmt: skip
         setup = here / "setup.yaml"
-        setup.write_text(nine_trusts().replace("2026-", f"{YEAR}-"), "utf-8")
+        dated = nine_trusts().replace("2026-", f"{YEAR}-").replace("2029-", f"{YEAR + 3}-")
+        setup.write_text(dated, "utf-8")
         manage(kept | own, "migrate", "--verbosity=0")
         manage(kept | own, "apply", setup)
         os.environ.update(own)

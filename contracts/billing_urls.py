@@ -2,9 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from contracts.api import billing, usage
+from contracts.api import billing, claims, usage
+from contracts.views import billing as views
 
-pages: list[URLPattern] = []
+pages: list[URLPattern] = [
+    path("usage/", views.used, name="usage"),
+    path("billing/", views.billing, name="billing"),
+    path("billing/dry-run/", views.try_run, name="try-billing-run"),
+    path("billing/issue/", views.issue, name="issue-billing-run"),
+    path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
+    path("invoices/<uuid:uid>/credit/", views.credit, name="credit-invoice"),
+    path("invoices/<uuid:uid>/lines/<int:position>/", views.line, name="invoice-line"),
+]
 v1: list[URLPattern] = [
     path("usage-events", usage.UsageEventsView.as_view(), name="api-usage-events"),
     path("usage", usage.UsageView.as_view(), name="api-usage"),
@@ -22,4 +31,5 @@ v1: list[URLPattern] = [
         billing.CreditNotesView.as_view(),
         name="api-credit-notes",
     ),
+    path("vendor-invoices", claims.VendorInvoicesView.as_view(), name="api-vendor-invoices"),
 ]

@@ -10,6 +10,7 @@ from contracts.models.billing import (
     RatingSnapshot,
 )
 from contracts.models.call_offs import CallOff, CallOffApproval, CallOffLine
+from contracts.models.claims import VendorInvoice, VendorInvoiceLine
 from contracts.models.evaluations import (
     AwardCriterion,
     EvaluationFreeze,
@@ -96,5 +97,7 @@ __all__ = [
     "ValueModel",
     "ValueParameter",
     "VatRate",
+    "VendorInvoice",
+    "VendorInvoiceLine",
     "VolumeCounter",
 ]

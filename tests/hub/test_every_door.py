@@ -19,11 +19,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from knox.models import AuthToken
 
-from contracts.models import AuthorityOption, TermOption
+from contracts.models import AuthorityOption, Invoice, TermOption
 from hub.models import AuditEvent, Organisation, User
 from hub.phrases import phrase
 from routing.models import Delivery, SetAside, Study, Workitem
-from tests.builders import parties, worklists
+from tests.builders import invoices, parties, worklists
 from tests.builders.parties import FirstSite
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,7 @@ class Scene:
     study: Study
     workitem: Workitem
     delivery: Delivery
+    invoice: Invoice
 
     def secrets(self) -> list[str]:
         """What stands in answers to those who may, and in no other."""
@@ -69,7 +70,7 @@ def scene() -> Scene:
         site=places.site, at=timezone.now(), protocol="dicom", key="a", field="pixel_data",
         reason=phrase("cut off").stored(),
     )  # fmt: skip
-    return Scene(places, study, item, letter)
+    return Scene(places, study, item, letter, invoices.invoice_of(places))
 
 
 # -- the doors ---------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ NOTHING: Given = lambda scene: {}  # noqa: E731
 STUDY: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
 STUDY_UID: Given = lambda scene: {"study_instance_uid": scene.study.study_instance_uid}  # noqa: E731
 WORKITEM: Given = lambda scene: {"uid": scene.workitem.uid}  # noqa: E731
-NO_INVOICE: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
+INVOICE: Given = lambda scene: {"uid": scene.invoice.uid}  # noqa: E731
 DELIVERY: Given = lambda scene: {"pk": scene.delivery.pk}  # noqa: E731
 FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
@@ -114,9 +115,11 @@ DOORS: dict[str, Given] = {
 # is behind them. What two organisations see of each other there: tests/contracts.
 PROCUREMENT: dict[str, Given] = {
     **dict.fromkeys(["api-usage-events", "api-usage"], NOTHING),
-    **dict.fromkeys(["api-billing-runs", "api-invoices"], NOTHING),
-    **dict.fromkeys(["api-invoice", "api-credit-notes"], NO_INVOICE),
-    **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], NO_INVOICE),
+    **dict.fromkeys(["api-billing-runs", "api-invoices", "api-vendor-invoices"], NOTHING),
+    **dict.fromkeys(["usage", "billing", "try-billing-run", "issue-billing-run"], NOTHING),
+    **dict.fromkeys(["api-invoice", "api-credit-notes", "invoice", "credit-invoice"], INVOICE),
+    "invoice-line": lambda scene: {"uid": scene.invoice.uid, "position": 1},
+    **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], INVOICE),
 }
 DOORS |= PROCUREMENT
 # It goes on for ever for those who may listen at all; what it tells whom: test_live.
@@ -242,7 +245,7 @@ def text_of(answer: Any) -> str:
 def test_who_has_no_business_there_gets_nothing_and_changes_nothing(scene: Scene, who: str) -> None:
     client = STRANGERS[who](scene.places)
     before = state_of_the_hub()
-    for name in set(DOORS) - (set(CONTRACTS) if who == OFFICER else set()):
+    for name in set(DOORS) - ({*CONTRACTS, *PROCUREMENT} if who == OFFICER else set()):
         where = address(name, scene)
         for method in METHODS:
             if name == "logout" and method == "POST":

@@ -1,0 +1,201 @@
+"""Reads a vendor's own invoice, as CSV in the form of our specification or as UBL; no rows here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from xml.etree.ElementTree import Element
+
+from contracts.billing.checking import (
+    NAMES,
+    NotADocumentError,
+    check,
+    lines_in,
+    number,
+    parse,
+    text,
+)
+
+MATCHED, MISSING, EXTRA, DIFFERING = "matched", "missing", "extra", "differing"
+NEEDED = ("invoice", "month", "call_off", "site", "algorithm", "quantity", "amount")
+MOST_BYTES = 10_000_000
+ZERO = Decimal("0.00")
+
+# call-off, algorithm, site, and the first day of the month
+Place = tuple[str, str, str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """How much of something: examinations, and their amount without VAT."""
+
+    quantity: int = 0
+    amount: Decimal = ZERO
+
+    def plus(self, other: Sum) -> Sum:
+        """Both together."""
+        return Sum(self.quantity + other.quantity, self.amount + other.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One invoice of a vendor; amounts are signed. ``faults`` are those of its form."""
+
+    number: str
+    kind: str
+    month: date
+    currency: str
+    places: Mapping[Place, Sum]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def net(self) -> Decimal:
+        """What is claimed in all."""
+        return sum((one.amount for one in self.places.values()), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How one place compares: what is due of it, and what was claimed, now and before."""
+
+    place: Place
+    status: str
+    due: Sum
+    claimed: Sum
+
+
+class ClaimNotReadError(ValueError):
+    """The file is no invoice that can be compared; the message names field and rule."""
+
+
+def read(content: bytes) -> Claim:
+    """The claim that a file makes. Raises ClaimNotReadError."""
+    if len(content) > MOST_BYTES:
+        raise ClaimNotReadError(f"file: expected up to {MOST_BYTES} bytes, found {len(content)}")
+    is_xml = content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<"
+    return _of_ubl(content) if is_xml else _of_csv(content)
+
+
+def compare(claim: Claim, *, due: Mapping[Place, Sum], before: Mapping[Place, Sum]) -> list[Found]:
+    """Every place of the claim, and what is due of its month and was never claimed.
+
+    What was claimed ``before`` counts: the same work on a second invoice is extra.
+    """
+    found = []
+    places = set(claim.places) | {one for one in due if one[3] == claim.month}
+    for place in sorted(places):
+        owed, now = due.get(place, Sum()), claim.places.get(place, Sum())
+        total = now.plus(before.get(place, Sum()))
+        if place not in claim.places and total == owed:
+            continue
+        found.append(Found(place, _status(place in claim.places, owed, total), owed, total))
+    return found
+
+
+def _status(is_claimed: bool, owed: Sum, total: Sum) -> str:  # noqa: FBT001
+    if total == owed:
+        return MATCHED
+    if not is_claimed:
+        return MISSING
+    if owed == Sum() or (total.amount > owed.amount and total.quantity >= 2 * owed.quantity):
+        return EXTRA
+    return DIFFERING
+
+
+def summed(rows: Iterable[tuple[Place, Sum]]) -> dict[Place, Sum]:
+    """By place."""
+    places: defaultdict[Place, Sum] = defaultdict(Sum)
+    for place, one in rows:
+        places[place] = places[place].plus(one)
+    return dict(places)
+
+
+# -- CSV -----------------------------------------------------------------------------------------
+def _of_csv(content: bytes) -> Claim:
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ClaimNotReadError(f"file: expected CSV in UTF-8: {error}") from error
+    if not rows:
+        raise ClaimNotReadError("file: expected a row of names and at least one line")
+    if lacking := [name for name in NEEDED if name not in rows[0]]:
+        raise ClaimNotReadError(f"{lacking[0]}: expected this column, found none")
+    numbers = {(row["invoice"] or "").strip() for row in rows}
+    if len(numbers) != 1 or "" in numbers:
+        raise ClaimNotReadError(f"invoice: expected one number in all rows, found {len(numbers)}")
+    kind = (rows[0].get("type") or "380").strip()
+    if kind not in ("380", "381"):
+        raise ClaimNotReadError(f"type: expected 380 or 381, found {kind[:20]}")
+    sign = -1 if kind == "381" else 1
+    places = summed(_csv_row(row, n, sign=sign) for n, row in enumerate(rows, 2))
+    currency = (rows[0].get("currency") or "NOK").strip()
+    return Claim(numbers.pop()[:80], kind, max(one[3] for one in places), currency[:3], places)
+
+
+def _csv_row(row: Mapping[str, str | None], n: int, *, sign: int) -> tuple[Place, Sum]:
+    said = {name: (row.get(name) or "").strip() for name in NEEDED}
+    month = _month(said["month"], where=f"row {n}: month")
+    amount = _amount(said["amount"], where=f"row {n}: amount")
+    quantity = _amount(said["quantity"], where=f"row {n}: quantity")
+    counted = int(quantity) if (row.get("charge") or "usage") == "usage" else 0
+    place = (said["call_off"], said["algorithm"], said["site"], month)
+    return place, Sum(sign * counted, sign * amount)
+
+
+def _month(text_: str, *, where: str) -> date:
+    try:
+        return date.fromisoformat(f"{text_[:7]}-01")
+    except ValueError:
+        raise ClaimNotReadError(f"{where}: expected a month such as 2026-06") from None
+
+
+def _amount(text_: str, *, where: str) -> Decimal:
+    try:
+        found = Decimal(text_)
+    except InvalidOperation:
+        raise ClaimNotReadError(f"{where}: expected a number, found {text_[:40]!r}") from None
+    if not found.is_finite() or abs(found) >= 10**12:
+        raise ClaimNotReadError(f"{where}: expected an amount, found {text_[:40]!r}")
+    return found
+
+
+# -- UBL -----------------------------------------------------------------------------------------
+def _of_ubl(content: bytes) -> Claim:
+    try:
+        root, faults = parse(content), check(content)
+    except NotADocumentError as error:
+        raise ClaimNotReadError(f"file: {error}") from error
+    kind = "381" if root.tag.endswith("}CreditNote") else "380"
+    sign = -1 if kind == "381" else 1
+    month = _month(
+        text(root, "a:InvoicePeriod/b:StartDate") or text(root, "b:IssueDate"),
+        where="InvoicePeriod",
+    )
+    if not text(root, "b:ID"):
+        raise ClaimNotReadError("ID: expected the number of the invoice, found nothing")
+    order = text(root, "a:OrderReference/b:ID")
+    places = summed(_ubl_lines(root, order, month, sign=sign))
+    if not places:
+        raise ClaimNotReadError("InvoiceLine: expected at least one line, found none")
+    currency = text(root, "b:DocumentCurrencyCode")
+    return Claim(text(root, "b:ID")[:80], kind, month, currency[:3], places, tuple(faults))
+
+
+def _ubl_lines(
+    root: Element, order: str, month: date, *, sign: int
+) -> Iterator[tuple[Place, Sum]]:
+    for line in lines_in(root):
+        said = {
+            text(one, "b:Name").lower(): text(one, "b:Value")
+            for one in line.findall("a:Item/a:AdditionalItemProperty", NAMES)
+        }
+        of = _month(said["month"], where="Month") if "month" in said else month
+        quantity = number(line, "b:InvoicedQuantity") + number(line, "b:CreditedQuantity")
+        counted = int(quantity) if said.get("charge", "usage") == "usage" else 0
+        place = (order, said.get("algorithm", ""), said.get("site", ""), of)
+        yield place, Sum(sign * counted, sign * number(line, "b:LineExtensionAmount"))

@@ -1,0 +1,117 @@
+"""A vendor's own invoice beside what was metered: matched, missing, extra, differing; paid once."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+
+from contracts.billing import reading
+from contracts.billing.claims import ClaimNotReadError, read
+from contracts.models import Invoice, VendorInvoice
+from hub.models import User
+from tests.builders import parties
+from tests.contracts.billed import Buyer, billed, buyer
+
+HEAD = "invoice,type,call_off,month,site,algorithm,charge,quantity,amount,currency"
+WHERE = "/api/v1/vendor-invoices"
+
+
+def claim(*rows: str, number: str = "V-1", kind: str = "380") -> bytes:
+    told = [f"{number},{kind},CO-0001,2026-04,{row},NOK" for row in rows]
+    return "\n".join([HEAD, *told]).encode()
+
+
+def sent(user: User, content: bytes) -> Any:
+    client = Client()
+    client.force_login(user)
+    return client.post(WHERE, {"file": SimpleUploadedFile("claim", content)})
+
+
+def statuses(user: User, content: bytes) -> list[str]:
+    answer = sent(user, content)
+    assert answer.status_code == 201, answer.content
+    return [one["status"] for one in answer.json()["findings"]]
+
+
+@pytest.fixture
+def trust(db: None) -> Buyer:
+    found = buyer()
+    found.uses(10, on="2026-04-10")
+    billed(4)
+    return found
+
+
+def test_what_agrees_is_matched_and_the_same_again_is_extra(trust: Buyer) -> None:
+    ours = claim("drammen,ich-triage,usage,10,240.00")
+    assert statuses(trust.here.officer, ours) == ["matched"]
+    assert sent(trust.here.officer, ours).status_code == 409
+    again = claim("drammen,ich-triage,usage,10,240.00", number="V-2")
+    assert statuses(trust.here.officer, again) == ["extra"]
+
+
+def test_what_differs_is_missing_or_was_never_metered_is_told(trust: Buyer) -> None:
+    officer = trust.here.officer
+    other = claim("drammen,ich-triage,usage,11,264.00", "drammen,fracture,usage,1,9.00")
+    assert statuses(officer, other) == ["extra", "differing"]
+    elsewhere = claim("drammen,bleed,usage,1,9.00", number="V-2")
+    assert statuses(officer, elsewhere) == ["extra", "missing"]
+
+
+def test_a_credit_note_takes_back_what_was_claimed_too_much(trust: Buyer) -> None:
+    officer = trust.here.officer
+    statuses(officer, claim("drammen,ich-triage,usage,11,264.00"))
+    note = claim("drammen,ich-triage,usage,1,24.00", number="V-2", kind="381")
+    assert statuses(officer, note) == ["matched"]
+
+
+def test_our_own_document_matches_itself_as_csv_and_as_ubl(trust: Buyer, tmp_path: Path) -> None:
+    invoice = Invoice.objects.get()
+    lines = reading.lines_of(invoice)
+    found = [read(write(invoice, lines)) for write in (reading.csv_of, reading.ubl_of)]
+    assert found[0].places == found[1].places
+    assert found[1].faults == ()
+
+    (tmp_path / "claim.xml").write_bytes(reading.ubl_of(invoice, lines))
+    out = StringIO()
+    call_command("reconcile", tmp_path / "claim.xml", stdout=out)
+    assert out.getvalue().startswith("matched    CO-0001  ich-triage  drammen  2026-04")
+
+
+def test_another_trust_reconciles_and_sees_nothing_of_ours(trust: Buyer) -> None:
+    theirs = parties.member(
+        "their.officer", role="procurement_officer",
+        organisation=trust.here.other_organisation,
+    )  # fmt: skip
+    ours = claim("drammen,ich-triage,usage,10,240.00")
+    assert sent(theirs, ours).status_code == 409
+    assert sent(trust.here.radiologist, ours).status_code == 403
+    assert not VendorInvoice.objects.exists()
+    statuses(trust.here.officer, ours)
+    client = Client()
+    client.force_login(theirs)
+    assert client.get(WHERE).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "file: "),
+        (b"\xff\xfe", "file: "),
+        (b"a,b\n1,2", "invoice: expected this column"),
+        (claim("drammen,ich-triage,usage,ten,240.00"), "row 2: quantity: "),
+        (claim("drammen,ich-triage,usage,10,NaN"), "row 2: amount: "),
+        (claim("d,i,usage,1,1") + b"\nV-9,380,CO-0001,2026-04,d,i,usage,1,1,NOK", "invoice: "),
+        (b"<html/>", "file: expected a UBL Invoice"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "file: expected XML without a DTD"),
+    ],
+)
+def test_a_file_that_cannot_be_compared_is_refused_by_field(content: bytes, field: str) -> None:
+    with pytest.raises(ClaimNotReadError) as refusal:
+        read(content)
+    assert str(refusal.value).startswith(field)
