@@ -79,7 +79,7 @@ class InvoiceDetailSerializer(InvoiceSerializer):
         return InvoiceLineSerializer(lines, many=True).data
 
 
-class DraftSerializer(serializers.Serializer[Any]):
+class DraftInvoiceSerializer(serializers.Serializer[Any]):
     """What a dry run would issue; it has no number."""
 
     type = serializers.CharField(source="kind")
@@ -93,7 +93,7 @@ class DraftSerializer(serializers.Serializer[Any]):
     lines = InvoiceLineSerializer(many=True)
 
 
-class AskedRunSerializer(serializers.Serializer[Any]):
+class AskedBillingRunSerializer(serializers.Serializer[Any]):
     """Which month to bill; a dry run unless said otherwise."""
 
     period = serializers.RegexField(r"^\d{4}-(0[1-9]|1[0-2])$", help_text="2026-06")
@@ -108,7 +108,7 @@ class AskedRunSerializer(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
-class RunSerializer(serializers.Serializer[Any]):
+class BillingRunSerializer(serializers.Serializer[Any]):
     """What a run made, or would make."""
 
     id = serializers.UUIDField(allow_null=True)
@@ -117,10 +117,10 @@ class RunSerializer(serializers.Serializer[Any]):
     events = serializers.IntegerField()
     fingerprint = serializers.CharField()
     problems = serializers.ListField(child=serializers.CharField())
-    invoices = DraftSerializer(many=True)
+    invoices = DraftInvoiceSerializer(many=True)
 
 
-class PastRunSerializer(serializers.Serializer[BillingRun]):
+class PastBillingRunSerializer(serializers.Serializer[BillingRun]):
     """A run that was made."""
 
     id = serializers.UUIDField(source="uid")
@@ -136,7 +136,7 @@ class CreditedLineSerializer(serializers.Serializer[Any]):
     amount = serializers.DecimalField(max_digits=14, decimal_places=2)
 
 
-class CreditSerializer(serializers.Serializer[Any]):
+class AskedCreditSerializer(serializers.Serializer[Any]):
     """Why an invoice is credited, and what of it; left out, all of it."""
 
     reason = serializers.CharField(max_length=300)
@@ -163,7 +163,7 @@ class Bills(Door):
 class BillingRunsView(Bills, generics.ListAPIView[BillingRun]):
     """Runs that were made; a POST makes one, or shows what it would make."""
 
-    serializer_class = PastRunSerializer
+    serializer_class = PastBillingRunSerializer
     pagination_class = Pages
     filter_backends = ()
     parameters = PAGING
@@ -174,12 +174,12 @@ class BillingRunsView(Bills, generics.ListAPIView[BillingRun]):
         return reading.runs(self.request.user)
 
     @extend_schema(
-        request=AskedRunSerializer,
-        responses={200: RunSerializer, 201: RunSerializer, 400: OpenApiTypes.OBJECT, **PROBLEMS},
+        request=AskedBillingRunSerializer,
+        responses={200: BillingRunSerializer, 201: BillingRunSerializer, 400: OpenApiTypes.OBJECT, **PROBLEMS},
     )
     def post(self, request: Request) -> Response:
         """200 for a dry run, 201 for a run that was made."""
-        asked = AskedRunSerializer(data=request.data)
+        asked = AskedBillingRunSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = asked.validated_data
         outcome = running.run(
@@ -187,7 +187,7 @@ class BillingRunsView(Bills, generics.ListAPIView[BillingRun]):
             fingerprint=said["fingerprint"], frameworks=said["frameworks"],
         )  # fmt: skip
         code = status.HTTP_200_OK if outcome.is_dry else status.HTTP_201_CREATED
-        return Response(RunSerializer(told(outcome)).data, status=code)
+        return Response(BillingRunSerializer(told(outcome)).data, status=code)
 
 
 class InvoicesView(Bills, generics.ListAPIView[Invoice]):
@@ -231,11 +231,11 @@ class CreditNotesView(Bills):
     """Credit an invoice, wholly or in part."""
 
     @extend_schema(
-        request=CreditSerializer,
+        request=AskedCreditSerializer,
         responses={201: InvoiceDetailSerializer, 400: OpenApiTypes.OBJECT, **PROBLEMS},
     )
     def post(self, request: Request, uid: UUID) -> Response:
-        asked = CreditSerializer(data=request.data)
+        asked = AskedCreditSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said, one = asked.validated_data, found(request, uid)
         if not may_credit(request.user, one):

@@ -22,7 +22,7 @@ from hub.access import CONTRACT_ROLES, organisation_clause
 from hub.api import PAGING, PROBLEMS, Conflict, Pages
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class ClaimFindingSerializer(serializers.Serializer[Any]):
     """How one algorithm, site and month compares; amounts are signed and without VAT."""
 
     status = serializers.ChoiceField(choices=["matched", "missing", "extra", "differing"])
@@ -48,7 +48,7 @@ class VendorInvoiceSerializer(serializers.Serializer[VendorInvoice]):
     net = serializers.DecimalField(max_digits=14, decimal_places=2)
     received_at = serializers.DateTimeField()
     received_by = serializers.CharField()
-    findings = FindingSerializer(many=True)
+    findings = ClaimFindingSerializer(many=True)
 
 
 class VendorFileSerializer(serializers.Serializer[Any]):
