@@ -11,7 +11,7 @@ from hub.append_only import append_only
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0013_choosing_is_append_only'),
+        ("contracts", "0007_billing"),
         ('hub', '0005_organisation_roles'),
         ('vendors', '0003_onboarding_and_people'),
     ]

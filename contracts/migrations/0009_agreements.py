@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("contracts", "0007_billing"),
+        ("contracts", "0008_vendor_invoices"),
         ('vendors', '0002_vendor_signing_key'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -7,7 +7,7 @@ from hub.append_only import let_go_after
 
 class Migration(migrations.Migration):
 
-    dependencies = [("hub", "0004_node_confirm")]
+    dependencies = [("hub", "0005_organisation_roles")]
 
     operations = [
         migrations.AddField("site", "retention", models.JSONField(blank=True, default=dict)),

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('hub', '0007_retention'),
-        ('routing', '0014_workitem_held_up'),
+        ("routing", "0012_patient_merge"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0012_patient_merge'),
+        ("routing", "0013_retention"),
     ]
 
     operations = [
