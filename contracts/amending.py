@@ -1,19 +1,24 @@
 """What a set-up file may not change in an agreement: what was counted, approved or declared.
 
 A counted examination keeps its buyer, its agreement, its currency and a price: without them the
-tiers and the maximum value could no longer be told. What two people approved stays what it was.
+tiers and the maximum value could no longer be told. A price in use is never changed: a new one is
+a version of its own, from a day after what was counted. What two people approved stays what it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime, time
 
 from django.db.models import Sum
 
 from contracts import approving, options
+from contracts.agreements import CONTRACT_ZONE
 from contracts.models import CallOff, OptionState, UsageEvent, VolumeCounter
+from contracts.price_book import terms_of
 from hub.configuration import registry
 from hub.configuration.reader import Value
+from hub.configuration.records import name_of
 
 
 def _counted_frameworks(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -23,11 +28,50 @@ def _counted_frameworks(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     for algorithm in (code for code in counted if code not in kept):
         what = f"cannot be removed, it is the price of {_examinations(counted[algorithm])}"
         yield f"price_book[{algorithm}]", what
+    yield from _prices_in_use(old, new, kept=kept)
     if counted and old["currency"] != new["currency"]:
         yield "currency", _cannot_change(sum(counted.values()), f"in {old['currency']}")
     if counted and old["valid"]["from"] != new["valid"]["from"]:
         where = f"in contract years from {old['valid']['from']}"
         yield "valid.from", _cannot_change(sum(counted.values()), where)
+
+
+def _prices_in_use(old: Value, new: Value, *, kept: set[str]) -> Iterator[tuple[str, str]]:
+    """A version in use stays as it is, and none begins before an examination that was counted."""
+    before, after = _versions(old), _versions(new)
+    for (algorithm, since), terms in before.items():
+        if algorithm not in kept or after.get((algorithm, since)) == terms:
+            continue
+        if counted := _counted_since(old, algorithm, since):
+            done = "changed" if (algorithm, since) in after else "removed"
+            what = f"cannot be {done}: {_examinations(counted)} at this price"
+            yield _path(algorithm, since), f"{what}; add an entry with valid_from for a new one"
+    for algorithm, since in after.keys() - before.keys():
+        if since and (counted := _counted_since(old, algorithm, since)):
+            what = f"expected a day after the last examination, found {since}"
+            where = f"{_path(algorithm, since)}.valid_from"
+            yield where, f"{what}: {_examinations(counted)} from then on"
+
+
+def _versions(value: Value) -> dict[tuple[str, str | None], tuple[str, Value]]:
+    return {
+        (entry["algorithm"], entry["valid_from"]): (entry["model"], terms_of(entry))
+        for entry in value["price_book"]
+    }
+
+
+def _path(algorithm: str, since: str | None) -> str:
+    return f"price_book[{name_of((algorithm, since))}]"
+
+
+def _counted_since(framework: Value, algorithm: str, since: str | None) -> int:
+    used = UsageEvent.objects.filter(
+        call_off__framework__code=framework["code"], algorithm__code=algorithm
+    )
+    if since:
+        begins = datetime.combine(date.fromisoformat(since), time.min, tzinfo=CONTRACT_ZONE)
+        used = used.filter(at__gte=begins)
+    return used.count()
 
 
 def _counted_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
-"""The addresses of usage and billing."""
+"""The addresses of usage, prices and billing."""
 
 from django.urls import URLPattern, path
 
-from contracts.api import billing, claims, usage
+from contracts.api import billing, claims, price_simulations, usage
 from contracts.views import billing as views
 
 pages: list[URLPattern] = [
@@ -32,4 +32,9 @@ v1: list[URLPattern] = [
         name="api-credit-notes",
     ),
     path("vendor-invoices", claims.VendorInvoicesView.as_view(), name="api-vendor-invoices"),
+    path(
+        "price-simulations",
+        price_simulations.PriceSimulationsView.as_view(),
+        name="api-price-simulations",
+    ),
 ]

@@ -1,6 +1,6 @@
-"""What a usage would cost under a set-up: a set-up file and a list of usage in, invoices out.
+"""What a usage would cost under a set-up: the set-up and a list of usage in, invoices out.
 
-Nothing is read from the database, and nothing is written.
+Nothing is kept. Where a set-up file is given, nothing is read from the database either.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from contracts.priced import agreement_of
 from contracts.pricing import ChargeLine, Kind, PriceTermsError, contract_year_of, rate
 from contracts.pricing.basis import NoPriceError
 from contracts.pricing.indexing import UnknownIndexError
+from contracts.pricing.rating import DIGITS
 from contracts.pricing.statements import Statement, statements
 from contracts.usage_lists import Listed, read_usage
 from contracts.usage_rows import Fault, UsageRefused
-from hub.configuration import planning
+from hub.access import CONTRACT_ROLES
+from hub.configuration import planning, registry
 from hub.configuration.problems import Place, Problem, Report, SetUpRefused
+from hub.configuration.reader import in_database
 from hub.configuration.reading import read_parts
 from hub.configuration.registry import World
 
@@ -39,6 +43,8 @@ SECTIONS: Mapping[str, frozenset[str]] = {
     "call_offs": frozenset(),
 }
 CANCELLED = "cancelled"
+# years in which an agreement can lie: what is rated grows with every month between them
+FIRST, LAST = date(1990, 1, 1), date(2089, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,24 @@ def terms_of_files(names: Iterable[str]) -> Terms:
     return terms_in(documents)
 
 
+def terms_held(user: Any) -> Terms:
+    """The terms of the agreements in the database, with the call-offs that the user may see."""
+    items = {
+        name: {
+            code: in_database(registry.kind(name).section, code, value)
+            for code, (_, value) in registry.kind(name).held().items()
+        }
+        for name in ("organisation", "index_series", "framework", "call_off")
+    }
+    theirs = _organisations_of(user)
+    items["call_off"] = {
+        code: item
+        for code, item in items["call_off"].items()
+        if theirs is None or item.value["organisation"] in theirs
+    }
+    return Terms(World(items), vat.rates_held())
+
+
 def simulate(terms: Terms, usage: Any, *, until: date | None = None) -> dict[str, Any]:
     """The invoices and credit notes for ``usage``, as JSON values; see read_usage() for its shape.
 
@@ -77,10 +101,11 @@ def simulate(terms: Terms, usage: Any, *, until: date | None = None) -> dict[str
     fees and outcome of that year are in it, or to the day ``until``. Raises UsageRefused.
     """
     documents: list[tuple[date, str, str, dict[str, Any]]] = []
-    for listed in read_usage(usage, agreements=_agreements(terms)):
-        for one in _statements(terms, listed, until=until):
-            place = (one.month, one.organisation, listed.agreement.code)
-            documents.append((*place, _document(one)))
+    with localcontext(prec=DIGITS):
+        for listed in read_usage(usage, agreements=_agreements(terms)):
+            for one in _statements(terms, listed, until=until):
+                place = (one.month, one.organisation, listed.agreement.code)
+                documents.append((*place, _document(one)))
     return {"invoices": [one for *_place, one in sorted(documents, key=lambda one: one[:3])]}
 
 
@@ -97,6 +122,13 @@ def description_of(line: ChargeLine) -> str:
     }[line.kind]
 
 
+def _organisations_of(user: Any) -> set[str] | None:
+    """The organisations whose contracts are the user's to see; None: all of them."""
+    held = user.memberships.filter(role__in=CONTRACT_ROLES, site=None)
+    codes = set(held.values_list("organisation__code", flat=True))
+    return None if None in codes else codes
+
+
 def _agreements(terms: Terms) -> list[Any]:
     call_offs = [one for one in _values(terms.world, "call_off") if one["state"] != CANCELLED]
     series = _values(terms.world, "index_series")
@@ -108,8 +140,13 @@ def _agreements(terms: Terms) -> list[Any]:
 
 def _statements(terms: Terms, listed: Listed, *, until: date | None) -> list[Statement]:
     agreement = listed.agreement
+    if not (FIRST <= agreement.begins <= agreement.ends <= LAST):
+        what = f"expected an agreement within {FIRST:%Y} and {LAST:%Y}"
+        raise UsageRefused([Fault("usage", f"{what}, found {agreement.code}")])
     last = listed.last_day or agreement.begins
-    as_of = until or contract_year_of(last, begins=agreement.begins).last
+    end = contract_year_of(agreement.ends, begins=agreement.begins).last
+    year = contract_year_of(last, begins=agreement.begins)
+    as_of = year.last if until is None else min(until, end)
     try:
         lines = rate(agreement, listed.usages, as_of=as_of)
     except (UnknownIndexError, NoPriceError, PriceTermsError) as fault:

@@ -18,7 +18,9 @@ from contracts.pricing import (
 )
 from contracts.pricing.words import month, share
 from contracts.usage_rows import OF_A_LINE, Judge, Row, UsageRefused
+from hub.configuration.problems import shown
 
+MOST_ROWS = 1_000_000
 # (source, id) -> the first row that told of it, and where
 Told = dict[tuple[str, str], tuple[str, Row]]
 USED = (*OF_A_LINE, "date", "quantity")
@@ -72,7 +74,11 @@ def read_usage(given: Any, *, agreements: Iterable[Agreement]) -> list[Listed]:
 
 def _read_used(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
     told: Told = {}
-    for index, row in enumerate(judge.listed(given, "usage")):
+    rows = judge.listed(given, "usage")
+    if len(rows) > MOST_ROWS:
+        judge.refuse("usage", f"expected at most {MOST_ROWS} rows, found {len(rows)}")
+        return
+    for index, row in enumerate(rows):
         path = f"usage[{index}]"
         if not judge.row(row, path, needed=USED, other=("late", "failed", "id", "source")):
             continue
@@ -94,7 +100,8 @@ def _is_told(judge: Judge, row: Row, path: str, told: Told) -> bool:
         return True
     before, first = told.setdefault((source, name), (path, row))
     if first != row:
-        judge.refuse(f"{path}.id", f"expected what {before} says of {name}, found something else")
+        what = f"expected what {before} says of {shown(name)}, found something else"
+        judge.refuse(f"{path}.id", what)
     return before != path
 
 
@@ -102,8 +109,9 @@ def _was_in_use(
     judge: Judge, agreement: Agreement, line: Line, *, day: date, path: str
 ) -> bool:
     """Whether the line was in use on the day, at a price."""
-    if not line.activated <= day <= line.ends:
-        what = f"a day from {line.activated}, when the line is activated, to {line.ends}"
+    first = max(line.activated, agreement.begins)
+    if not first <= day <= line.ends:
+        what = f"a day from {first}, when the line is activated, to {line.ends}"
         judge.refuse(f"{path}.date", f"expected {what}, found {day}")
         return False
     versions = agreement.prices.get(line.algorithm, ())
@@ -131,6 +139,10 @@ def _read_available(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> 
             where, _, text = str(fault).partition(": ")
             judge.refuse(where, text)
             continue
+        if not found[1].activated.replace(day=1) <= here.month <= found[1].ends:
+            what = f"a month from {found[1].activated:%Y-%m} to {found[1].ends:%Y-%m}"
+            judge.refuse(f"{path}.month", f"expected {what}, found {here.month:%Y-%m}")
+            continue
         by_code[found[0].code].availability.append(here)
 
 
@@ -144,10 +156,15 @@ def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> N
         n = judge.whole(row, "n", path)
         successes = judge.whole(row, "successes", path, most=n)
         if framework is not None and framework not in by_code:
-            judge.refuse(f"{path}.framework", f"expected a known framework, found {framework}")
+            what = f"expected a known framework, found {shown(framework)}"
+            judge.refuse(f"{path}.framework", what)
         elif framework and algorithm and kpi and day:
             found = by_code[framework]
             if algorithm not in found.agreement.prices:
-                what = f"expected an algorithm with a price in {framework}, found {algorithm}"
-                judge.refuse(f"{path}.algorithm", what)
-            found.measured.append(Measured(algorithm, kpi, day, successes, n))
+                what = f"an algorithm with a price in {framework}, found {shown(algorithm)}"
+                judge.refuse(f"{path}.algorithm", f"expected {what}")
+            elif not found.agreement.begins <= day <= found.agreement.ends:
+                what = f"a day from {found.agreement.begins} to {found.agreement.ends}"
+                judge.refuse(f"{path}.date", f"expected {what}, found {day}")
+            else:
+                found.measured.append(Measured(algorithm, kpi, day, successes, n))

@@ -12,7 +12,7 @@ from contracts.priced import line_key
 from contracts.pricing import Agreement, Line
 from hub.configuration.problems import nearest, shown
 
-MOST = 10**9
+MOST = 10**7
 MOST_TOLD = 100
 OF_A_LINE = ("call_off", "algorithm", "site")
 
@@ -64,9 +64,9 @@ class Judge:
         if not isinstance(given, Mapping):
             self.refuse(path, f"expected an object with {', '.join(needed)}, found {_found(given)}")
             return False
-        for name in sorted(set(given) - set(names), key=str):
-            text = f"expected one of {', '.join(names)}, found {name}{nearest(name, names)}"
-            self.refuse(f"{path}.{name}", text)
+        for name in sorted(map(str, set(given) - set(names))):
+            text = f"expected one of {', '.join(names)}, found {shown(name)}"
+            self.refuse(f"{path}.{shown(name)}", text + nearest(name, names))
         for name in needed:
             if given.get(name) is None:
                 self.refuse(f"{path}.{name}", "expected a value, found nothing")

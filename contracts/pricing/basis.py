@@ -52,8 +52,7 @@ class Basis:
     @classmethod
     def of(cls, agreement: Agreement, usages: Usages, *, as_of: date) -> Basis:
         """Raises UnknownLineError, NoPriceError, UnknownIndexError: see rate()."""
-        days = [used.day for used in usages.used] + [one.activated for one in agreement.lines]
-        first = min([agreement.begins, *days])
+        first = min([agreement.begins, *(used.day for used in usages.used)])
         cut = tuple(slots(first, as_of, begins=agreement.begins, cuts=_turns(agreement)))
         prices = {
             (algorithm, slot): price

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import localcontext
 
 from contracts.pricing.agreement import Agreement, Usages
 from contracts.pricing.basis import Basis
@@ -14,6 +15,7 @@ from contracts.pricing.percentages import charge_percentages
 from contracts.pricing.service import credit_service
 from contracts.pricing.tiers import charge_tiers
 
+DIGITS = 100
 # The order of operations is part of the agreement: each step reads what those before it posted.
 # Included units and indexed prices are part of the tier charge, introductions follow it at once.
 STEPS = (
@@ -36,8 +38,10 @@ def rate(agreement: Agreement, usages: Usages, *, as_of: date) -> list[ChargeLin
     not, NoPriceError for usage before any price is valid, UnknownIndexError for an index without
     the values that the prices follow.
     """
-    basis, ledger = Basis.of(agreement, usages, as_of=as_of), Ledger()
-    for step in STEPS:
-        for algorithm in basis.algorithms:
-            step(basis, ledger, algorithm=algorithm)
-    return list(ledger.charge_lines())
+    # enough digits that nothing is rounded but where an agreement says so
+    with localcontext(prec=DIGITS):
+        basis, ledger = Basis.of(agreement, usages, as_of=as_of), Ledger()
+        for step in STEPS:
+            for algorithm in basis.algorithms:
+                step(basis, ledger, algorithm=algorithm)
+        return list(ledger.charge_lines())

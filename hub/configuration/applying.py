@@ -71,6 +71,7 @@ def _apply(files: list[str], report: Report, *, actor: str, is_pruning: bool) ->
     report.refuse_if_any()
     changes = planning.plan(items, database, is_pruning=is_pruning)
     planning.judge(changes, database, report=report)
+    report.refuse_if_any()
     _make_all(changes, report, actor=actor)
     report.refuse_if_any()
     return changes

@@ -207,12 +207,16 @@ class Rows(Shape):
         """Nothing: the children are saved by finish(), when the row has its key."""
 
     def finish(self, row: Any, value: Any, *, path: str, store: Any) -> None:
-        held = {self.identity_of(child_value): child for child, child_value in self._held(row)}
+        found = self._held(row)
+        held = {self.identity_of(child_value): child for child, child_value in found}
+        before = {self.identity_of(child_value): child_value for _, child_value in found}
         wanted = {self.identity_of(child_value): child_value for child_value in value or []}
         for identity in held.keys() - wanted.keys():
             below = f"{path}[{name_of(identity)}]"
             store.remove(held[identity], self.record, path=below)
         for identity, child_value in wanted.items():
+            if before.get(identity) == child_value:
+                continue
             child = held.get(identity) or self.model(**{self.parent: row})
             self.record.save(child, "", child_value)
             child.save()

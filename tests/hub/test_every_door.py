@@ -114,12 +114,12 @@ DOORS: dict[str, Given] = {
 # Doors of those who buy and pay: procurement officers have business there, and nothing of a patient
 # is behind them. What two organisations see of each other there: tests/contracts.
 PROCUREMENT: dict[str, Given] = {
-    **dict.fromkeys(["api-usage-events", "api-usage"], NOTHING),
     **dict.fromkeys(["api-billing-runs", "api-invoices", "api-vendor-invoices"], NOTHING),
     **dict.fromkeys(["usage", "billing", "try-billing-run", "issue-billing-run"], NOTHING),
     **dict.fromkeys(["api-invoice", "api-credit-notes", "invoice", "credit-invoice"], INVOICE),
     "invoice-line": lambda scene: {"uid": scene.invoice.uid, "position": 1},
     **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], INVOICE),
+    **dict.fromkeys(["api-usage-events", "api-usage", "api-price-simulations"], NOTHING),
 }
 DOORS |= PROCUREMENT
 # It goes on for ever for those who may listen at all; what it tells whom: test_live.

@@ -83,7 +83,7 @@ def pooled(of: Agreement, used: list[Usage]) -> Decimal:
 
 
 @given(of=agreements(), used=usages(), seed=st.integers())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_no_order_of_the_events_changes_an_invoice(
     of: Agreement, used: list[Usage], seed: int
 ) -> None:
@@ -101,7 +101,7 @@ def test_no_order_of_the_events_changes_an_invoice(
 
 
 @given(terms=tariffs(), model=st.sampled_from(("graduated", "all_units")), used=usages())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_invoices_and_credit_notes_of_a_year_come_to_the_price_of_the_year(
     terms: dict[str, Any], model: str, used: list[Usage]
 ) -> None:
@@ -113,7 +113,7 @@ def test_invoices_and_credit_notes_of_a_year_come_to_the_price_of_the_year(
 
 
 @given(of=agreements(), used=usages(), until=st.integers(0, 364))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_what_was_invoiced_and_what_comes_late_make_the_same_year(
     of: Agreement, used: list[Usage], until: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_what_was_invoiced_and_what_comes_late_make_the_same_year(
 
 
 @given(of=agreements(), used=usages())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_year_lies_between_the_minimum_and_the_cap(of: Agreement, used: list[Usage]) -> None:
     price = of.prices["bleed"][0].price
     lines = rate(of, Usages(tuple(used)), as_of=YEAR_END)
@@ -144,7 +144,7 @@ def test_a_year_lies_between_the_minimum_and_the_cap(of: Agreement, used: list[U
 
 
 @given(of=agreements(), used=usages())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_credit_is_within_its_cap_and_what_the_month_came_to(
     of: Agreement, used: list[Usage]
 ) -> None:

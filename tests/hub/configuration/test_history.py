@@ -1,10 +1,13 @@
 """What history hangs on may be changed only where the history stays true."""
 
+from datetime import date, timedelta
+
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from contracts import metering
-from contracts.models import CallOff, CallOffLine, FrameworkAgreement
+from contracts.models import CallOff, CallOffLine, FrameworkAgreement, PriceBookEntry
 from hub.models import Node, Site
 from marketplace.models import AlgorithmVersion
 from routing.models import Study
@@ -63,10 +66,57 @@ def test_a_counted_examination_keeps_its_agreement_and_its_price(setup, old, new
     assert FrameworkAgreement.objects.get().price_book.exists()
 
 
-def test_a_used_agreement_may_get_a_new_end_a_new_value_and_a_new_price(setup):
+def test_a_used_agreement_may_get_a_new_end_and_a_new_value(setup):
     an_examination()
-    text = SETUP.replace("to: 2029-12-31", "to: 2029-11-30").replace('"24.00"', '"23.00"')
-    assert len(applied(write(setup, text.replace("40000000", "41000000"))).lines) == 3
+    text = SETUP.replace("to: 2029-12-31", "to: 2029-11-30")
+    assert len(applied(write(setup, text.replace("40000000", "41000000"))).lines) == 2
+
+
+def test_a_price_in_use_is_never_changed_and_gets_a_version_of_its_own(setup):
+    an_examination()
+
+    (problem,) = refused(write(setup, SETUP.replace('"24.00"', '"23.00"')))
+
+    assert problem.field == "price_book[bleed]"
+    assert problem.text == (
+        "cannot be changed: 1 examination counted at this price; "
+        "add an entry with valid_from for a new one"
+    )
+    tomorrow = (timezone.localdate() + timedelta(days=2)).isoformat()
+    (problem,) = refused(write(setup, with_version("2026-01-02")))
+    assert problem.field == "price_book[bleed/2026-01-02].valid_from"
+    assert len(applied(write(setup, with_version(tomorrow))).lines) == 1
+    assert len(applied(write(setup, with_version(tomorrow, price="12.00"))).lines) == 1
+    assert len(applied(write(setup)).lines) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda price: PriceBookEntry.objects.update(terms={}),
+        lambda price: PriceBookEntry.objects.update(valid_from=timezone.localdate()),
+        lambda price: PriceBookEntry.objects.create(
+            framework=price.framework, algorithm=price.algorithm, model="flat",
+            valid_from=date(2026, 1, 2),
+        ),
+    ],
+)
+def test_the_database_refuses_to_change_a_price_in_use(setup, change):
+    price = PriceBookEntry.objects.get()
+    with transaction.atomic():
+        change(price)
+        transaction.set_rollback(True)
+    an_examination()
+
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+        change(price)
+
+    assert PriceBookEntry.objects.get().terms == price.terms
+
+
+def with_version(day: str, *, price: str = "11.00") -> str:
+    entry = f'      - {{algorithm: bleed, valid_from: {day}, model: flat, unit_price: "{price}"}}\n'
+    return SETUP.replace("call_offs:", f"{entry}call_offs:", 1)
 
 
 def test_a_site_with_studies_never_goes_to_another_trust(setup):
