@@ -6,28 +6,17 @@ bought under it, by anyone.
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from contracts import pricing
 from contracts.models import FrameworkAgreement
+from contracts.rated_value import ValueUsed, rated_value
+from contracts.zone import CONTRACT_ZONE as CONTRACT_ZONE
 from marketplace.models import Algorithm
 
-# Contract years and billing periods turn at midnight here, wherever the site lies.
-CONTRACT_ZONE = zoneinfo.ZoneInfo("Europe/Oslo")
-
 Volumes = Mapping[tuple[int, date], int]
-
-
-@dataclass(frozen=True, slots=True)
-class ValueUsed:
-    """What has been used under a framework, and what it would be with one more examination."""
-
-    used: Decimal
-    with_one_more: Decimal
 
 
 class AlgorithmHasNoPriceError(LookupError):
@@ -51,17 +40,28 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     too early rather than too late. Raises PriceTermsError where the price book cannot be read and
     AlgorithmHasNoPriceError where it does not name the algorithm.
     """
-    entries = {entry.algorithm_id: entry for entry in framework.price_book.all()}
-    if algorithm.pk not in entries:
+    entries = list(framework.price_book.all())
+    if algorithm.pk not in {entry.algorithm_id for entry in entries}:
         raise AlgorithmHasNoPriceError(f"{framework.code} has no price for {algorithm.code}")
+    prices = {entry.algorithm_id: pricing.price_of(entry.model, entry.terms) for entry in entries}
+    if len(prices) < len(entries) or not all(map(_is_told_by_volume, prices.values())):
+        return rated_value(framework, algorithm=algorithm.code, at=at)
     volumes = {
         (counter.algorithm_id, counter.contract_year): counter.quantity
         for counter in framework.volumes.all()
     }
     following = (algorithm.pk, contract_year(framework, at=at))
     one_more = volumes | {following: volumes.get(following, 0) + 1}
-    prices = {pk: pricing.price_of(entry.model, entry.terms) for pk, entry in entries.items()}
     return ValueUsed(_value(volumes, prices), _value(one_more, prices))
+
+
+def _is_told_by_volume(price: pricing.Price) -> bool:
+    """Whether the volume of a contract year is all one must know: most prices, told at once."""
+    is_by_the_year = (price.tier_scope, price.tier_period) == (
+        pricing.Scope.FRAMEWORK, pricing.Length.CONTRACT_YEAR,
+    )  # fmt: skip
+    others = (price.percentage, price.fee, price.indexation, price.minimum, price.cap)
+    return is_by_the_year and not price.is_prorated and not any(others)
 
 
 def _value(volumes: Volumes, prices: Mapping[int, pricing.Price]) -> Decimal:

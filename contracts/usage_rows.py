@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from contracts.agreements import CONTRACT_ZONE
 from contracts.priced import line_key
 from contracts.pricing import Agreement, Line
+from contracts.zone import CONTRACT_ZONE
 from hub.configuration.problems import nearest, shown
 
 MOST = 10**7

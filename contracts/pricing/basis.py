@@ -52,13 +52,14 @@ class Basis:
     @classmethod
     def of(cls, agreement: Agreement, usages: Usages, *, as_of: date) -> Basis:
         """Raises UnknownLineError, NoPriceError, UnknownIndexError: see rate()."""
-        first = min([agreement.begins, *(used.day for used in usages.used)])
+        days = [used.day for used in usages.used]
+        first, last = min([agreement.begins, *days]), max(days, default=agreement.begins)
         cut = tuple(slots(first, as_of, begins=agreement.begins, cuts=_turns(agreement)))
         prices = {
             (algorithm, slot): price
             for algorithm in agreement.prices
             for slot in cut
-            if (price := _price_on(agreement, algorithm, slot.start)) is not None
+            if (price := _price_on(agreement, algorithm, slot.start, last_used=last)) is not None
         }
         return cls(agreement, usages, as_of, cut, _counts(agreement, usages, cut, prices), prices)
 
@@ -129,12 +130,13 @@ def _turns(agreement: Agreement) -> set[date]:
     return turns
 
 
-def _price_on(agreement: Agreement, algorithm: str, day: date) -> Price | None:
+def _price_on(agreement: Agreement, algorithm: str, day: date, *, last_used: date) -> Price | None:
+    """After the last use an index may still be unpublished: fees then go on as they were."""
     known = [one for one in agreement.prices[algorithm] if one.valid_from <= day]
     if not known:
         return None
-    version = max(known, key=lambda one: one.valid_from)
-    return indexed(version.price, day=day, series=agreement.series)
+    price = max(known, key=lambda one: one.valid_from).price
+    return indexed(price, day=day, series=agreement.series, is_final=day <= last_used)
 
 
 def _counts(

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from contracts.pricing.money import ONE, rounded
-from contracts.pricing.terms import Adjustment, Indexation, Price
+from contracts.pricing.terms import Indexation, Price
 
 
 class UnknownIndexError(LookupError):
@@ -25,25 +25,29 @@ def factor(clause: Indexation, *, base: Decimal, reference: Decimal) -> Decimal:
     return found
 
 
-def adjustment_on(clause: Indexation | None, day: date) -> Adjustment | None:
-    """The adjustment in force on a day, if any is."""
-    known = [one for one in clause.adjustments if one.effective <= day] if clause else []
-    return max(known, key=lambda one: one.effective, default=None)
-
-
-def indexed(price: Price, *, day: date, series: Mapping[str, Mapping[date, Decimal]]) -> Price:
+def indexed(
+    price: Price, *, day: date, series: Mapping[str, Mapping[date, Decimal]], is_final: bool = True
+) -> Price:
     """The price as it is on a day: every unit price times the factor, rounded; tiers as agreed.
 
     Fees, packages and introductory unit prices follow as well; minimum and cap do not. Raises
-    UnknownIndexError.
+    UnknownIndexError; a price that is not final stays as it was last known instead.
     """
     clause = price.indexation
-    adjustment = adjustment_on(clause, day)
-    if clause is None or adjustment is None:
+    if clause is None:
         return price
-    base = _value(series, clause.series, clause.base_month)
-    reference = _value(series, clause.series, adjustment.ref_month)
-    return _times(price, factor(clause, base=base, reference=reference), decimals=clause.decimals)
+    begun = [one for one in clause.adjustments if one.effective <= day]
+    for adjustment in sorted(begun, key=lambda one: one.effective, reverse=True):
+        try:
+            base = _value(series, clause.series, clause.base_month)
+            reference = _value(series, clause.series, adjustment.ref_month)
+        except UnknownIndexError:
+            if is_final:
+                raise
+            continue
+        by = factor(clause, base=base, reference=reference)
+        return _times(price, by, decimals=clause.decimals)
+    return price
 
 
 def _times(price: Price, by: Decimal, *, decimals: int) -> Price:

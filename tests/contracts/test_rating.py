@@ -196,6 +196,21 @@ def test_an_index_that_is_not_published_prices_nothing() -> None:
         rated(of, used(VV, "2027-06", 1), as_of=date(2027, 12, 31))
 
 
+def test_a_month_to_come_may_have_an_index_to_come() -> None:
+    clause = FOLLOWS | {"ref_month": "2027-11", "effective": "2028-01-01"}
+    both = FOLLOWS | {"ref_month": None, "effective": None}
+    both["adjustments"] = [
+        {name: one[name] for name in ("effective", "ref_month")} for one in (FOLLOWS, clause)
+    ]
+    fee = {"amount": "100.00", "period": "month"}
+    of = agreement(VV, terms=TARIFF | {"indexation": both, "fee": fee}, series=INDEX)
+
+    lines = rated(of, used(VV, "2026-12", 1), as_of=date(2028, 1, 31))
+
+    assert amounts(lines, kind=Kind.FEE)[11:13] == ["100.00", "103.50"]
+    assert amounts(lines, kind=Kind.FEE)[-1] == "103.50"
+
+
 def test_a_new_version_of_the_price_book_prices_what_comes_after_its_day() -> None:
     of = agreement(VV, model="flat", terms={"unit_price": "10.00"})
     second = Version(date(2026, 6, 16), price_of("flat", {"unit_price": "11.00"}))
