@@ -16,8 +16,6 @@ from contracts import approving, options
 from contracts.models import CallOff, OptionState, UsageEvent, VolumeCounter
 from contracts.price_book import terms_of
 from contracts.zone import CONTRACT_ZONE
-from contracts.price_book import terms_of
-from contracts.zone import CONTRACT_ZONE
 from hub.configuration import registry
 from hub.configuration.reader import Value
 from hub.configuration.records import name_of

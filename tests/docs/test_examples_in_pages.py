@@ -136,3 +136,15 @@ def test_the_sample_messages_are_those_that_leave() -> None:
     assert len(shown) == 3
     for block in shown:
         assert any(set(block.text.splitlines()) <= set(lines) for lines in golden)
+
+
+def test_the_price_of_the_page_on_prices_is_what_is_charged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = "docs/reference/prices.md"
+    (tmp_path / "setup.yaml").write_text(_block(page, "yaml"), "utf-8")
+    (tmp_path / "usage.json").write_text(_block(page, "json", '"quantity": 520'), "utf-8")
+
+    call_command("price", str(tmp_path / "setup.yaml"), str(tmp_path / "usage.json"))
+
+    assert json.loads(capsys.readouterr().out) == json.loads(_block(page, "json", '"invoices"'))
