@@ -1,12 +1,15 @@
-"""What the contracts tell the marketplace: whether a call-off line is active for a site."""
+"""What the contracts tell the marketplace: active call-off lines, and what a framework prices."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from contracts.models import CallOff, CallOffLine
+import django_filters
+from django.db.models import QuerySet
+
+from contracts.models import CallOff, CallOffLine, PriceBookEntry
 from hub.models import Site
-from marketplace import gates
+from marketplace import catalogue, gates
 from marketplace.models import Algorithm, Gate
 
 
@@ -24,4 +27,13 @@ def active_line(site: Site, algorithm: Algorithm, day: date) -> str:
     return ""
 
 
+def priced_in(rows: QuerySet[Algorithm], name: str, value: str) -> QuerySet[Algorithm]:
+    """The algorithms that have a price in the framework agreement of this code."""
+    priced = PriceBookEntry.objects.filter(framework__code=value).values("algorithm")
+    return rows.filter(pk__in=priced)
+
+
+catalogue.add_filter(
+    "framework", django_filters.CharFilter(method=priced_in, field_name="framework", max_length=40)
+)
 gates.provide(Gate.Kind.CALL_OFF_LINE, active_line)

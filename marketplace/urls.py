@@ -1,6 +1,56 @@
 """The addresses of the pages and of the API of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-pages: list[URLPattern] = []
-v1: list[URLPattern] = []
+from marketplace import api, deployments_api, views
+
+_VERSION = "algorithms/<slug:code>/versions/<str:version>/"
+
+pages = [
+    path("catalogue/", views.catalogue, name="catalogue"),
+    path("catalogue/compare/", views.compare, name="compare"),
+    path("catalogue/<slug:code>/", views.algorithm, name="algorithm"),
+    path("deployments/", views.deployments, name="deployments"),
+    path("deployments/<int:pk>/", views.deployment, name="deployment"),
+    path("deployments/<int:pk>/gates/<slug:gate>/", views.decide, name="decide-gate"),
+    path("deployments/<int:pk>/sign/", views.sign, name="sign-deployment"),
+    path("deployments/<int:pk>/step/", views.step, name="step-deployment"),
+]
+
+v1 = [
+    path("algorithms/", api.AlgorithmsView.as_view(), name="api-algorithms"),
+    path("algorithms/<slug:code>/", api.AlgorithmView.as_view(), name="api-algorithm"),
+    path(
+        "algorithms/<slug:code>/evidence/", api.EvidenceView.as_view(), name="api-evidence"
+    ),
+    path(
+        "algorithms/<slug:code>/evidence/<int:pk>/",
+        api.ReferenceView.as_view(),
+        name="api-reference",
+    ),
+    path(
+        "algorithms/<slug:code>/versions/", api.VersionsView.as_view(), name="api-versions"
+    ),
+    path(f"{_VERSION}clearance/", api.ClearanceView.as_view(), name="api-clearance"),
+    path(f"{_VERSION}sbom/", api.SbomView.as_view(), name="api-sbom"),
+    path(f"{_VERSION}model-card/", api.ModelCardView.as_view(), name="api-model-card"),
+    path("comparisons/", api.ComparisonView.as_view(), name="api-comparison"),
+    path("manifest-drafts/", api.ManifestDraftView.as_view(), name="api-manifest-draft"),
+    path("deployments/", deployments_api.DeploymentsView.as_view(), name="api-deployments"),
+    path(
+        "deployments/<int:pk>/",
+        deployments_api.DeploymentView.as_view(),
+        name="api-deployment",
+    ),
+    path(
+        "deployments/<int:pk>/gates/<slug:gate>/",
+        deployments_api.GateView.as_view(),
+        name="api-gate",
+    ),
+    path("deployments/<int:pk>/sign/", deployments_api.SignView.as_view(), name="api-sign"),
+    path("deployments/<int:pk>/step/", deployments_api.StepView.as_view(), name="api-step"),
+    path("safety-notices/", deployments_api.NoticesView.as_view(), name="api-notices"),
+    path(
+        "safety-notices/<slug:code>/lift/", deployments_api.LiftView.as_view(), name="api-lift"
+    ),
+]

@@ -1,21 +1,64 @@
-"""The kind ``vendors`` of the set-up file."""
+"""The kinds ``vendors`` and ``legal_facts`` of the set-up file."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from hub.configuration import identifiers, registry
+from hub.configuration.document import Listing, Node
+from hub.configuration.kept import KeptRows
 from hub.configuration.participants import CODE, check_organisation_number
-from hub.configuration.reader import Value
-from hub.configuration.records import Field, Record
+from hub.configuration.reader import Reader, Value
+from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Text
-from vendors.models import Vendor
+from hub.configuration.shapes import Choice, Date, ListOf, Schema, Shape, Text
+from vendors.models import LegalFact, OnboardingItem, SubProcessor, Vendor, VendorMember
+from vendors.onboarding import ENDING, transfer_problem
 from vendors.signatures import problem_with_keys
+
+TRANSFER_BASES = ("adequacy", "standard_clauses", "binding_rules", "derogation")
+SHA256 = identifiers.Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
+
+
+class _Value(Shape):
+    """The value of a fact: one text, or a list of texts."""
+
+    def read(self, node: Node, at: Reader) -> Any:
+        if isinstance(node, Listing):
+            return ListOf(Text(40)).read(node, at)
+        return Text(40).read(node, at)
+
+    def schema(self) -> Schema:
+        text = Text(40).schema()
+        return {"oneOf": [text, {"type": "array", "items": text}]}
 
 
 def _examine(value: Value, say: Say, world: World) -> None:
     check_organisation_number(value, say)
     if value["signing_key"] and (expected := problem_with_keys(value["signing_key"])):
         say.error("signing_key", f"expected {expected}")
+    for index, one in enumerate(value["sub_processors"] or []):
+        if one["country"] and (problem := transfer_problem(
+            one["country"], one["transfer_basis"] or ""
+        )):  # fmt: skip
+            say.error(f"sub_processors[{index}].transfer_basis", problem)
+    for index, item in enumerate(value["onboarding"] or []):
+        _examine_item(item, f"onboarding[{index}]", say)
+    for index, person in enumerate(value["people"] or []):
+        if world.value("member", person["username"]).get("roles"):
+            text = "expected a member without a role, who sees this company alone"
+            say.error(f"people[{index}].username", text)
+
+
+def _examine_item(item: Value, path: str, say: Say) -> None:
+    """What is accepted needs what a person would be asked for."""
+    if item["state"] != OnboardingItem.State.ACCEPTED:
+        return
+    for name in ("evidence", "decided_by", "decided_on"):
+        if not item[name]:
+            say.error(f"{path}.{name}", "expected a value, because it is accepted, found nothing")
+    if item["item"] in ENDING and not item["valid_until"]:
+        say.error(f"{path}.valid_until", "expected the last day on which it holds, found nothing")
 
 
 registry.register(Kind(
@@ -31,5 +74,38 @@ registry.register(Kind(
               "Single registration number in EUDAMED (MDR Art. 31)."),
         Field("signing_key", Text(8000, identifiers.paragraphs), None,
               "Public keys (ECDSA P-256, PEM) of which one must have signed each image."),
+        Field("sub_processors", KeptRows(SubProcessor, "vendor", ("name",), Record((
+            Field("name", Text()),
+            Field("country", Text(2, identifiers.country), says="ISO 3166, two letters."),
+            Field("purpose", Text(300)),
+            Field("transfer_basis", Choice(TRANSFER_BASES), None, "Outside of the EEA: required."),
+        ))), None, "Who else handles personal data (GDPR Art. 28). Left out: stays."),
+        Field("onboarding", KeptRows(OnboardingItem, "vendor", ("item",), Record((
+            Field("item", Choice(tuple(OnboardingItem.Kind.values)), column="kind"),
+            Field("state", Choice(tuple(OnboardingItem.State.values)), "accepted"),
+            Field("evidence", Text(2000, identifiers.paragraphs), None, "Where it is found."),
+            Field("sha256", Text(64, SHA256), None, "Of the document."),
+            Field("owner", Text(), None, "Who is in charge."),
+            Field("dated", Date(), None, "The day of the document."),
+            Field("due", Date(), None),
+            Field("valid_until", Date(), None, "The last day."),
+            Field("decided_by", Text(), None),
+            Field("decided_on", Date(), None),
+            Field("comment", Text(2000, identifiers.paragraphs), None),
+        ))), None, "The checklist. Left out: what was decided in the hub stays."),
+        Field("people", KeptRows(VendorMember, "vendor", ("username",), Record((
+            Field("username", Reference("member"), column="user"),
+        ))), None, "Members without a role, who see this company alone. Left out: stays."),
+    )),
+))  # fmt: skip
+registry.dispose("vendors.Invitation")
+registry.register(Kind(
+    "legal_fact", "legal_facts", LegalFact, key=("code", "since"),
+    says="Facts of law that replace those that ship with the hub, each from its day on.",
+    record=Record((
+        Field("code", CODE),
+        Field("since", Date(), says="The first day on which it holds."),
+        Field("value", _Value(), says="A day, or a list of countries."),
+        Field("source", Text(300)),
     )),
 ))  # fmt: skip

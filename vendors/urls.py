@@ -1,6 +1,52 @@
 """The addresses of the pages and of the API of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-pages: list[URLPattern] = []
-v1: list[URLPattern] = []
+from vendors import api, views
+
+pages = [
+    path("vendors/", views.vendors, name="vendors"),
+    path("vendors/<slug:code>/", views.vendor, name="vendor"),
+    path("vendors/<slug:code>/items/<slug:item>/", views.submit, name="submit-item"),
+    path("vendors/<slug:code>/verdicts/<slug:item>/", views.decide, name="decide-item"),
+    path("vendors/<slug:code>/invite/", views.invite, name="invite"),
+    path("invitation/", views.accept, name="accept-invitation"),
+]
+
+v1 = [
+    path("vendors/", api.VendorsView.as_view(), name="api-vendors"),
+    path("vendors/<slug:code>/", api.VendorView.as_view(), name="api-vendor"),
+    path(
+        "vendors/<slug:code>/onboarding/<slug:item>/",
+        api.OnboardingItemView.as_view(),
+        name="api-onboarding-item",
+    ),
+    path(
+        "vendors/<slug:code>/onboarding/<slug:item>/verdict/",
+        api.OnboardingVerdictView.as_view(),
+        name="api-onboarding-verdict",
+    ),
+    path(
+        "vendors/<slug:code>/sub-processors/",
+        api.SubProcessorsView.as_view(),
+        name="api-sub-processors",
+    ),
+    path(
+        "vendors/<slug:code>/invitations/",
+        api.InvitationsView.as_view(),
+        name="api-invitations",
+    ),
+    path(
+        "vendors/<slug:code>/invitations/<int:pk>/",
+        api.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path(
+        "vendor-invitations/accept/",
+        api.AcceptInvitationView.as_view(),
+        name="api-accept-invitation",
+    ),
+    path("vendor-tokens/", api.TokensView.as_view(), name="api-vendor-tokens"),
+    path("vendor-tokens/<slug:key>/", api.TokenView.as_view(), name="api-vendor-token"),
+    path("legal-facts/", api.LegalFactsView.as_view(), name="api-legal-facts"),
+]

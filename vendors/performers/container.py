@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vendors.packages import environment
 from vendors.performers.base import Progress, Run, SubmitFailed, is_final
 from vendors.performers.files import open_to_all, tail_of, why_stop, why_too_much
 
@@ -141,6 +142,7 @@ class ContainerPerformer:
             *("--volume", f"{run.input_dir.absolute()}:/input:ro"),
             *("--volume", f"{run.output_dir.absolute()}:/output:rw"),
             *("--env", "HUB_INPUT_DIR=/input", "--env", "HUB_OUTPUT_DIR=/output"),
+            *_environment_of_package(run),
             *("--env", "HOME=/tmp", "--env", f"OMP_NUM_THREADS={processors}"),
             *("--env", f"OPENBLAS_NUM_THREADS={processors}"),
             *("--log-opt", f"max-size={limits.log_bytes}", "--pull", self.pull),
@@ -247,6 +249,12 @@ def _what(run: Run) -> list[str]:
         return [run.spec.image]
     program, *arguments = run.spec.command
     return ["--entrypoint", program, run.spec.image, *arguments]
+
+
+def _environment_of_package(run: Run) -> list[str]:
+    """How an image of another convention finds the same two folders."""
+    named = environment(run.spec.packaging, input_dir="/input", output_dir="/output")
+    return [word for name, path in named.items() for word in ("--env", f"{name}={path}")]
 
 
 def _marker(run: Run) -> Path:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vendors import packages
 from vendors.performers.base import (
     PerformerRefused,
     Progress,
@@ -137,6 +138,11 @@ class ProcessPerformer:
             "HUB_RUN": _mark(run),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        environment |= packages.environment(
+            run.spec.packaging,
+            input_dir=environment["HUB_INPUT_DIR"],
+            output_dir=environment["HUB_OUTPUT_DIR"],
+        )
         if self.program_dir is not None:
             environment["PYTHONPATH"] = str(self.program_dir.absolute())
         return environment | dict.fromkeys(THREAD_VARIABLES, str(processors))

@@ -1,0 +1,202 @@
+"""The shapes in which the API tells about vendors, their checklist and their people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from knox.models import AuthToken
+from rest_framework import serializers
+
+from hub.configuration import identifiers
+from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
+from vendors.onboarding import checklist, is_complete
+from vendors.setup import SHA256, TRANSFER_BASES
+
+
+class Checked:
+    """Holds a text of the API to a check of the set-up file."""
+
+    def __init__(self, check: identifiers.Check) -> None:
+        self.check = check
+
+    def __call__(self, text: str) -> None:
+        """Raise ValidationError with what was expected."""
+        if what := self.check(text):
+            raise serializers.ValidationError(f"expected {what}")
+
+
+class LineField(serializers.CharField):
+    """One line of text that a person can read."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 200} | kwargs)
+        self.validators.append(Checked(identifiers.one_line))
+
+
+class ParagraphsField(serializers.CharField):
+    """Text of several lines, without control characters."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 2000} | kwargs)
+        self.validators.append(Checked(identifiers.paragraphs))
+
+
+class OnboardingItemSerializer(serializers.ModelSerializer[OnboardingItem]):
+    """One line of the checklist."""
+
+    item = serializers.CharField(source="kind")
+    title = serializers.CharField(source="get_kind_display")
+
+    class Meta:
+        model = OnboardingItem
+        fields = (
+            "item", "title", "state", "evidence", "sha256", "owner", "dated", "due",
+            "valid_until", "submitted_by", "submitted_at", "decided_by", "decided_on", "comment",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class SubProcessorSerializer(serializers.ModelSerializer[SubProcessor]):
+    """Who else handles personal data for a vendor."""
+
+    name = LineField()
+    purpose = LineField(max_length=300)
+    country = serializers.CharField(validators=[Checked(identifiers.country)])
+    transfer_basis = serializers.ChoiceField(
+        TRANSFER_BASES, required=False, allow_blank=True, default=""
+    )
+
+    class Meta:
+        model = SubProcessor
+        fields = ("name", "country", "purpose", "transfer_basis")
+
+
+class VendorSerializer(serializers.ModelSerializer[Vendor]):
+    """A company that supplies algorithms."""
+
+    class Meta:
+        model = Vendor
+        fields: tuple[str, ...] = ("code", "name", "country", "organisation_number", "srn")
+        read_only_fields = fields
+
+
+class VendorDetailSerializer(VendorSerializer):
+    """The company with its checklist and those who handle data for it."""
+
+    onboarding = serializers.SerializerMethodField()
+    is_complete = serializers.SerializerMethodField()
+    sub_processors = SubProcessorSerializer(many=True, read_only=True)
+
+    class Meta(VendorSerializer.Meta):
+        fields = (
+            *VendorSerializer.Meta.fields, "is_complete", "onboarding", "sub_processors",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(OnboardingItemSerializer(many=True))
+    def get_onboarding(self, row: Vendor) -> Any:
+        """Every item, also those that nobody has touched."""
+        return OnboardingItemSerializer(checklist(row), many=True).data
+
+    def get_is_complete(self, row: Vendor) -> bool:
+        """Whether every item is accepted and valid."""
+        return is_complete(checklist(row), on=timezone.localdate())
+
+
+class ShownSerializer(serializers.Serializer[Any]):
+    """What is handed in for one item."""
+
+    evidence = ParagraphsField()
+    sha256 = serializers.CharField(
+        required=False, allow_blank=True, default="", validators=[Checked(SHA256)]
+    )
+    owner = LineField(required=False, default="", allow_blank=True)
+    dated = serializers.DateField(required=False, allow_null=True, default=None)
+    due = serializers.DateField(required=False, allow_null=True, default=None)
+    valid_until = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class VerdictOnItemSerializer(serializers.Serializer[Any]):
+    """Whether an item is accepted, and what is to be said of it."""
+
+    is_accepted = serializers.BooleanField()
+    comment = ParagraphsField(required=False, default="", allow_blank=True)
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """An invitation; its code is told once, to who made it."""
+
+    name = LineField()
+    email = serializers.EmailField()
+
+    class Meta:
+        model = Invitation
+        fields: tuple[str, ...] = (
+            "id", "name", "email", "invited_by", "invited_at", "expires_at", "accepted_at",
+            "withdrawn_at",
+        )  # fmt: skip
+        read_only_fields = (
+            "id", "invited_by", "invited_at", "expires_at", "accepted_at", "withdrawn_at"
+        )
+
+
+class NewInvitationSerializer(InvitationSerializer):
+    """The invitation with its code."""
+
+    code = serializers.CharField(read_only=True)
+
+    class Meta(InvitationSerializer.Meta):
+        fields = (*InvitationSerializer.Meta.fields, "code")
+
+
+class AcceptingSerializer(serializers.Serializer[Any]):
+    """What a person of a vendor gives to take up an invitation."""
+
+    code = serializers.CharField(max_length=100)
+    username = serializers.CharField(max_length=150, validators=[Checked(identifiers.username)])
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class JoinedSerializer(serializers.Serializer[Any]):
+    """The account that was made."""
+
+    username = serializers.CharField()
+    vendor = serializers.CharField()
+
+
+class TokenSerializer(serializers.ModelSerializer[AuthToken]):
+    """A token of one's own, without what it opens."""
+
+    key = serializers.CharField(source="token_key")
+
+    class Meta:
+        model = AuthToken
+        fields: tuple[str, ...] = ("key", "created", "expiry")
+        read_only_fields = fields
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """For how many days a token is to hold."""
+
+    days = serializers.IntegerField(min_value=1, max_value=3660, required=False)
+
+
+class NewTokenSerializer(TokenSerializer):
+    """The token itself, which is told this once."""
+
+    token = serializers.CharField(read_only=True)
+
+    class Meta(TokenSerializer.Meta):
+        fields = (*TokenSerializer.Meta.fields, "token")
+        read_only_fields = fields
+
+
+class LegalFactSerializer(serializers.Serializer[Any]):
+    """A fact of law that holds today."""
+
+    code = serializers.CharField()
+    since = serializers.DateField()
+    value = serializers.JSONField()
+    source = serializers.CharField()  # type: ignore[assignment]
