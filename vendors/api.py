@@ -34,6 +34,7 @@ from vendors.serializers import (
     NewInvitationSerializer,
     NewTokenSerializer,
     OnboardingItemSerializer,
+    PersonSerializer,
     ShownSerializer,
     SubProcessorSerializer,
     TokenRequestSerializer,
@@ -187,6 +188,29 @@ class InvitationView(VendorDoor):
         if row is None:
             raise Http404
         inviting.withdraw(row, by=self.person)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PeopleView(VendorDoor):
+    """Who of a vendor has an account."""
+
+    @extend_schema(responses={200: PersonSerializer(many=True), **PROBLEMS})
+    def get(self, request: Request, code: str) -> Response:
+        """By name of the account."""
+        rows = self.kept_vendor().people.select_related("user").order_by("user__username")
+        return Response(PersonSerializer([one.user for one in rows], many=True).data)
+
+
+class PersonView(VendorDoor):
+    """One person of a vendor."""
+
+    @extend_schema(responses={204: None, **PROBLEMS})
+    def delete(self, request: Request, code: str, username: str) -> Response:
+        """End the access: the account is closed, and its tokens end."""
+        row = self.kept_vendor().people.filter(user__username=username).first()
+        if row is None:
+            raise Http404
+        inviting.dismiss(row, by=self.person)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -10,6 +10,7 @@ from knox.models import AuthToken
 from rest_framework import serializers
 
 from hub.configuration import identifiers
+from hub.models import User
 from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
 from vendors.onboarding import checklist, is_complete
 from vendors.setup import SHA256, TRANSFER_BASES
@@ -157,6 +158,15 @@ class AcceptingSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=100)
     username = serializers.CharField(max_length=150, validators=[Checked(identifiers.username)])
     password = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    """A person of a vendor."""
+
+    class Meta:
+        model = User
+        fields = ("username", "name", "email")
+        read_only_fields = fields
 
 
 class JoinedSerializer(serializers.Serializer[Any]):

@@ -41,6 +41,12 @@ v1 = [
         api.InvitationView.as_view(),
         name="api-invitation",
     ),
+    path("vendors/<slug:code>/people/", api.PeopleView.as_view(), name="api-people"),
+    path(
+        "vendors/<slug:code>/people/<str:username>/",
+        api.PersonView.as_view(),
+        name="api-person",
+    ),
     path(
         "vendor-invitations/accept/",
         api.AcceptInvitationView.as_view(),

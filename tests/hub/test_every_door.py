@@ -99,7 +99,9 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),
 }
 OFFICER = "a procurement officer of the own trust"
-VENDOR: Given = lambda scene: {"code": "examplemed", "item": "dpa", "pk": 1}  # noqa: E731
+VENDOR: Given = lambda scene: {  # noqa: E731
+    "code": "examplemed", "item": "dpa", "pk": 1, "username": "nobody"
+}  # fmt: skip
 NAMED: Given = lambda scene: {"code": "ich-triage", "version": "1.0.0", "pk": 1}  # noqa: E731
 DEPLOYED: Given = lambda scene: {  # noqa: E731
     "pk": scene.places.deployment.pk, "gate": "dpia", "key": "nobodys", "code": "FSN-1"
@@ -135,6 +137,7 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["api-vendors", "api-vendor", "api-onboarding-item"], VENDOR),
     **dict.fromkeys(["api-onboarding-verdict", "api-sub-processors"], VENDOR),
     **dict.fromkeys(["api-invitations", "api-invitation", "api-legal-facts"], VENDOR),
+    **dict.fromkeys(["api-people", "api-person"], VENDOR),
     **dict.fromkeys(["accept-invitation", "api-accept-invitation"], NOTHING),
     **dict.fromkeys(["api-vendor-tokens", "api-vendor-token"], DEPLOYED),
     **dict.fromkeys(["catalogue", "compare", "algorithm"], NAMED),
@@ -348,7 +351,7 @@ def test_who_is_nobody_is_told_so_at_every_door_that_is_not_public(scene: Scene,
 
 
 # nothing lies there in this scene: the tests of the doors themselves look at them
-ROWLESS = {"api-invitation", "api-vendor-token", "api-reference", "api-lift"}
+ROWLESS = {"api-person", "api-invitation", "api-vendor-token", "api-reference", "api-lift"}
 SHOWN = {"worklist", "study", "operations", "api-worklist", "api-study", "api-dead-letters"} | {
     "frameworks", "framework", "call-off", "api-organisations", "api-frameworks", "api-framework",
     "api-call-offs", "api-call-off",

@@ -1,0 +1,216 @@
+"""The catalogue, its papers and the deployments over HTTP: who gets what, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from hub.models import User
+from marketplace import model_cards
+from marketplace.models import Deployment, Evidence
+from tests.builders import parties
+from tests.builders.parties import FirstSite
+from vendors.models import Vendor, VendorMember
+
+pytestmark = pytest.mark.django_db
+FIELDS = model_cards.FIELDS
+VERSION = "/api/v1/algorithms/ich-triage/versions/1.0.0"
+
+
+@pytest.fixture
+def here() -> FirstSite:
+    return parties.first_site()
+
+
+def signed_in(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def of_vendor(vendor: Vendor, name: str) -> Client:
+    user = User.objects.create(username=name)
+    VendorMember.objects.create(user=user, vendor=vendor)
+    return signed_in(user)
+
+
+def sent(client: Client, method: str, where: str, data: Any = None) -> Any:
+    return client.generic(method, where, json.dumps(data), content_type="application/json")
+
+
+def codes(answer: Any) -> list[str]:
+    return [one["code"] for one in answer.json()["results"]]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("", 2), ("modality=ct", 1), ("modality=MR", 1), ("finding=hemorrhage", 2),
+        ("finding=nodule", 0), ("risk_class=IIb", 1), ("level=3", 1), ("level=5", 0),
+        ("framework=2020-1968", 1), ("framework=none", 0), ("q=lesion", 1),
+        ("body_part=brain", 1), ("vendor=examplemed", 2),
+    ],
+)  # fmt: skip
+def test_the_catalogue_answers_each_question(here: FirstSite, question: str, found: int) -> None:
+    other = parties.algorithm_version("brain-lesion", name="Brain Lesion", risk_class="IIb")
+    other.manifest["needs"]["modality"] = ["MR"]
+    other.save()
+    other.algorithm.body_parts = ["Brain"]
+    other.algorithm.save()
+    Evidence.objects.create(
+        algorithm=other.algorithm, reference="10.1000/1", title="T", year=2024, use="clinical",
+        level="4",
+    )  # fmt: skip
+    answer = signed_in(here.officer).get(f"/api/v1/algorithms/?{question}")
+    assert len(codes(answer)) == found
+
+
+def test_a_question_that_is_not_known_is_refused(here: FirstSite) -> None:
+    client = signed_in(here.officer)
+    for question in ("modalty=CT", "risk_class=XX", "level=9"):
+        assert client.get(f"/api/v1/algorithms/?{question}").status_code == 400
+
+
+def test_up_to_four_are_compared_and_no_stranger_s(here: FirstSite) -> None:
+    for number in range(4):
+        parties.algorithm_version(f"other-{number}", name=f"Other {number}")
+    client = signed_in(here.officer)
+    told = client.get("/api/v1/comparisons/?codes=other-1,ich-triage").json()
+    assert told["algorithms"] == ["other-1", "ich-triage"]
+    by_what = {row["what"]: row["values"] for row in told["rows"]}
+    assert by_what["CE class and year"] == ["IIa 2025", "IIa 2025"]
+    for wrong in ("ich-triage", "ich-triage,nothing", "a,b,c,d,e", ""):
+        assert client.get(f"/api/v1/comparisons/?codes={wrong}").status_code == 400
+
+
+def test_a_vendor_sees_its_own_algorithms_and_no_deployment(here: FirstSite) -> None:
+    other = Vendor.objects.create(code="othermed", name="Other")
+    own, stranger = of_vendor(here.vendor, "anna"), of_vendor(other, "otto")
+    assert codes(own.get("/api/v1/algorithms/")) == ["ich-triage"]
+    assert codes(stranger.get("/api/v1/algorithms/")) == []
+    assert stranger.get("/api/v1/algorithms/ich-triage/").status_code == 404
+    for client in (own, stranger):
+        assert client.get("/api/v1/deployments/").json()["results"] == []
+        assert client.get(f"/deployments/{here.deployment.pk}/").status_code == 404
+    clearance = {"regime": "MDR", "risk_class": "III"}
+    assert sent(own, "PUT", f"{VERSION}/clearance/", clearance).status_code == 403
+    assert sent(stranger, "PUT", f"{VERSION}/sbom/", {}).status_code == 404
+
+
+def card() -> dict[str, Any]:
+    """A card in which every field has its own name as text."""
+    def value(name: str, kind: str) -> Any:
+        if kind == model_cards.TEXTS:
+            return [name]
+        if kind == model_cards.METRIC:
+            ends = {"Label": "Sensitivity", "ValueJson": '{"kind": "single", "value": 96.15}'}
+            return {one: one for one in model_cards._METRIC} | {"Results": [ends]}
+        below = model_cards._BELOW.get(kind)
+        return {one: one for one, _, _ in below} if below else name
+
+    made: dict[str, Any] = {
+        section: {name: value(name, kind) for name, kind, _ in fields}
+        for section, fields in FIELDS.items()
+        if fields
+    }
+    return made | {"Bibliography": "Bibliography"}
+
+
+def test_a_model_card_comes_in_as_json_or_xml_and_goes_out_as_both(here: FirstSite) -> None:
+    own = of_vendor(here.vendor, "anna")
+    assert sent(own, "PUT", f"{VERSION}/model-card/", card()).status_code == 200
+    xml = own.get(f"{VERSION}/model-card/?as=xml")
+    assert xml.headers["Content-Type"] == "application/xml"
+    assert model_cards.from_xml(xml.content) == card()
+    back = own.generic("PUT", f"{VERSION}/model-card/", xml.content, "application/xml")
+    assert back.json() == card()
+    bomb = b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+    told = own.generic("PUT", f"{VERSION}/model-card/", bomb, "application/xml")
+    assert (told.status_code, told.json()) == (400, {"(the whole)": ["expected no DOCTYPE"]})
+    missing = card()
+    del missing["BasicInfo"]["ModelName"]
+    told = sent(own, "PUT", f"{VERSION}/model-card/", missing)
+    assert told.json() == {"BasicInfo.ModelName": ["expected a value"]}
+
+
+def test_an_sbom_is_kept_and_summarised(here: FirstSite) -> None:
+    document = {
+        "spdxVersion": "SPDX-2.3", "name": "image", "creationInfo": {"created": "2026-01-01"},
+        "packages": [
+            {"name": "a", "versionInfo": "1", "licenseConcluded": "MIT"},
+            {"name": "b", "licenseConcluded": "NOASSERTION", "licenseDeclared": "MIT"},
+            {"name": "c"},
+        ],
+    }  # fmt: skip
+    told = sent(signed_in(here.administrator), "PUT", f"{VERSION}/sbom/", document).json()
+    assert told == {
+        "format": "SPDX 2.3", "made_at": "2026-01-01", "subject": "image", "components": 3,
+        "without_version": 2, "without_licence": 1, "licences": [["MIT", 2]],
+    }  # fmt: skip
+    assert signed_in(here.officer).get(f"{VERSION}/sbom/").json() == document
+    wrong = sent(signed_in(here.administrator), "PUT", f"{VERSION}/sbom/", {"packages": []})
+    assert list(wrong.json()) == ["bomFormat"]
+
+
+def test_a_deployment_goes_up_by_two_people_and_down_by_one(here: FirstSite) -> None:
+    officer, radiologist = signed_in(here.officer), signed_in(here.radiologist)
+    row = f"/api/v1/deployments/{here.deployment.pk}"
+    down = sent(officer, "POST", f"{row}/step/", {"to": "suspended", "why": "odd"})
+    assert (down.json()["state"], down.json()["why"]) == ("suspended", "odd")
+    refused = sent(officer, "POST", f"{row}/sign/", {"to": "validation"})
+    assert refused.status_code == 409
+    assert refused.json()["detail"].startswith("Validation needs gates that do not stand: ")
+    for gate in ("dpia", "dpa", "risk_analysis", "regulatory_snapshot"):
+        done = sent(officer, "PUT", f"{row}/gates/{gate}/", {"is_passed": True, "evidence": "e"})
+        assert done.status_code == 200, done.content
+    assert sent(officer, "POST", f"{row}/sign/", {"to": "validation"}).json()["waiting"]
+    up = sent(radiologist, "POST", f"{row}/sign/", {"to": "validation"}).json()
+    assert (up["state"], up["waiting"], len(up["moves"])) == ("validation", [], 2)
+    wrong = sent(officer, "PUT", f"{row}/gates/dpia/", {"is_passed": True})
+    assert "evidence" in wrong.json()
+    other = signed_in(here.other_radiologist)
+    assert sent(other, "POST", f"{row}/step/", {"to": "retired", "why": "x"}).status_code == 404
+
+
+def test_a_notice_suspends_every_site_before_the_answer_comes(here: FirstSite) -> None:
+    parties.deployment_of(here.version, site=here.other_site)
+    notice = {
+        "code": "FSN-1", "vendor": "examplemed", "title": "Wrong side", "action": "stop",
+        "received": "2026-05-01", "versions": [{"algorithm": "ich-triage", "version": "1.0.0"}],
+    }  # fmt: skip
+    where = "/api/v1/safety-notices/"
+    assert sent(signed_in(here.officer), "POST", where, notice).status_code == 403
+    made = sent(signed_in(here.administrator), "POST", where, notice)
+    assert (made.status_code, made.json()["decided_by"]) == (201, "admin")
+    assert set(Deployment.objects.values_list("state", "suspended_by")) == {("suspended", "admin")}
+    row = f"/api/v1/deployments/{here.deployment.pk}"
+    told = sent(signed_in(here.officer), "POST", f"{row}/step/", {"to": "shadow", "why": "x"})
+    assert "The field safety notice FSN-1 is open" in told.json()["detail"]
+    lifted = sent(signed_in(here.administrator), "POST", f"{where}FSN-1/lift/", {"why": "fixed"})
+    assert lifted.json()["lifted_by"] == "admin"
+    told = sent(signed_in(here.officer), "POST", f"{row}/step/", {"to": "shadow", "why": "x"})
+    assert told.json()["state"] == "shadow"
+
+
+def test_a_package_of_another_convention_becomes_the_draft_of_a_manifest(here: FirstSite) -> None:
+    image = "registry.example.org/a@sha256:" + "0" * 64
+    asked = {
+        "packaging": "map", "algorithm": "spleen", "version": "1.0", "image": image,
+        "app": {"command": ["python", "/opt/app"], "timeout": 600},
+        "package": {"resources": {"cpu": 1, "memory": "8Gi", "gpu": 1}},
+    }  # fmt: skip
+    told = sent(signed_in(here.officer), "POST", "/api/v1/manifest-drafts/", asked).json()
+    assert told["manifest"]["performer"] == {
+        "kind": "container", "image": image, "packaging": "map", "timeout_seconds": 600,
+        "command": ["python", "/opt/app"],
+        "resources": {"cpu": "1", "memory": "8Gi", "gpu": 1},
+    }  # fmt: skip
+    assert [one.split(":")[0] for one in told["missing"]] == ["returns.findings"]
+    wrong = sent(
+        signed_in(here.officer), "POST", "/api/v1/manifest-drafts/",
+        asked | {"package": {"resources": {"memory": "lots"}}},
+    )  # fmt: skip
+    assert list(wrong.json()) == ["resources.memory"]

@@ -1,0 +1,49 @@
+"""The pages of the marketplace and of vendors show what stands, and their buttons work."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from marketplace.models import Deployment, Evidence, Gate
+from tests.builders import parties
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_page_is_drawn_and_its_buttons_do_what_they_say() -> None:
+    here = parties.first_site()
+    Evidence.objects.create(
+        algorithm=here.algorithm, reference="10.1000/1", title="A multicentre study", year=2024,
+        use="clinical", level="3",
+    )  # fmt: skip
+    client = Client()
+    client.force_login(here.administrator)
+    row = here.deployment.pk
+    for where, words in (
+        ("/catalogue/?modality=CT", "ICH Triage"), ("/catalogue/?modality=MR", "Nothing is on"),
+        ("/catalogue/ich-triage/", "A multicentre study"),
+        ("/catalogue/compare/?code=ich-triage", "CE class and year"),
+        ("/deployments/", "Drammen sykehus"), (f"/deployments/{row}/", "Monitoring plan"),
+        ("/vendors/", "0 of 9 accepted"), ("/vendors/examplemed/", "Insurance"),
+        ("/invitation/", "Code of the invitation"),
+    ):  # fmt: skip
+        answer = client.get(where)
+        assert answer.status_code == 200, where
+        assert words in answer.content.decode(), where
+    client.post(f"/deployments/{row}/gates/dpia/", {"is_passed": "on", "evidence": "case 1"})
+    assert Gate.objects.get().decided_by == "admin"
+    answer = client.post(f"/deployments/{row}/gates/dpia/", {"details": "[1"}, follow=True)
+    assert "details: expected an object in JSON" in answer.content.decode()
+    client.post(f"/deployments/{row}/step/", {"to": "suspended", "why": ""})
+    assert Deployment.objects.get().state == "clinical"
+    client.post(f"/deployments/{row}/step/", {"to": "suspended", "why": "odd"})
+    assert Deployment.objects.get().state == "suspended"
+    client.post("/vendors/examplemed/items/ifu/", {"evidence": "IFU 3"})
+    client.post("/vendors/examplemed/verdicts/ifu/", {"verdict": "accept"})
+    assert here.vendor.onboarding.get().decided_by == "admin"
+    form = {"name": "Anna", "email": "anna@example.org"}
+    assert "shown this once" in client.post(
+        "/vendors/examplemed/invite/", form, follow=True
+    ).content.decode()
+    assert "shown this once" not in client.get("/vendors/examplemed/").content.decode()
