@@ -96,6 +96,8 @@ def _words(schema: Schema) -> str:
         return f"{schema['minimum']} to {schema['maximum']}"
     if schema.get("format") == "date":
         return "date"
+    if "oneOf" in schema:
+        return ", or ".join(_words(one) for one in schema["oneOf"])
     if "$ref" in schema:
         return "mapping, see below"
     words = {"string": "text", "boolean": "`true` | `false`", "object": "mapping"}

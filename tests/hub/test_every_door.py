@@ -381,6 +381,8 @@ def test_no_form_of_another_site_changes_anything_for_who_is_signed_in(scene: Sc
     parties.member(scene.places.radiologist.username, role="administrator", site=scene.places.site)
     before = state_of_the_hub()
     for name in DOORS:
+        if name == "api-accept-invitation":  # it looks at no session: a code opens it, or nothing
+            continue
         for method in UNSAFE:
             where = address(name, scene)
             answer = client.generic(method, where, data="reason=x&language=nb&theme=light",
