@@ -12,6 +12,7 @@ class ContractsConfig(AppConfig):
         from contracts import (  # noqa: F401
             amending,
             belongings,
+            choosing_setup,
             in_marketplace,
             setup,
             setup_call_offs,

@@ -4,11 +4,35 @@ from django.urls import URLPattern, path
 
 from contracts.api import dialogue, evaluations, needs, procedures, specifications, submissions
 from contracts.api import values as value_models
+from contracts.views import choosing as views
+from contracts.views import procedures as course
 
 _PROCEDURE = "procedures/<slug:code>"
 _SPEC = f"{_PROCEDURE}/specifications/<slug:stage>/<int:version>"
 
-pages: list[URLPattern] = []
+pages: list[URLPattern] = [
+    path("needs/", views.need_lists, name="need-lists"),
+    path("needs/<slug:code>/", views.need_list, name="need-list"),
+    path("needs/<slug:code>/select/", views.select, name="need-list-select"),
+    path("value/", views.value_models, name="value-models"),
+    path("value/<slug:code>/", views.value_model, name="value-model"),
+    path("value/<slug:code>/simulate/", views.simulate, name="value-model-simulate"),
+    path("value/<slug:code>/runs/<int:pk>/tornado.svg", views.tornado_chart, name="tornado"),
+    path("procedures/", course.procedures_page, name="procedures"),
+    path(f"{_PROCEDURE}/", course.procedure, name="procedure"),
+    path(f"{_PROCEDURE}/move/", course.move, name="procedure-move"),
+    path(f"{_PROCEDURE}/ask/", course.ask, name="question-ask"),
+    path(f"{_PROCEDURE}/questions/<int:pk>/answer/", course.answer, name="question-answer"),
+    path(f"{_SPEC}/", course.specification, name="specification"),
+    path(f"{_SPEC}/freeze/", course.freeze_specification, name="specification-freeze"),
+    path(f"{_SPEC}/submit/", course.submit, name="specification-submit"),
+    path(f"{_PROCEDURE}/evaluation/", course.evaluation, name="evaluation"),
+    path(f"{_PROCEDURE}/evaluation/freeze/", course.freeze_evaluation, name="evaluation-freeze"),
+    path(f"{_PROCEDURE}/evaluation/score/", course.score, name="score"),
+    path(f"{_PROCEDURE}/tenders/<int:pk>/decide/", course.decide_tender, name="tender-decision"),
+    path(f"{_PROCEDURE}/protocol/", course.protocol, name="protocol"),
+    path(f"{_PROCEDURE}/protocol/write/", course.write_protocol, name="protocol-write"),
+]
 v1 = [
     path("need-lists/", needs.NeedListsView.as_view(), name="api-need-lists"),
     path("need-lists/<slug:code>/", needs.NeedListView.as_view(), name="api-need-list"),

@@ -9,17 +9,16 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import evaluating, evaluation_editing, protocols, tender_access
-from contracts.api.fields import LongText, TenderDoor
+from contracts.api.fields import LongText, TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.evaluation import WEIGHT_KINDS, Reversal, Tender
 from contracts.models import AwardCriterion, EvaluationModel, Procedure, Protocol, Score
 from contracts.priced_scenario import LONGEST_MONTHS
-from hub.access import CONTRACT_ROLES, holds_role_for
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation
 
@@ -187,11 +186,11 @@ class EvaluationModelsView(TenderDoor):
         request=EvaluationModelSerializer, responses={201: EvaluationModelSerializer, **REFUSALS}
     )
     def post(self, request: Request) -> Response:
+        demand_buyer(request.user)
         asked = EvaluationModelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = dict(asked.validated_data)
-        if not holds_role_for(request.user, said["organisation"], roles=CONTRACT_ROLES):
-            raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
+        demand_buyer(request.user, said["organisation"])
         if EvaluationModel.objects.filter(code=said["code"]).exists():
             raise ValidationError({"code": [_("expected a code that is not taken")]})
         made = evaluation_editing.write(None, by=request.user, **said)

@@ -6,15 +6,18 @@ import json
 import math
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.response import Response
 
 from contracts.evaluation import CannotEvaluate
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from contracts.valuing import NoSuchMeasurement
+from hub.access import CONTRACT_ROLES, organisations_of
 from hub.api import Conflict, Door
+from hub.models import Organisation
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution, check
 
@@ -38,6 +41,13 @@ class TenderDoor(Door):
             field, _, rule = str(exc).partition(": ")
             exc = ValidationError({field: [rule]})
         return super().handle_exception(exc)
+
+
+def demand_buyer(user: Any, organisation: Organisation | None = None) -> None:
+    """Refuse who buys for nobody, or not for this organisation."""
+    held = organisations_of(user, roles=CONTRACT_ROLES)
+    if held is not None and (not held or (organisation and organisation.pk not in held)):
+        raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
 
 
 class LongText(serializers.CharField):

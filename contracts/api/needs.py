@@ -8,15 +8,14 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import choosing, listing_needs, tender_access
-from contracts.api.fields import TenderDoor
+from contracts.api.fields import TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.models import BreadthRule, Need, NeedList, SelectionRun
-from hub.access import CONTRACT_ROLES, holds_role_for
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation
 from marketplace.needs import BEST_COMPETENCE
@@ -119,11 +118,11 @@ class NeedListsView(TenderDoor):
 
     @extend_schema(request=NeedListSerializer, responses={201: NeedListSerializer, **REFUSALS})
     def post(self, request: Request) -> Response:
+        demand_buyer(request.user)
         asked = NeedListSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = dict(asked.validated_data)
-        if not holds_role_for(request.user, said["organisation"], roles=CONTRACT_ROLES):
-            raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
+        demand_buyer(request.user, said["organisation"])
         if NeedList.objects.filter(code=said["code"]).exists():
             raise ValidationError({"code": [_("expected a code that is not taken")]})
         made = listing_needs.write(None, by=request.user, **said)

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import dialogue, participating, procedures, tender_access, tenders
-from contracts.api.fields import LongText, TenderDoor
+from contracts.api.fields import LongText, TenderDoor, demand_buyer
 from contracts.models import (
     EvaluationModel,
     FrameworkAgreement,
@@ -22,7 +22,6 @@ from contracts.models import (
     Participant,
     Procedure,
 )
-from hub.access import CONTRACT_ROLES, holds_role_for
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation, User
 from vendors.models import Vendor
@@ -219,11 +218,11 @@ class ProceduresView(TenderDoor):
         request=NewProcedureSerializer, responses={201: ProcedureSerializer, **REFUSALS}
     )
     def post(self, request: Request) -> Response:
+        demand_buyer(request.user)
         asked = NewProcedureSerializer(data=request.data, context={"request": request})
         asked.is_valid(raise_exception=True)
         said = dict(asked.validated_data)
-        if not holds_role_for(request.user, said["organisation"], roles=CONTRACT_ROLES):
-            raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
+        demand_buyer(request.user, said["organisation"])
         if Procedure.objects.filter(code=said["code"]).exists():
             raise ValidationError({"code": [_("expected a code that is not taken")]})
         row = procedures.plan(by=request.user, **said)

@@ -8,15 +8,14 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import listing_needs, tender_access, valuing
-from contracts.api.fields import Distribution, FiniteFloat, PlainDict, TenderDoor
+from contracts.api.fields import Distribution, FiniteFloat, PlainDict, TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
-from hub.access import CONTRACT_ROLES, holds_role_for
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation
 from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS
@@ -180,11 +179,11 @@ class ValueModelsView(TenderDoor):
 
     @extend_schema(request=ValueModelSerializer, responses={201: ValueModelSerializer, **REFUSALS})
     def post(self, request: Request) -> Response:
+        demand_buyer(request.user)
         asked = ValueModelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = dict(asked.validated_data)
-        if not holds_role_for(request.user, said["organisation"], roles=CONTRACT_ROLES):
-            raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
+        demand_buyer(request.user, said["organisation"])
         if ValueModel.objects.filter(code=said["code"]).exists():
             raise ValidationError({"code": [_("expected a code that is not taken")]})
         made = listing_needs.write_value_model(None, by=request.user, **said)

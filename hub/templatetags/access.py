@@ -21,3 +21,9 @@ def administers(user: Any) -> bool:
 def sees_contracts(user: Any) -> bool:
     """Whether the user has to do with contracts anywhere."""
     return holds_role(user, roles=CONTRACT_ROLES)
+
+
+@register.simple_tag
+def buys(user: Any) -> bool:
+    """Whether the user buys for an organisation, or takes part in a procedure."""
+    return holds_role(user, roles=CONTRACT_ROLES) or user.participations.exists()

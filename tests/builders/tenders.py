@@ -93,13 +93,15 @@ def evaluation_model(
 
 def planned(organisation: Organisation, *, code: str = "2026-100", **fields: Any) -> Procedure:
     """A dialogue that has all that a notice needs."""
+    fields.setdefault("evaluation_model", None)
+    fields["evaluation_model"] = fields["evaluation_model"] or evaluation_model(organisation)
     procedure = Procedure.objects.create(
         code=code, organisation=organisation, title="AI for diagnostic imaging",
         kind=Procedure.Kind.COMPETITIVE_DIALOGUE, purpose="A platform with algorithms",
         **{
             "estimated_value": Decimal(33_000_000), "notice_reference": "2026/S 100-1",
             "requests_due_at": timezone.now() + timedelta(days=31), "reduces_successively": True,
-            "dialogue_plan": "Two rounds", "evaluation_model": evaluation_model(organisation),
+            "dialogue_plan": "Two rounds",
         } | fields,
     )  # fmt: skip
     espd = specifying.draft(procedure, stage=RequirementSpec.Stage.ESPD, by="test")

@@ -1,0 +1,54 @@
+"""Reads answers and an offer from the fields of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.models import RequirementSpec
+
+_NAMES = ("compliance", "answer", "comment", "comment_kind")
+
+
+def from_form(spec: RequirementSpec, form: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API would be sent: ``compliance-F-1``, ``price-ITEM`` and the like."""
+    responses = []
+    for code in spec.requirements.values_list("code", flat=True):
+        if form.get(f"compliance-{code}"):
+            said = {name: form.get(f"{name}-{code}", "") for name in _NAMES}
+            document = form.get(f"document-{code}", "")
+            said["documents"] = (
+                [{"name": document, "sha256": form.get(f"sha256-{code}", ""), "reference": ""}]
+                if document
+                else []
+            )
+            responses.append({"requirement": code, **said})
+    lines = [
+        {"item": name.removeprefix("price-"), **price_of(str(value))}
+        for name, value in form.items()
+        if name.startswith("price-") and value
+    ]
+    return {"responses": responses, "offer": {"lines": lines, "fixed": _fixed(form)}}
+
+
+def price_of(text: str) -> dict[str, Any]:
+    """``24.00``: a flat price; ``10000: 24.00; 18.00``: tiers with their upper bounds."""
+    if ";" not in text and ":" not in text:
+        return {"model": "flat", "unit_price": text.strip()}
+    tiers: list[dict[str, Any]] = []
+    for part in text.split(";"):
+        bound, found, price = part.rpartition(":")
+        tier: dict[str, Any] = {"unit_price": price.strip()}
+        if found:
+            bound = bound.strip()
+            tier["up_to"] = int(bound) if bound.isdecimal() and len(bound) < 13 else bound
+        tiers.append(tier)
+    return {"model": "graduated", "tiers": tiers}
+
+
+def _fixed(form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": per, "amount": form[f"fixed-{per}"], "per": per}
+        for per in ("once", "year")
+        if form.get(f"fixed-{per}")
+    ]

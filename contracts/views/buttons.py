@@ -1,0 +1,70 @@
+"""Buttons on the pages of the procurement side: one verb each, and back to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+from rest_framework.exceptions import ValidationError
+
+from contracts.submitting import ContentRefused
+from contracts.tenders import ProcedureMoveRefused
+from marketplace.needs import NothingToChooseFrom
+from marketplace.uncertainty import NoSuchDistribution
+
+
+def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
+    """A POST that does one thing, says what came of it, and goes back to the page."""
+
+    @login_required
+    @require_POST
+    def press(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            messages.success(request, act(request, **kwargs))
+        except ValidationError as refused:
+            for line in _lines(refused.detail):
+                messages.error(request, line)
+        except (ProcedureMoveRefused, ContentRefused, NothingToChooseFrom,
+                NoSuchDistribution) as refused:  # fmt: skip
+            messages.error(request, str(refused))
+        asked = request.POST.get("next", "")
+        is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
+        return redirect(asked if is_ours else "procedures")
+
+    return press
+
+
+def page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    """A page that no cache keeps."""
+    context = {"here": request.get_full_path(), **context}
+    response = render(request, f"contracts/{name}.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def given(request: HttpRequest, name: str) -> str:
+    """A text of the form that must be there."""
+    text = request.POST.get(name, "").strip()
+    if not text or "\x00" in text:
+        raise ValidationError({name: [_("expected a text")]})
+    return text
+
+
+def _lines(detail: Any, path: str = "") -> list[str]:
+    """Each problem as "field: rule"."""
+    if isinstance(detail, dict):
+        return [
+            line
+            for name, below in detail.items()
+            for line in _lines(below, f"{path}.{name}" if path else str(name))
+        ]
+    if isinstance(detail, list):
+        return [line for below in detail for line in _lines(below, path)]
+    return [f"{path}: {detail}" if path else str(detail)]
