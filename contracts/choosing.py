@@ -24,7 +24,7 @@ def select(needs: NeedList, *, by: Any) -> SelectionRun:
     choice = chosen_from(inputs)
     run = SelectionRun.objects.create(
         need_list=needs, at=timezone.now(), by=str(getattr(by, "username", by)), inputs=inputs,
-        sha256=digest(inputs), engine=f"highspy {version('highspy')}", results=results_of(choice),
+        sha256=digest(inputs), engine=f"scipy {version('scipy')}", results=results_of(choice),
     )  # fmt: skip
     audit.record(
         "needs_selected", actor=by, subject=needs.code, sha256=run.sha256,

@@ -10,10 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import highspy
 
 # Only these pass: certified by a notified body (MDR rule 11: information for diagnosis).
 PASSING_CLASSES = ("IIa", "IIb", "III")
@@ -168,51 +164,74 @@ def _best(
     *,
     other_than: Selection | None = None,
 ) -> Selection | None:
-    """The best set by integer programming (HiGHS), judged again in exact fractions."""
-    import highspy  # here, because most processes of the hub never choose
+    """The best set by integer programming, judged again in exact fractions."""
+    # here, because most processes of the hub never choose
+    import numpy as np
+    from scipy.optimize import Bounds, LinearConstraint, milp
 
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.silent()
-    for name, value in (
-        ("random_seed", 0), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0),
-    ):  # fmt: skip
-        solver.setOptionValue(name, value)
-    taken = {need.code: solver.addBinary() for need in needs}
-    solver.addConstr(solver.qsum(taken.values()) == pick)
+    limits = _Limits(len(needs))
+    limits.hold(dict.fromkeys(range(len(needs)), 1.0), low=pick, high=pick)
     for rule in breadth:
-        _hold_to(solver, taken, needs, rule)
+        _hold_to(limits, needs, rule)
     if other_than is not None:
-        solver.addConstr(solver.qsum(taken[code] for code in other_than.chosen) <= pick - 1)
-    solver.maximize(
-        solver.qsum(float(scores[code] * _SCALE) * column for code, column in taken.items())
+        there = [n for n, need in enumerate(needs) if need.code in other_than.chosen]
+        limits.hold(dict.fromkeys(there, 1.0), high=pick - 1)
+    gains = [-float(scores[need.code] * _SCALE) for need in needs]
+    found = milp(
+        np.array(gains + [0.0] * (limits.columns - len(needs))),
+        integrality=np.ones(limits.columns),
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(limits.matrix(), limits.low, limits.high),
+        options={"mip_rel_gap": 0.0},
     )
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    if found.x is None:
         return None
-    chosen = [need for need in needs if solver.val(taken[need.code]) > 0.5]
+    chosen = [need for need, taken in zip(needs, found.x, strict=False) if taken > 0.5]
     assert len(chosen) == pick
     assert all(rule.is_kept_by(chosen) for rule in breadth)
     codes = sorted((need.code for need in chosen), key=lambda code: (-scores[code], code))
     return Selection(tuple(codes), sum((scores[code] for code in codes), Fraction(0)))
 
 
-def _hold_to(
-    solver: highspy.Highs,
-    taken: Mapping[str, highspy.highs.highs_var],
-    needs: list[NeedFacts],
-    rule: Breadth,
-) -> None:
-    """Make one rule of breadth a constraint; a value that nobody has is one that nobody meets."""
-    of: dict[str, list[highspy.highs.highs_var]] = {value: [] for value in rule.every}
-    for need in needs:
-        of.setdefault(getattr(need, rule.dimension), []).append(taken[need.code])
+class _Limits:
+    """Rows of an integer program: a column for each need, and one for each value of a rule."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.rows: list[dict[int, float]] = []
+        self.low: list[float] = []
+        self.high: list[float] = []
+
+    def column(self) -> int:
+        """One more column."""
+        self.columns += 1
+        return self.columns - 1
+
+    def hold(
+        self, row: dict[int, float], *, low: float = float("-inf"), high: float = float("inf")
+    ) -> None:
+        """The sum of the columns, each by its factor, lies between low and high."""
+        self.rows.append(row)
+        self.low.append(low)
+        self.high.append(high)
+
+    def matrix(self) -> list[list[float]]:
+        """All rows, with every column."""
+        return [[row.get(n, 0.0) for n in range(self.columns)] for row in self.rows]
+
+
+def _hold_to(limits: _Limits, needs: list[NeedFacts], rule: Breadth) -> None:
+    """Make one rule of breadth rows; a value that nobody has is one that nobody meets."""
+    of: dict[str, list[int]] = {value: [] for value in rule.every}
+    for n, need in enumerate(needs):
+        of.setdefault(getattr(need, rule.dimension), []).append(n)
     there = []
     for value, columns in of.items():
-        is_there = solver.addBinary()
-        solver.addConstr(is_there - solver.qsum(columns) <= 0)
+        is_there = limits.column()
+        limits.hold({is_there: 1.0, **dict.fromkeys(columns, -1.0)}, high=0)
         if value in rule.every:
-            solver.addConstr(is_there >= 1)
-        if rule.at_most_each is not None and columns:
-            solver.addConstr(solver.qsum(columns) <= rule.at_most_each)
+            limits.hold({is_there: 1.0}, low=1)
+        if rule.at_most_each is not None:
+            limits.hold(dict.fromkeys(columns, 1.0), high=rule.at_most_each)
         there.append(is_there)
-    if rule.at_least:
-        solver.addConstr(solver.qsum(there) >= rule.at_least)
+    limits.hold(dict.fromkeys(there, 1.0), low=rule.at_least)
