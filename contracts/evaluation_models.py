@@ -66,7 +66,8 @@ def problems(model: EvaluationModel, *, on: date) -> list[tuple[str, str]]:
 
 def suppliers_of(framework: FrameworkAgreement) -> set[int]:
     """Keys of the vendors that are suppliers of a framework."""
-    return {framework.supplier_id}
+    others = framework.suppliers.values_list("vendor", flat=True)
+    return {framework.supplier_id, *others}
 
 
 def criteria_of(framework: FrameworkAgreement) -> set[str] | None:

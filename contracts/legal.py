@@ -12,7 +12,11 @@ from pathlib import Path
 import yaml
 
 SHIPPED = Path(__file__).with_name("reference") / "legal_limits.yaml"
-CODES = ("framework.months", "amendment.add-wss", "amendment.mod-cir", "amendment.mod-minv")
+CODES = (
+    "framework.months", "amendment.add-wss", "amendment.mod-cir", "amendment.mod-minv",
+    "comp-dial.request_days", "comp-dial.least_candidates", "comp-dial.standstill_days",
+    "mini-competition.standstill_days", "environment.weight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,15 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CallOffStateEnum": "contracts.models.CallOff.State",
         "OptionStateEnum": "contracts.models.OptionState",
+        "DeliveryKindEnum": "routing.models.Delivery.Kind",
+        "ProcedureStateEnum": "contracts.models.Procedure.State",
+        "ProcedureKindEnum": "contracts.models.Procedure.Kind",
+        "ParticipantStateEnum": "contracts.models.Participant.State",
+        "NoteKindEnum": "contracts.models.DialogueNote.Kind",
+        "RequirementKindEnum": "contracts.models.Requirement.Kind",
+        "SubmissionKindEnum": "contracts.models.Submission.Kind",
+        "SubmissionStateEnum": "contracts.models.Submission.State",
+        "CriterionKindEnum": "contracts.models.AwardCriterion.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -29,7 +29,7 @@ from vendors.models import Vendor
 REFUSALS = {400: OpenApiTypes.OBJECT, **PROBLEMS}
 
 
-class MoveSerializer(serializers.Serializer[Any]):
+class MadeMoveSerializer(serializers.Serializer[Any]):
     """One move that was made."""
 
     at = serializers.DateTimeField()
@@ -143,9 +143,9 @@ class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
             for state, missing in tenders.next_states(row)
         ]
 
-    @extend_schema_field(MoveSerializer(many=True))
+    @extend_schema_field(MadeMoveSerializer(many=True))
     def get_moves(self, row: Procedure) -> Any:
-        return MoveSerializer(row.moves.all(), many=True).data if self._is_buyer else []
+        return MadeMoveSerializer(row.moves.all(), many=True).data if self._is_buyer else []
 
 
 class AskedMoveSerializer(serializers.Serializer[Any]):
