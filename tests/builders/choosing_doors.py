@@ -9,7 +9,7 @@ from contracts.models import NeedList, Submission, ValueModel, ValueParameter
 from hub.models import Organisation
 from tests.builders import tenders
 
-NOT_FOR_OTHERS = "Northern AS"
+HIDDEN = "Northern AS"
 GIVEN: dict[str, dict[str, Any]] = {
     **dict.fromkeys(["need-list", "need-list-select", "api-need-list", "api-selections"],
                     {"code": "wanted"}),
@@ -44,11 +44,11 @@ COLLECTIONS = frozenset({"api-need-lists", "api-value-models", "api-evaluation-m
 def made(organisation: Organisation) -> tenders.Dialogue:
     """One of everything that the doors lead to, at the organisation."""
     scene = tenders.in_dialogue(organisation)
-    dialogue.ask(scene.first, text=f"Asked by {NOT_FOR_OTHERS}", by=scene.first_user)
-    dialogue.suggest(scene.first, text=f"Suggested by {NOT_FOR_OTHERS}", rationale="", by=scene.first_user)
+    dialogue.ask(scene.first, text=f"Asked by {HIDDEN}", by=scene.first_user)
+    dialogue.suggest(scene.first, text=f"Suggested by {HIDDEN}", rationale="", by=scene.first_user)
     submitting.submit(
         scene.first, kind=Submission.Kind.DIALOGUE, by=scene.first_user,
-        content={"responses": [tenders.answer("F-1", comment=NOT_FOR_OTHERS, comment_kind="other")]},
+        content={"responses": [tenders.answer("F-1", comment=HIDDEN, comment_kind="other")]},
     )  # fmt: skip
     NeedList.objects.create(
         code="wanted", organisation=organisation, title="Wanted", pick=1, weight_gain=1,

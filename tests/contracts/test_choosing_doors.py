@@ -43,7 +43,7 @@ def test_every_door_opens_to_the_buyer_or_to_a_participant(trust: Organisation) 
             shut.add(name)
     assert shut == set()
     choosing_doors.with_protocol(scene)
-    assert choosing_doors.NOT_FOR_OTHERS in buyer.get("/procedures/2026-100/protocol/").content.decode()
+    assert choosing_doors.HIDDEN in buyer.get("/procedures/2026-100/protocol/").content.decode()
 
 
 def test_no_page_tells_a_participant_of_another(trust: Organisation) -> None:
@@ -53,8 +53,8 @@ def test_no_page_tells_a_participant_of_another(trust: Organisation) -> None:
     for page in pages:
         told = client_of(scene.second_user).get(page)
         assert told.status_code == 200
-        assert choosing_doors.NOT_FOR_OTHERS not in told.content.decode()
-    assert choosing_doors.NOT_FOR_OTHERS in client_of(scene.buyer).get(pages[1]).content.decode()
+        assert choosing_doors.HIDDEN not in told.content.decode()
+    assert choosing_doors.HIDDEN in client_of(scene.buyer).get(pages[1]).content.decode()
     evaluation = client_of(scene.second_user).get("/procedures/2026-100/evaluation/")
     assert evaluation.status_code == 404
 

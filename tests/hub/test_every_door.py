@@ -52,7 +52,7 @@ class Scene:
             PATIENT, "HEMMELIG", NUMBER, LOG, self.study.study_instance_uid,
             self.study.accession_number, str(self.study.uid), str(self.workitem.uid), "ICH Triage",
             "2020-1968", "CO-0001", "HEMMELIG-3000000",
-            choosing_doors.NOT_FOR_OTHERS,
+            choosing_doors.HIDDEN,
         ]  # fmt: skip
 
 
