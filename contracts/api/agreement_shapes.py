@@ -232,7 +232,7 @@ class FrameworkDetailSerializer(FrameworkSerializer):
 
 
 # -- what is asked for -----------------------------------------------------------------------------
-class MoveSerializer(serializers.Serializer[Any]):
+class CallOffMoveSerializer(serializers.Serializer[Any]):
     """The state a call-off is to go to."""
 
     state = serializers.ChoiceField(choices=CallOff.State.choices)

@@ -14,11 +14,11 @@ from rest_framework.response import Response
 
 from contracts import acting, drafting, reading
 from contracts.api.agreement_shapes import (
+    CallOffMoveSerializer,
     CallOffSerializer,
     DraftSerializer,
     FrameworkDetailSerializer,
     FrameworkSerializer,
-    MoveSerializer,
     OptionMoveSerializer,
     OrganisationSerializer,
 )
@@ -144,10 +144,10 @@ class ApproveView(Acts):
 class MoveView(Acts):
     """Order, activate, close or cancel a call-off."""
 
-    @extend_schema(request=MoveSerializer, responses={200: CallOffSerializer, **REFUSED})
+    @extend_schema(request=CallOffMoveSerializer, responses={200: CallOffSerializer, **REFUSED})
     def post(self, request: Request, pk: int) -> Response:
         acting.demand_officer(request.user)
-        to = _asked(MoveSerializer, request)["state"]
+        to = _asked(CallOffMoveSerializer, request)["state"]
         return Response(CallOffSerializer(acting.move(_user(request), pk, to=to)).data)
 
 

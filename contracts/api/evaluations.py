@@ -171,6 +171,7 @@ class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
 class EvaluationModelsView(TenderDoor):
     """The evaluation models of the user's organisations; a new one."""
 
+    pagination_class = Pages
     parameters = PAGING
 
     @extend_schema(

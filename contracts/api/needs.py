@@ -107,6 +107,7 @@ class SelectionSerializer(serializers.ModelSerializer[SelectionRun]):
 class NeedListsView(TenderDoor):
     """The lists of the user's organisations; a new one."""
 
+    pagination_class = Pages
     parameters = PAGING
 
     @extend_schema(operation_id="need_lists_list", responses=NeedListSerializer(many=True))

@@ -204,6 +204,7 @@ class MarketContactSerializer(serializers.ModelSerializer[MarketContact]):
 class ProceduresView(TenderDoor):
     """The procedures that the user buys in or takes part in; a new one."""
 
+    pagination_class = Pages
     parameters = PAGING
 
     @extend_schema(operation_id="procedures_list", responses=ProcedureSerializer(many=True))

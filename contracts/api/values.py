@@ -168,6 +168,7 @@ class QuarterSerializer(serializers.Serializer[Any]):
 class ValueModelsView(TenderDoor):
     """The value models of the user's organisations; a new one."""
 
+    pagination_class = Pages
     parameters = PAGING
 
     @extend_schema(operation_id="value_models_list", responses=ValueModelSerializer(many=True))
