@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db.models import QuerySet
@@ -41,6 +42,8 @@ from vendors import packages
 from vendors.belonging import may_bring_papers, may_keep_vendors, visible_vendors
 from vendors.manifest import Manifest, ManifestInvalid
 from vendors.packages import PackageInvalid
+
+SLUG = re.compile("[A-Za-z0-9_-]{1,50}")
 
 
 class MarketDoor(Door):
@@ -162,7 +165,7 @@ class ComparisonView(MarketDoor):
 
 def compared(user: Any, codes: str) -> list[catalogue.Entry]:
     """The entries of the codes, in their order; none where there are too many."""
-    names = list(dict.fromkeys(filter(None, (one.strip() for one in codes.split(",")))))
+    names = list(dict.fromkeys(filter(SLUG.fullmatch, codes.split(","))))
     if len(names) > MOST_COMPARED:
         return []
     rows = {one.code: one for one in catalogue.offered_to(user).filter(code__in=names)}

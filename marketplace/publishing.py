@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,6 +61,8 @@ def release(
     algorithm: Algorithm, manifest: Any, *, payload: str = "", signature: str = "", by: User
 ) -> AlgorithmVersion:
     """Put a version on record as its manifest declares it; raises NotPublished."""
+    if faults := unstorable(manifest):
+        raise NotPublished([_split(line, "manifest") for line in faults])
     try:
         read = Manifest.from_json(manifest)
     except ManifestInvalid as error:
@@ -88,7 +92,7 @@ def release(
 @transaction.atomic
 def keep_sbom(version: AlgorithmVersion, document: Any, *, by: User) -> Sbom:
     """Keep the bill of materials in place of the one before."""
-    if faults := sboms.faults(document):
+    if faults := unstorable(document) or sboms.faults(document):
         raise NotPublished([_split(line, "") for line in faults])
     row, _is_new = Sbom.objects.update_or_create(
         version=version, defaults={"document": document, "document_name": ""}
@@ -132,6 +136,20 @@ def withdraw(evidence: Evidence, *, by: User) -> None:
         reference=evidence.reference, use=evidence.use,
     )  # fmt: skip
     evidence.delete()
+
+
+def unstorable(document: Any) -> list[str]:
+    """Why no database can hold a document: U+0000, or half of a character."""
+    text = json.dumps(document)
+    # an escape is one only where no backslash stands before it
+    if re.search(r"(?<!\\)(\\\\)*\\u(0000|d[89a-f][0-9a-f]{2})", _without_pairs(text)):
+        return ["(the whole): expected text without U+0000 and lone surrogates"]
+    return []
+
+
+def _without_pairs(text: str) -> str:
+    """The JSON without characters that it writes as two halves."""
+    return re.sub(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", "", text)
 
 
 def _split(line: str, before: str) -> tuple[str, str]:

@@ -75,12 +75,9 @@ def components(document: Mapping[str, Any]) -> Iterator[Component]:
     """Every part, also those inside of others."""
     if _format(document).startswith("SPDX"):
         for package in document["packages"]:
-            licence = package.get("licenseConcluded", "")
-            if licence in NOTHING:
-                licence = package.get("licenseDeclared", "")
-            yield Component(
-                package["name"], _text(package.get("versionInfo")), _known(licence)
-            )
+            licence = _known(package.get("licenseConcluded"))
+            licence = licence or _known(package.get("licenseDeclared"))
+            yield Component(package["name"], _text(package.get("versionInfo")), licence)
         return
     waiting = list(document["components"])
     while waiting:
@@ -131,7 +128,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _known(licence: Any) -> str:
-    return "" if licence in NOTHING else _text(licence)
+    text = _text(licence)
+    return "" if text in NOTHING else text
 
 
 def _text(value: Any) -> str:

@@ -42,7 +42,7 @@ class Dates:
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class LegacyPeriod:
     """``lacking`` says what the certificate lacks to hold beyond its own last day, to ``until``."""
 
     until: date
@@ -54,7 +54,7 @@ class Transition:
         return not self.lacking
 
 
-def judge(facts: LegacyFacts, *, dates: Dates) -> Transition:
+def judge(facts: LegacyFacts, *, dates: Dates) -> LegacyPeriod:
     """Hold one device against the conditions of Art. 120(2) and (3c)."""
     demands = (
         (facts.issued is not None and facts.issued >= dates.certificate_from,
@@ -71,14 +71,14 @@ def judge(facts: LegacyFacts, *, dates: Dates) -> Transition:
          gettext_noop("nobody recorded that design and purpose are unchanged"), None),
     )  # fmt: skip
     lacking = tuple(phrase(text, day=day) for holds, text, day in demands if not holds)
-    return Transition(dates.until, lacking)
+    return LegacyPeriod(dates.until, lacking)
 
 
 def _is_by(day: date | None, limit: date) -> bool:
     return day is not None and day <= limit
 
 
-def transition_of(clearance: Clearance, *, on: date) -> Transition | None:
+def transition_of(clearance: Clearance, *, on: date) -> LegacyPeriod | None:
     """The transition of a legacy device; None for any other, or where the law is not recorded."""
     if clearance.regime not in LEGACY:
         return None

@@ -2,19 +2,20 @@
 
 from django.urls import path
 
+from hub import addressing  # noqa: F401  (registers how a row and a name are written)
 from marketplace import api, deployments_api, views
 
-_VERSION = "algorithms/<slug:code>/versions/<str:version>/"
+_VERSION = "algorithms/<slug:code>/versions/<name:version>/"
 
 pages = [
     path("catalogue/", views.catalogue, name="catalogue"),
     path("catalogue/compare/", views.compare, name="compare"),
     path("catalogue/<slug:code>/", views.algorithm, name="algorithm"),
     path("deployments/", views.deployments, name="deployments"),
-    path("deployments/<int:pk>/", views.deployment, name="deployment"),
-    path("deployments/<int:pk>/gates/<slug:gate>/", views.decide, name="decide-gate"),
-    path("deployments/<int:pk>/sign/", views.sign, name="sign-deployment"),
-    path("deployments/<int:pk>/step/", views.step, name="step-deployment"),
+    path("deployments/<row:pk>/", views.deployment, name="deployment"),
+    path("deployments/<row:pk>/gates/<slug:gate>/", views.decide, name="decide-gate"),
+    path("deployments/<row:pk>/sign/", views.sign, name="sign-deployment"),
+    path("deployments/<row:pk>/step/", views.step, name="step-deployment"),
 ]
 
 v1 = [
@@ -24,7 +25,7 @@ v1 = [
         "algorithms/<slug:code>/evidence/", api.EvidenceView.as_view(), name="api-evidence"
     ),
     path(
-        "algorithms/<slug:code>/evidence/<int:pk>/",
+        "algorithms/<slug:code>/evidence/<row:pk>/",
         api.ReferenceView.as_view(),
         name="api-reference",
     ),
@@ -38,17 +39,17 @@ v1 = [
     path("manifest-drafts/", api.ManifestDraftView.as_view(), name="api-manifest-draft"),
     path("deployments/", deployments_api.DeploymentsView.as_view(), name="api-deployments"),
     path(
-        "deployments/<int:pk>/",
+        "deployments/<row:pk>/",
         deployments_api.DeploymentView.as_view(),
         name="api-deployment",
     ),
     path(
-        "deployments/<int:pk>/gates/<slug:gate>/",
+        "deployments/<row:pk>/gates/<slug:gate>/",
         deployments_api.GateView.as_view(),
         name="api-gate",
     ),
-    path("deployments/<int:pk>/sign/", deployments_api.SignView.as_view(), name="api-sign"),
-    path("deployments/<int:pk>/step/", deployments_api.StepView.as_view(), name="api-step"),
+    path("deployments/<row:pk>/sign/", deployments_api.SignView.as_view(), name="api-sign"),
+    path("deployments/<row:pk>/step/", deployments_api.StepView.as_view(), name="api-step"),
     path("safety-notices/", deployments_api.NoticesView.as_view(), name="api-notices"),
     path(
         "safety-notices/<slug:code>/lift/", deployments_api.LiftView.as_view(), name="api-lift"

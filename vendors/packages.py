@@ -91,7 +91,7 @@ def _resources(held: Mapping[str, Any]) -> dict[str, Any]:
     if (memory := held.get("memory")) is not None:
         found["memory"] = _memory(memory)
     if (gpu := held.get("gpu")) is not None:
-        number = int(gpu) if str(gpu).isdigit() else -1
+        number = int(gpu) if re.fullmatch("[0-9]{1,2}", str(gpu)) else -1
         if not 0 <= number <= 16:
             raise PackageInvalid("resources.gpu", "expected a whole number from 0 to 16")
         found["gpu"] = number

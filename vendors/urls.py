@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from hub import addressing  # noqa: F401  (registers how a row and a name are written)
 from vendors import api, views
 
 pages = [
@@ -37,13 +38,13 @@ v1 = [
         name="api-invitations",
     ),
     path(
-        "vendors/<slug:code>/invitations/<int:pk>/",
+        "vendors/<slug:code>/invitations/<row:pk>/",
         api.InvitationView.as_view(),
         name="api-invitation",
     ),
     path("vendors/<slug:code>/people/", api.PeopleView.as_view(), name="api-people"),
     path(
-        "vendors/<slug:code>/people/<str:username>/",
+        "vendors/<slug:code>/people/<name:username>/",
         api.PersonView.as_view(),
         name="api-person",
     ),

@@ -175,7 +175,10 @@ class BillingRunsView(Bills, generics.ListAPIView[BillingRun]):
 
     @extend_schema(
         request=AskedBillingRunSerializer,
-        responses={200: BillingRunSerializer, 201: BillingRunSerializer, 400: OpenApiTypes.OBJECT, **PROBLEMS},
+        responses={
+            200: BillingRunSerializer, 201: BillingRunSerializer, 400: OpenApiTypes.OBJECT,
+            **PROBLEMS,
+        },
     )
     def post(self, request: Request) -> Response:
         """200 for a dry run, 201 for a run that was made."""

@@ -12,7 +12,7 @@ from contracts.pricing.fees import charge_fees
 from contracts.pricing.ledger import ChargeLine, Ledger
 from contracts.pricing.outcomes import adjust_for_outcome
 from contracts.pricing.percentages import charge_percentages
-from contracts.pricing.service import credit_service
+from contracts.pricing.service_levels import credit_service
 from contracts.pricing.tiers import charge_tiers
 
 DIGITS = 100

@@ -214,3 +214,31 @@ def test_a_package_of_another_convention_becomes_the_draft_of_a_manifest(here: F
         asked | {"package": {"resources": {"memory": "lots"}}},
     )  # fmt: skip
     assert list(wrong.json()) == ["resources.memory"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"spdxVersion": "SPDX-2.3", "packages": [{"name": "a", "licenseConcluded": ["x"]}]},
+        {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": 1},
+         "components": [{"name": "a", "licenses": [{"license": {"id": ["x"]}}], "components": [1]}]},  # noqa: E501
+    ],
+)  # fmt: skip
+def test_an_odd_sbom_is_read_as_far_as_it_says_something(
+    here: FirstSite, document: dict[str, Any]
+) -> None:
+    told = sent(signed_in(here.administrator), "PUT", f"{VERSION}/sbom/", document)
+    assert (told.status_code, told.json()["without_licence"]) == (200, 1)
+
+
+def test_what_no_database_can_hold_is_refused(here: FirstSite) -> None:
+    client = signed_in(here.administrator)
+    document = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [], "x": "a\x00"}
+    assert list(sent(client, "PUT", f"{VERSION}/sbom/", document).json()) == ["(the whole)"]
+    document["x"] = "a\\u0000 \N{GRINNING FACE}"
+    assert sent(client, "PUT", f"{VERSION}/sbom/", document).status_code == 200
+    for where in (
+        f"/api/v1/deployments/{10**30}/", "/api/v1/algorithms/ich-triage/versions/%00/sbom/",
+        f"/deployments/{10**30}/",
+    ):  # fmt: skip
+        assert client.get(where).status_code == 404
