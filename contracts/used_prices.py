@@ -5,8 +5,9 @@ cannot be changed or removed once an examination was counted on or after its fir
 version can be added whose first day lies before one: whoever asks, by whatever code path.
 
 The triggers look into the tables of usage and call-offs. SQLite cannot rebuild a table that a
-trigger of another one names, and forgets the triggers of a table that it rebuilds: a migration after
-it that changes one of the three lists ``used_prices_free()`` first and ``used_prices_stay()`` last.
+trigger of another one names, and forgets the triggers of a table that it rebuilds: a migration
+after it that changes one of the three lists ``used_prices_free()`` first and ``used_prices_stay()``
+last.
 Tests empty their database as hub.append_only says.
 """
 

@@ -6,7 +6,7 @@ Up (validation, clinical) only where the gates stand and two people signed; down
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.db import transaction
 from django.utils import timezone
@@ -27,6 +27,7 @@ from marketplace.models import (
 State = Deployment.State
 Why: TypeAlias = str | StoredPhrase
 SIGNATURES = 2
+_BY_FILE = "set-up file"
 # from -> where to with signatures, where to by one person
 SIGNED: dict[str, frozenset[str]] = {
     State.SHADOW: frozenset({State.VALIDATION}),
@@ -142,7 +143,7 @@ def note_of_file(deployment: Deployment, *, by: str, udi_di: str) -> None:
         deployment.attested_state, deployment.attested_udi_di = deployment.state, udi_di
     deployment.suspended_by = deployment.suspended_why = ""
     deployment.suspended_at = None
-    _note(deployment, was=deployment.known_state, by=by, why="set-up file")
+    _note(deployment, was=deployment.known_state, by=by, why=_BY_FILE)
 
 
 def _locked(deployment: Deployment) -> Deployment:
@@ -164,8 +165,12 @@ def _note(
 ) -> DeploymentMove:
     row.known_state = row.state
     row.save()
+    # A file that names a site for the first time may take it away again.
+    place: dict[str, Any] = (
+        {"of_site": row.site.code} if why == _BY_FILE else {"site": row.site}
+    )
     audit.record(
-        "deployment.moved", actor=actor or by, site=row.site, subject=str(row.version),
+        "deployment.moved", actor=actor or by, **place, subject=str(row.version),
         was=was, became=row.state, by=str(by), why=render(why),
     )  # fmt: skip
     return DeploymentMove.objects.create(

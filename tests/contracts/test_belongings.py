@@ -48,10 +48,17 @@ HALF_PRICE = {"tiers": [{"unit_price": "12.00"}]}
 AT = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
 
 
+def as_a_file_writes_it(folder: Path) -> None:
+    """The rows of the builders leave out what a set-up file fills in by default."""
+    (path,) = [one for one in export_to(folder / "canonical.yaml") if one.suffix == ".yaml"]
+    apply([str(path)], actor="tester")
+
+
 @pytest.fixture
-def here() -> FirstSite:
+def here(tmp_path: Path) -> FirstSite:
     """Two trusts under one agreement, both with usage, approvals, options and a trail."""
     made = buyer(terms=HALF_PRICE).here
+    as_a_file_writes_it(tmp_path)  # a price that is in use is never changed
     named = Authority.objects.create(
         framework=made.framework, organisation=made.other_organisation, role="option_authority"
     )
@@ -72,14 +79,8 @@ def here() -> FirstSite:
     run(date(2026, 7, 1), by="tester", is_dry=False)
     for place in (made.site, made.other_site):
         audit.record("study.viewed", actor="somebody", site=place, subject=place.code)
+    as_a_file_writes_it(tmp_path)
     return made
-
-
-@pytest.fixture(autouse=True)
-def as_a_file_writes_it(here: FirstSite, tmp_path: Path) -> None:
-    """The rows of the builders leave out what a set-up file fills in by default."""
-    (path,) = [one for one in export_to(tmp_path / "canonical.yaml") if one.suffix == ".yaml"]
-    apply([str(path)], actor="tester")
 
 
 def exported(folder: Path, code: str = "vestre-viken") -> Path:

@@ -127,7 +127,7 @@ def test_the_guard_of_usage_can_be_taken_back_by_its_migration() -> None:
         call_command("migrate", "contracts", "0002", verbosity=0)
         execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)
     finally:
-        call_command("migrate", "contracts", verbosity=0)
+        call_command("migrate", verbosity=0)
     with refusal(row):
         execute("UPDATE {table} SET details = '{{}}' WHERE id = %s", on=row)
 
@@ -186,6 +186,6 @@ def test_letting_go_can_be_taken_back_by_its_migration() -> None:
         with refusal(row):
             execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)
     finally:
-        call_command("migrate", "hub", verbosity=0)
+        call_command("migrate", verbosity=0)
     with refusal(row):
         execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)

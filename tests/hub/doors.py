@@ -1,0 +1,105 @@
+"""Every door of the web side: what its address takes, and whose business lies behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.builders import choosing_doors
+
+if TYPE_CHECKING:
+    from tests.hub.test_every_door import Scene
+
+Given = Callable[["Scene"], dict[str, Any]]
+NOTHING: Given = lambda scene: {}  # noqa: E731
+STUDY: Given = lambda scene: {"uid": scene.study.uid}  # noqa: E731
+STUDY_UID: Given = lambda scene: {"study_instance_uid": scene.study.study_instance_uid}  # noqa: E731
+WORKITEM: Given = lambda scene: {"uid": scene.workitem.uid}  # noqa: E731
+INVOICE: Given = lambda scene: {"uid": scene.invoice.uid}  # noqa: E731
+DELIVERY: Given = lambda scene: {"pk": scene.delivery.pk}  # noqa: E731
+FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
+OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
+TERM: Given = lambda scene: {**FRAMEWORK(scene), "code": "more"}  # noqa: E731
+CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
+
+
+
+def _choosing(name: str, scene: Scene) -> dict[str, Any]:
+    return choosing_doors.given(name, scene.tender)
+
+
+# Doors of contracts, which a procurement officer of the own trust has to do with.
+CONTRACTS: dict[str, Given] = {
+    **dict.fromkeys(["frameworks", "api-frameworks"], NOTHING),
+    **dict.fromkeys(["api-organisations", "api-call-offs"], NOTHING),
+    **dict.fromkeys(["framework", "api-framework"], FRAMEWORK),
+    **dict.fromkeys(["move-option", "api-move-option"], OPTION),
+    **dict.fromkeys(["move-term-option", "api-move-term-option"], TERM),
+    **dict.fromkeys(["call-off", "api-call-off"], CALL_OFF),
+    **dict.fromkeys(["approve-call-off", "api-approve-call-off"], CALL_OFF),
+    **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),
+}
+OFFICER = "a procurement officer of the own trust"
+VENDOR: Given = lambda scene: {  # noqa: E731
+    "code": "examplemed", "item": "dpa", "pk": 1, "username": "nobody"
+}  # fmt: skip
+NAMED: Given = lambda scene: {"code": "ich-triage", "version": "1.0.0", "pk": 1}  # noqa: E731
+DEPLOYED: Given = lambda scene: {  # noqa: E731
+    "pk": scene.places.deployment.pk, "gate": "dpia", "key": "nobodys", "code": "FSN-1"
+}  # fmt: skip
+
+# Doors that anybody may open, and that hold nothing of a patient.
+PUBLIC = {
+    "login", "logout", "preferences", "health-live", "health-ready", "api-schema",
+    "accept-invitation", "api-accept-invitation",
+}  # fmt: skip
+# What everybody who holds a role here may see: what is on offer, and by whom.
+ON_OFFER = {
+    "catalogue", "compare", "algorithm", "vendors", "vendor", "api-algorithms", "api-algorithm",
+    "api-evidence", "api-comparison", "api-sbom", "api-model-card", "api-vendors", "api-vendor",
+    "api-legal-facts", "api-notices", "api-manifest-draft",
+}  # fmt: skip
+# What is a procurement officer's business at the own trust.
+AT_A_SITE = {
+    "deployments", "deployment", "decide-gate", "sign-deployment", "step-deployment",
+    "api-deployments", "api-deployment", "api-gate", "api-sign", "api-step",
+}  # fmt: skip
+DOORS: dict[str, Given] = {
+    **CONTRACTS,
+    **dict.fromkeys([*PUBLIC, "metrics"], NOTHING),
+    **dict.fromkeys(["worklist", "operations", "live-worklist"], NOTHING),
+    **dict.fromkeys(["api-worklist", "api-dead-letters"], NOTHING),
+    **dict.fromkeys(["study", "mark-read", "mark-unread"], STUDY),
+    **dict.fromkeys(["api-study", "api-read", "api-unread"], STUDY_UID),
+    **dict.fromkeys(["accept", "reject", "replay-workitem"], WORKITEM),
+    **dict.fromkeys(["api-accept", "api-reject", "api-replay"], WORKITEM),
+    **dict.fromkeys(["replay-delivery", "api-replay-delivery"], DELIVERY),
+    **dict.fromkeys(["vendors", "vendor", "submit-item", "decide-item", "invite"], VENDOR),
+    **dict.fromkeys(["api-vendors", "api-vendor", "api-onboarding-item"], VENDOR),
+    **dict.fromkeys(["api-onboarding-verdict", "api-sub-processors"], VENDOR),
+    **dict.fromkeys(["api-invitations", "api-invitation", "api-legal-facts"], VENDOR),
+    **dict.fromkeys(["api-people", "api-person"], VENDOR),
+    **dict.fromkeys(["accept-invitation", "api-accept-invitation"], NOTHING),
+    **dict.fromkeys(["api-vendor-tokens", "api-vendor-token"], DEPLOYED),
+    **dict.fromkeys(["catalogue", "compare", "algorithm"], NAMED),
+    **dict.fromkeys(["api-algorithms", "api-algorithm", "api-evidence"], NAMED),
+    **dict.fromkeys(["api-reference", "api-versions", "api-clearance", "api-sbom"], NAMED),
+    **dict.fromkeys(["api-model-card", "api-comparison", "api-manifest-draft"], NAMED),
+    **dict.fromkeys(sorted(AT_A_SITE), DEPLOYED),
+    **dict.fromkeys(["api-notices", "api-lift"], DEPLOYED),
+    **{name: partial(_choosing, name) for name in choosing_doors.NAMES},
+}
+# Doors of those who buy and pay: procurement officers have business there, and nothing of a patient
+# is behind them. What two organisations see of each other there: tests/contracts.
+PROCUREMENT: dict[str, Given] = {
+    **dict.fromkeys(["api-billing-runs", "api-invoices", "api-vendor-invoices"], NOTHING),
+    **dict.fromkeys(["usage", "billing", "try-billing-run", "issue-billing-run"], NOTHING),
+    **dict.fromkeys(["api-invoice", "api-credit-notes", "invoice", "credit-invoice"], INVOICE),
+    "invoice-line": lambda scene: {"uid": scene.invoice.uid, "position": 1},
+    **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], INVOICE),
+    **dict.fromkeys(["api-usage-events", "api-usage", "api-price-simulations"], NOTHING),
+}
+DOORS |= PROCUREMENT
+# It goes on for ever for those who may listen at all; what it tells whom: test_live.
+STREAMS = {"live-worklist"}
