@@ -30,7 +30,7 @@ from marketplace.serializers import (
     AlgorithmSerializer,
     ClearanceSerializer,
     ComparisonSerializer,
-    DraftSerializer,
+    ManifestDraftSerializer,
     EvidenceSerializer,
     OfferSerializer,
     PackageSerializer,
@@ -312,7 +312,7 @@ class ReferenceView(MarketDoor):
 class ManifestDraftView(MarketDoor):
     """Drafts of manifests from packages of other conventions."""
 
-    @extend_schema(request=PackageSerializer, responses={200: DraftSerializer, **PROBLEMS})
+    @extend_schema(request=PackageSerializer, responses={200: ManifestDraftSerializer, **PROBLEMS})
     def post(self, request: Request) -> Response:
         """The draft, and what the vendor has to fill in; nothing is kept."""
         if not visible_vendors(self.person).exists():

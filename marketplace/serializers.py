@@ -211,7 +211,7 @@ class PackageSerializer(serializers.Serializer[Any]):
     )
 
 
-class DraftSerializer(serializers.Serializer[Any]):
+class ManifestDraftSerializer(serializers.Serializer[Any]):
     """The draft, and what is still to be filled in."""
 
     manifest = serializers.JSONField()

@@ -182,7 +182,7 @@ class NewParticipantSerializer(serializers.Serializer[Any]):
     )
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class ParticipantDecisionSerializer(serializers.Serializer[Any]):
     """How far a participant is taken, and why."""
 
     state = serializers.ChoiceField(choices=Participant.State.choices)
@@ -304,13 +304,13 @@ class ParticipantsView(TenderDoor):
 class ParticipantDecisionView(TenderDoor):
     """Qualify, invite, exclude, or take a participant no further."""
 
-    @extend_schema(request=DecisionSerializer, responses={200: ParticipantSerializer, **REFUSALS})
+    @extend_schema(request=ParticipantDecisionSerializer, responses={200: ParticipantSerializer, **REFUSALS})
     def post(self, request: Request, code: str, number: int) -> Response:
         row = tender_access.procedure_for_buyer(request.user, code)
         participant = row.participants.filter(number=number).first()
         if participant is None:
             raise Http404
-        asked = DecisionSerializer(data=request.data)
+        asked = ParticipantDecisionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = asked.validated_data
         participating.decide(participant, to=said["state"], why=said["why"], by=request.user)

@@ -49,7 +49,7 @@ class FixedSerializer(serializers.Serializer[Any]):
     per = serializers.ChoiceField(choices=["once", "year"])
 
 
-class OfferSerializer(serializers.Serializer[Any]):
+class SubmittedOfferSerializer(serializers.Serializer[Any]):
     """A price book that is offered: terms as in a set-up file, and fixed amounts."""
 
     lines = serializers.ListField(child=OfferLine(), max_length=500, required=False, default=list)
@@ -61,7 +61,7 @@ class NewSubmissionSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=Submission.Kind.choices)
     responses = ResponseSerializer(many=True)
-    offer = OfferSerializer(required=False, default=lambda: {"lines": [], "fixed": []})
+    offer = SubmittedOfferSerializer(required=False, default=lambda: {"lines": [], "fixed": []})
 
 
 class SubmissionSerializer(serializers.ModelSerializer[Submission]):

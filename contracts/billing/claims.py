@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element  # nosec B405 (a type)
 
 from contracts.billing.checking import (
     NAMES,

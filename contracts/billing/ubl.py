@@ -11,7 +11,7 @@ import base64
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree as ET  # nosec B405 (written alone)
 
 from django.utils.translation import gettext as _
 
