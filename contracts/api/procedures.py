@@ -304,7 +304,10 @@ class ParticipantsView(TenderDoor):
 class ParticipantDecisionView(TenderDoor):
     """Qualify, invite, exclude, or take a participant no further."""
 
-    @extend_schema(request=ParticipantDecisionSerializer, responses={200: ParticipantSerializer, **REFUSALS})
+    @extend_schema(
+        request=ParticipantDecisionSerializer,
+        responses={200: ParticipantSerializer, **REFUSALS},
+    )
     def post(self, request: Request, code: str, number: int) -> Response:
         row = tender_access.procedure_for_buyer(request.user, code)
         participant = row.participants.filter(number=number).first()
