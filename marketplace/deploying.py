@@ -82,7 +82,7 @@ def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
         raise MoveNotAllowed(_("You have signed; a second person must sign too."))
     Signature.objects.create(deployment=row, to=to, user=by, at=timezone.now())
     audit.record("deployment.signed", actor=by, site=row.site, subject=str(row.version), to=to)
-    signatures = list(waiting.select_related("user"))
+    signatures = list(waiting.select_related("user").order_by("pk"))
     if len(signatures) < SIGNATURES:
         return None
     names = " + ".join(str(one.user) for one in signatures)
