@@ -27,7 +27,7 @@ THEME_COOKIE = "theme"
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
     """Keep a chosen language or appearance, and go back to where the choice was made."""
-    response = redirect(_way_back(request))
+    response = redirect(way_back(request))
     language, theme = request.POST.get("language", ""), request.POST.get("theme", "")
     if language in dict(settings.LANGUAGES) and check_for_language(language):
         remember(response, settings.LANGUAGE_COOKIE_NAME, language)
@@ -39,11 +39,12 @@ def preferences(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _way_back(request: HttpRequest) -> str:
+def way_back(request: HttpRequest, *, otherwise: str = "worklist") -> str:
+    """The address of this hub that a form names to come back to, or of the page ``otherwise``."""
     asked = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()}):
         return asked
-    return reverse("worklist")
+    return reverse(otherwise)
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:

@@ -14,11 +14,11 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from hub.access import PATIENT_ROLES, holds_role
+from hub.pages import way_back
 from routing import acting, operations, reading, retention
 from routing.filters import StudyFilter
 from routing.models import Priority, Study, Workitem
@@ -188,9 +188,7 @@ def _way_back(request: HttpRequest) -> str:
     if "and_next" in request.POST:
         following = Study.objects.visible_to(request.user).unread().in_reading_order().first()
         return f"/studies/{following.uid}/" if following else "/"
-    asked = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
-    return asked if is_ours else "/"
+    return way_back(request)
 
 
 # -- what the pages are made of ----------------------------------------------------------------
@@ -236,7 +234,6 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
     """The whole page, or for htmx only the part that changes."""
     part = f"routing/{name}_part.html" if _is_refresh(request) else f"routing/{name}.html"
     response = render(request, part, context)
-    response.headers["Cache-Control"] = "no-store"  # no patient stays in a browser's cache
     response.headers["Vary"] = "HX-Request, Cookie"
     return response
 

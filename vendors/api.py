@@ -45,7 +45,7 @@ from vendors.serializers import (
 )
 
 # Codes have 256 bits: what counts is what each try costs the database.
-_tries = Allowance(per_minute=10, burst=10)
+invitation_tries = Allowance(per_minute=10, burst=10)
 
 
 class VendorDoor(Door):
@@ -225,7 +225,7 @@ class AcceptInvitationView(VendorDoor):
     )
     def post(self, request: Request) -> Response:
         """Make the account of an invitation."""
-        if wait := _tries.take(address_of(request)):
+        if wait := invitation_tries.take(address_of(request)):
             raise Throttled(math.ceil(wait))
         user = inviting.accept(**self.asked(AcceptingSerializer))
         told = {"username": user.username, "vendor": user.vendor_membership.vendor.code}

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from hub.tokens import address_of
 from vendors import inviting, onboarding
-from vendors.api import _tries
+from vendors.api import invitation_tries
 from vendors.belonging import may_bring_papers, may_keep_vendors, visible_vendors
 from vendors.models import OnboardingItem, Vendor
 from vendors.onboarding import OnboardingRefused, Shown
@@ -129,7 +129,7 @@ def accept(request: HttpRequest) -> HttpResponse:
     """Take up an invitation: a code makes an account."""
     form = AcceptForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if _tries.take(address_of(request)):
+        if invitation_tries.take(address_of(request)):
             form.add_error(None, _("Too many tries. Wait a minute."))
         else:
             try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.db import models
 
+from contracts.models.added_once import AddedOnce
 from contracts.models.agreements import FrameworkAgreement
 from contracts.models.call_offs import CallOffLine
 from contracts.models.usage import UsageAdjustment, UsageEvent
@@ -16,21 +16,13 @@ class BilledIsFinal(Exception):  # noqa: N818 (named by what failed)
     """Somebody tried to change or delete what was invoiced."""
 
 
-class Final(models.Model):
-    """A row that is added once and never changed; the database refuses it as well."""
+class Final(AddedOnce):
+    """What was invoiced; the database refuses its change as well."""
+
+    refusal = BilledIsFinal
 
     class Meta:
         abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add the row; a second save is refused."""
-        if not self._state.adding:
-            raise BilledIsFinal(f"{self._meta.verbose_name} {self} cannot be changed")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refused always."""
-        raise BilledIsFinal(f"{self._meta.verbose_name} {self} cannot be deleted")
 
 
 class BillingRun(Final):

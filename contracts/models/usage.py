@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from contracts.models.added_once import AddedOnce
 from contracts.models.agreements import FrameworkAgreement
 from contracts.models.call_offs import CallOff, CallOffLine
 from hub.models import Organisation, Site
 from marketplace.models import Algorithm, AlgorithmVersion
 
 
-class UsageEvent(models.Model):
+class UsageIsAppendOnly(Exception):
+    """Somebody tried to change or delete a usage event."""
+
+
+class Metered(AddedOnce):
+    """A row of usage; what is wrong with it is said in a further one."""
+
+    refusal = UsageIsAppendOnly
+
+    class Meta:
+        abstract = True
+
+
+class UsageEvent(Metered):
     """One result that was delivered, or one that failed: added once, never edited.
 
     ``units`` of a clinical result are counted once for a study, algorithm and call-off; failures
@@ -74,22 +86,8 @@ class UsageEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add the row; what was metered is never edited, corrections are further events."""
-        if self.pk is not None:
-            raise UsageIsAppendOnly(f"usage event {self.event_id} cannot be changed")
-        super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refused always."""
-        raise UsageIsAppendOnly(f"usage event {self.event_id} cannot be deleted")
-
-
-class UsageIsAppendOnly(Exception):
-    """Somebody tried to change or delete a usage event."""
-
-
-class UsageAdjustment(models.Model):
+class UsageAdjustment(Metered):
     """A correction of one usage event, in a row of its own: the event itself stays as it was."""
 
     tenant = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
@@ -112,16 +110,6 @@ class UsageAdjustment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}: {self.delta_units:+d}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add the row; what was corrected wrongly is corrected again."""
-        if self.pk is not None:
-            raise UsageIsAppendOnly(f"usage adjustment {self.event_id} cannot be changed")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refused always."""
-        raise UsageIsAppendOnly(f"usage adjustment {self.event_id} cannot be deleted")
 
 
 class VolumeCounter(models.Model):

@@ -168,9 +168,7 @@ def _with_utilisation(found: FrameworkAgreement) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
-    response = render(request, f"contracts/{name}.html", context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return render(request, f"contracts/{name}.html", context)
 
 
 def _user(request: HttpRequest) -> Any:

@@ -9,13 +9,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from rest_framework.exceptions import ValidationError
 
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
+from hub.pages import way_back
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution
 
@@ -34,19 +34,16 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
         except (ProcedureMoveRefused, ContentRefused, NothingToChooseFrom,
                 NoSuchDistribution) as refused:  # fmt: skip
             messages.error(request, str(refused))
-        asked = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
-        return redirect(asked if is_ours else "procedures")
+        return redirect(way_back(request, otherwise="procedures"))
 
     return press
 
 
 def page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
-    """A page that no cache keeps."""
-    context = {"here": request.get_full_path(), **context}
-    response = render(request, f"contracts/{name}.html", context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    """A page that knows where it is, for its forms to come back to."""
+    return render(
+        request, f"contracts/{name}.html", {"here": request.get_full_path(), **context}
+    )
 
 
 def given(request: HttpRequest, name: str) -> str:

@@ -113,7 +113,6 @@ def tornado_chart(request: HttpRequest, code: str, pk: int) -> HttpResponse:
         raise Http404
     chart = tornado.draw(found.results["tornado"], base=found.results["result"]["npv"])
     response = HttpResponse(chart, content_type="image/svg+xml")
-    response.headers["Cache-Control"] = "no-store"
     response.headers[HEADER] = _SVG_POLICY
     return response
 

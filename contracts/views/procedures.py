@@ -219,9 +219,7 @@ def protocol(request: HttpRequest, code: str) -> HttpResponse:
     found = tender_access.procedure_for_buyer(request.user, code).protocols.last()
     if found is None:
         raise Http404
-    response = HttpResponse(found.document)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return HttpResponse(found.document)
 
 
 def _way_of(row: Procedure) -> list[Procedure.State]:

@@ -14,7 +14,7 @@ _MOST_KEPT = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Overflow:
+class Landing:
     """Where data sets go while they come: each into a file of its own.
 
     So its sender goes on while it is written. `open_part` makes a file that begins with these
@@ -31,13 +31,13 @@ class Gathering:
     """What has come of the data sets of one association, one after the other.
 
     The socket is read straight into `room()`, and `took()` says how much of it was filled. A slide
-    or a tomosynthesis is gigabytes, and many may come at once: beyond the overflow's limit a data
+    or a tomosynthesis is gigabytes, and many may come at once: beyond the landing's limit a data
     set is in its file alone. Where there is no room for one the rest of it is let pass, so that its
     sender gets an answer and not a broken connection.
     """
 
-    def __init__(self, overflow: Overflow | None = None) -> None:
-        self._overflow = overflow
+    def __init__(self, landing: Landing | None = None) -> None:
+        self._landing = landing
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._file_meta = b""
@@ -83,15 +83,15 @@ class Gathering:
         """Take what was read into the room. Raises nothing: content() does."""
         self._size += len(piece)
         self._digest.update(piece)
-        if self._overflow is None or self._is_lost:
+        if self._landing is None or self._is_lost:
             return
         try:
-            self._write_out(piece, self._overflow)
+            self._write_out(piece, self._landing)
         except (OSError, SpoolFull):
             size = self._size
             self.release()
             self._size, self._is_in_memory, self._is_lost = size, False, True
-        if self._is_in_memory and self._size > self._overflow.beyond:
+        if self._is_in_memory and self._size > self._landing.beyond:
             self._is_in_memory, self._buffer = False, bytearray()
 
     def content(self) -> memoryview | LargeDataset:
@@ -115,11 +115,11 @@ class Gathering:
         """The hexadecimal SHA-256 that `content_sha256` would give for what came."""
         return self._digest.hexdigest()
 
-    def _write_out(self, piece: memoryview, overflow: Overflow) -> None:
-        if len(piece) > overflow.free_bytes():
+    def _write_out(self, piece: memoryview, landing: Landing) -> None:
+        if len(piece) > landing.free_bytes():
             raise SpoolFull(self._size)
         if self._part is None:
-            self._part = overflow.open_part(self._file_meta)
+            self._part = landing.open_part(self._file_meta)
         self._part.write(piece)
 
     def _is_looked_at(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from hub.dicom.gathering import Overflow
+from hub.dicom.gathering import Landing
 from hub.dicom.listener import BACKLOG, Listener
 from hub.dicom.messages import (
     CANNOT_UNDERSTAND,
@@ -31,7 +31,7 @@ __all__ = [
     "PROCESSING_FAILURE",
     "SUCCESS",
     "Limits",
-    "Overflow",
+    "Landing",
     "PortTaken",
     "ReceivedInstance",
     "Refusal",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.dicom import negotiation
-from hub.dicom.gathering import Gathering, Overflow
+from hub.dicom.gathering import Gathering, Landing
 from hub.dicom.messages import Agreed, Messages, OnStore, Unexpected
 from hub.dicom.negotiation import BadRequest, Requested
 from hub.dicom.wire import Wire, WireClosed, WireSilent
@@ -46,7 +46,7 @@ class Limits:
 
     `association_seconds` is from connection to association request, and from our last word to the
     peer's closing (ARTIM, PS3.8 9.1.5), `idle_seconds` is how long an association may be silent,
-    `pdu_seconds` how long one PDU may take from its first byte to its last. Without an `overflow`
+    `pdu_seconds` how long one PDU may take from its first byte to its last. Without a `landing`
     instances lie in memory while they arrive, however large they are.
     """
 
@@ -55,7 +55,7 @@ class Limits:
     association_seconds: float = 30.0
     idle_seconds: float = 120.0
     pdu_seconds: float = 120.0
-    overflow: Overflow | None = None
+    landing: Landing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Association:
         self._terms = terms
         self._limits = terms.limits
         self._is_to_abort = False
-        self._gathering = Gathering(terms.limits.overflow)
+        self._gathering = Gathering(terms.limits.landing)
         heads = memoryview(bytearray(_BOTH_HEADS))
         self._heads, self._head, self._pdv_head = heads, heads[: _HEAD.size], heads[_HEAD.size :]
 

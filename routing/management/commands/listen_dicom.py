@@ -58,7 +58,7 @@ class Command(BaseCommand):
                 port=_port(),
                 policy=peers.policy,
                 on_store=partial(take, peers, receiver),
-                limits=scp.Limits(overflow=scp.Overflow(spool().open_part, spool().free_bytes)),
+                limits=scp.Limits(landing=scp.Landing(spool().open_part, spool().free_bytes)),
             )
         except OSError as fault:
             why = told("HUB_DICOM_PORT", settings.HUB_BIND, settings.HUB_DICOM_PORT, fault)

@@ -27,8 +27,8 @@ SMALL = encode(minimal(PatientID="4711"))
 
 @contextmanager
 def listening(spool, *, free=lambda: 1 << 40, **options):
-    overflow = scp.Overflow(spool.open_part, free, beyond=100_000)
-    hub = Hub(limits=replace(QUICK, overflow=overflow), **options)
+    landing = scp.Landing(spool.open_part, free, beyond=100_000)
+    hub = Hub(limits=replace(QUICK, landing=landing), **options)
     try:
         yield hub
     finally:
@@ -112,7 +112,7 @@ def test_a_large_data_set_that_breaks_off_leaves_nothing(spool):
 
 
 def test_a_large_data_set_takes_a_few_megabytes_of_memory_while_it_comes(spool):
-    gathering = Gathering(scp.Overflow(spool.open_part, lambda: 1 << 40))
+    gathering = Gathering(scp.Landing(spool.open_part, lambda: 1 << 40))
     tracemalloc.start()
     try:
         gathering.begin(ExplicitVRLittleEndian, b"")
@@ -151,4 +151,22 @@ def test_without_room_it_is_refused_and_the_association_goes_on(spool, room):
         assert send(association, SMALL) == (scp.SUCCESS if room else scp.OUT_OF_RESOURCES)
         association.release()
         assert len(hub.instances) == bool(room)
+    assert parts(spool) == []
+
+
+def test_a_small_data_set_is_on_disk_while_it_comes_and_is_the_file_that_is_kept(spool):
+    gathering = Gathering(scp.Landing(spool.open_part, lambda: 1 << 40))
+    gathering.begin(ExplicitVRLittleEndian, b"meta")
+    piece = gathering.room(3)
+    piece[:] = b"abc"
+    gathering.took(piece)
+    piece.release()
+
+    lying = gathering.lying()
+    assert lying is not None
+    assert [os.path.basename(lying.part.path)] == parts(spool)
+    with lying.part.open() as file:
+        assert file.read() == b"metaabc"
+    assert bytes(gathering.content()) == b"abc"
+    gathering.release()
     assert parts(spool) == []
