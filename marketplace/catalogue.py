@@ -67,9 +67,12 @@ class CatalogueFilter(django_filters.FilterSet):  # type: ignore[misc]
     finding = django_filters.CharFilter(method="with_finding", max_length=64)
     risk_class = django_filters.ChoiceFilter(
         field_name="versions__clearance__risk_class", distinct=True,
-        choices=[(one, one) for one in CLASSES],
+        choices=[(one, one) for one in CLASSES], empty_label=gettext_lazy("CE class"),
     )  # fmt: skip
-    level = django_filters.ChoiceFilter(method="with_level", choices=Evidence.Level.choices)
+    level = django_filters.ChoiceFilter(
+        method="with_level", choices=Evidence.Level.choices,
+        empty_label=gettext_lazy("Evidence, at least"),
+    )  # fmt: skip
     vendor = django_filters.CharFilter(field_name="vendor__code", max_length=50)
 
     class Meta:
