@@ -26,8 +26,9 @@ from vendors.performers.files import open_to_all, tail_of, why_stop, why_too_muc
 ENGINE_SECONDS = 120.0
 KILLED = 137  # 128 + SIGKILL
 # podman tells a container that its own clock stopped by -1 (255 in some versions)
-TIMED_OUT_CODES = frozenset({-1, 255, 137, 143})
-# the engine's clock starts a little before the moment it gives as the start
+ENGINE_TIMED_OUT_CODES = frozenset({-1, 255})
+TIMED_OUT_CODES = frozenset({*ENGINE_TIMED_OUT_CODES, 137, 143})
+# what the clocks of a file system and of an engine may be apart
 CLOCK_SECONDS = 0.25
 ENGINE_VARIABLES = (
     "PATH",
@@ -301,8 +302,18 @@ def _is_past_time(run: Run, ended: dict[str, Any]) -> bool:
     started, finished = _moment(ended["StartedAt"]), _moment(ended["FinishedAt"])
     if started is None or finished is None:
         return False
+    if ended["ExitCode"] in ENGINE_TIMED_OUT_CODES:
+        # the engine's clock runs from before the start that it notes, on a busy host by seconds
+        started = min(started, _submitted_at(run) or started)
     took = (finished - started).total_seconds()
     return took >= run.spec.timeout_seconds - CLOCK_SECONDS
+
+
+def _submitted_at(run: Run) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(_marker(run).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def _moment(text: str) -> datetime | None:
