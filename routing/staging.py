@@ -15,6 +15,7 @@ from django.conf import settings
 
 from hub.dicom.deidentify import OLDEST_YEARS
 from hub.dicom.objects import read_header_of
+from routing import run_tokens
 from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
@@ -60,6 +61,7 @@ def run_of(workitem: Workitem, manifest: Manifest) -> Run:
         limits=Limits(
             output_bytes=settings.HUB_OUTPUT_BYTES, least_free_bytes=_least_free_bytes()
         ),
+        transfer=run_tokens.transfer_of(workitem, manifest.performer),
     )
 
 

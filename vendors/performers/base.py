@@ -19,7 +19,9 @@ State = Literal["unknown", "silent", "running", "succeeded", "failed"]
 Settings = Mapping[str, Mapping[str, Any]]
 
 # modules of this package that are no way of running
-NOT_A_KIND = frozenset({"base", "shim", "files"})
+NOT_A_KIND = frozenset({"base", "shim", "files", "carrier"})
+# what runs where the hub's folders are not: input and output travel by HTTP (Run.transfer)
+CARRIED = frozenset({"kubernetes"})
 # contract with vendors: bad input, unsupported, bad configuration; the same run would end the same
 FINAL_EXIT_CODES = frozenset({64, 65, 66, 78})
 LOG_TAIL_LINES = 50
@@ -59,11 +61,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Where a run that is elsewhere fetches its input and brings its output, and by which tokens.
+
+    A token is good for this run and one direction alone; keep it where the algorithm cannot read
+    it. ``input_bytes``: size of the tar that is fetched, 0 before the input was staged.
+    """
+
+    input_url: str
+    input_token: str = field(repr=False)
+    output_url: str
+    output_token: str = field(repr=False)
+    input_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of an algorithm, told from all others by ``name``.
 
     ``input_dir`` and ``output_dir`` hold what goes in and comes out and nothing else; ``work_dir``
     is the performer's own. All three lie in a folder that others of this host cannot enter.
+    ``transfer`` is set for the CARRIED kinds alone.
     """
 
     name: str
@@ -72,6 +90,7 @@ class Run:
     output_dir: Path
     work_dir: Path
     limits: Limits = field(default_factory=Limits)
+    transfer: Transfer | None = None
 
     def __post_init__(self) -> None:
         if not RUN_NAME.fullmatch(self.name):
