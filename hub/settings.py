@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "hub.csp.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.caching.keep_nothing",
+    "hub.slashes.either_way",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
