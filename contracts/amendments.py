@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from contracts import legal
-from contracts.legal import Limit
 from contracts.utilisation import percent
+from vendors import legal
+from vendors.legal import Fact
 
 # the limit is held against all modifications with this reason together, not against each
 TOGETHER = ("mod-minv",)
@@ -39,7 +39,7 @@ class Step:
     excess: str
 
 
-def steps(changes: Iterable[Change], *, added: Iterable[Limit] = ()) -> Iterator[Step]:
+def steps(changes: Iterable[Change], *, added: Iterable[Fact] = ()) -> Iterator[Step]:
     """Each amendment in its order; the original value is that before the first of them."""
     ordered, known = sorted(changes, key=lambda one: one.number), tuple(added)
     together: dict[str, Decimal] = {}
@@ -58,11 +58,11 @@ def steps(changes: Iterable[Change], *, added: Iterable[Limit] = ()) -> Iterator
         )
 
 
-def _excess(change: Change, share: Decimal, added: tuple[Limit, ...]) -> str:
-    most = legal.limit(f"amendment.{change.reason}", on=change.agreed, added=added)
-    if most is None or share <= most.value:
+def _excess(change: Change, share: Decimal, added: tuple[Fact, ...]) -> str:
+    most = legal.limit_in_force(f"amendment.{change.reason}", on=change.agreed, added=added)
+    if most is None or share <= most.number:
         return ""
     return (
-        f"{share} % of the original value, where {change.reason} allows {most.value:.0f} % "
+        f"{share} % of the original value, where {change.reason} allows {most.number:.0f} % "
         f"({most.source})"
     )

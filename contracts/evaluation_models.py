@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from contracts import tender_limits
 from contracts.evaluation import Criterion, Formula, Model, problems_of
 from contracts.models import EvaluationFreeze, EvaluationModel, FrameworkAgreement, Procedure
+from vendors import legal
 
 
 def snapshot(model: EvaluationModel) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def problems(model: EvaluationModel, *, on: date) -> list[tuple[str, str]]:
     """What the rules of the day say against a model: pairs of field and rule."""
     return problems_of(
         pure(snapshot(model)),
-        environment_least=tender_limits.limit("environment.weight", on=on),
+        environment_least=legal.limit("environment.weight", on=on),
         exemption=model.environment_exemption,
     )
 

@@ -10,18 +10,17 @@ from django.db.models import Prefetch, Q
 from contracts import approving, utilisation
 from contracts.amendments import Change, Step, steps
 from contracts.call_offs import MOVES
-from contracts.legal import Limit
 from contracts.models import (
     Authority,
     CallOff,
     FrameworkAgreement,
-    LegalLimit,
 )
 from contracts.models.agreements import FrameworkQuerySet
 from contracts.models.call_offs import CallOffQuerySet
 from contracts.models.options import Option
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation
+from vendors import legal
 
 
 def frameworks(user: Any) -> FrameworkQuerySet:
@@ -85,16 +84,12 @@ def moves_of(call_off: CallOff) -> list[str]:
 
 def amendment_steps(framework: FrameworkAgreement) -> list[dict[str, Any]]:
     """Each amendment with its share of the original value, and that of all so far."""
-    added = [
-        Limit(one.code, one.valid_from, one.value, one.source)
-        for one in LegalLimit.objects.all()
-    ]
     rows = sorted(framework.amendments.all(), key=lambda one: one.number)
     changes = [
         Change(one.number, one.agreed, one.reason, one.value_before, one.value_after)
         for one in rows
     ]
-    found: Iterator[Step] = steps(changes, added=added)
+    found: Iterator[Step] = steps(changes, added=legal.recorded())
     return [{"amendment": row, "step": step} for row, step in zip(rows, found, strict=True)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import evaluation_models, tender_limits
+from contracts import evaluation_models
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import (
     Participant,
@@ -19,6 +19,7 @@ from contracts.models import (
     SuggestedRequirement,
 )
 from hub.phrases import Phrase, phrase
+from vendors import legal
 
 State, Kind, Taking = Procedure.State, Procedure.Kind, Participant.State
 
@@ -57,7 +58,7 @@ def _announced(procedure: Procedure) -> Iterator[Phrase]:
 
 
 def _due_in_time(procedure: Procedure) -> Iterator[Phrase]:
-    days = tender_limits.limit("comp-dial.request_days", on=_today()) or 0
+    days = legal.limit("comp-dial.request_days", on=_today()) or 0
     due = procedure.requests_due_at
     if due is None:
         yield phrase(_("requests_due_at: expected the deadline for requests (BT-1311)."))
@@ -69,7 +70,7 @@ def _due_in_time(procedure: Procedure) -> Iterator[Phrase]:
 
 
 def _candidates_in_order(procedure: Procedure) -> Iterator[Phrase]:
-    least = int(tender_limits.limit("comp-dial.least_candidates", on=_today()) or 1)
+    least = int(legal.limit("comp-dial.least_candidates", on=_today()) or 1)
     if procedure.most_candidates is None:
         return
     yield from _must(
@@ -107,7 +108,7 @@ def _all_candidates_are_judged(procedure: Procedure) -> Iterator[Phrase]:
     yield from _must(not waiting, _("%(number)s candidates are not judged yet."), number=waiting)
     invited, qualified = rows.count(Taking.INVITED), rows.count(Taking.QUALIFIED)
     least = procedure.least_candidates or int(
-        tender_limits.limit("comp-dial.least_candidates", on=_today()) or 1
+        legal.limit("comp-dial.least_candidates", on=_today()) or 1
     )
     yield from _must(invited, _("No candidate is invited."))
     yield from _must(
@@ -232,7 +233,7 @@ def _standstill_is_over(procedure: Procedure) -> Iterator[Phrase]:
 
 
 def _has_a_reason(procedure: Procedure) -> Iterator[Phrase]:
-    known = tender_limits.end_reasons()
+    known = legal.words("non-award-justification", on=_today())
     yield from _must(
         procedure.end_reason in known,
         _("end_reason: expected one of %(known)s (BT-144)."), known=", ".join(known),

@@ -17,12 +17,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import tender_limits
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import Procedure, ProcedureMove
 from contracts.tender_guards import GUARDS
 from hub import audit
 from hub.phrases import Phrase, phrase
+from vendors import legal
 
 State, Kind = Procedure.State, Procedure.Kind
 _ENDS = (State.CANCELLED, State.NO_AWARD)
@@ -112,5 +112,5 @@ def guards(procedure: Procedure, to: str) -> list[Phrase]:
 def standstill_end(procedure: Procedure, *, notified_at: datetime) -> date:
     """The last day of the standstill after letters sent at a moment."""
     on = notified_at.astimezone(CONTRACT_ZONE).date()
-    days = tender_limits.limit(f"{procedure.kind}.standstill_days", on=on) or 0
+    days = legal.limit(f"{procedure.kind}.standstill_days", on=on) or 0
     return on + timedelta(days=int(days))

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
-from contracts import legal, pricing
+from contracts import pricing
 from contracts.amendments import Change, steps
-from contracts.legal import Limit
 from contracts.models import (
     Amendment,
     Authority,
     AuthorityOption,
     FrameworkAgreement,
     FrameworkSupplier,
-    LegalLimit,
     Lot,
     OptionState,
     TermOption,
 )
-from hub.configuration import identifiers, registry
+from hub.configuration import identifiers
 from hub.configuration.participants import check_period, period
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, One, Record, Reference, Rows
-from hub.configuration.registry import Kind, Say, World
+from hub.configuration.registry import Say, World
 from hub.configuration.shapes import Amount, Boolean, Choice, Date, Integer, Kept, Text
+from vendors import legal
+from vendors.legal import Fact
 
 ROLES = (
     "contracting_authority", "option_authority", "purchasing_agent", "contract_holder",
@@ -56,7 +56,7 @@ def _examine_duration(value: Value, say: Say, world: World) -> None:
     if not valid.get("from") or not valid.get("to"):
         return
     begins, ends = date.fromisoformat(valid["from"]), date.fromisoformat(valid["to"])
-    longest = legal.limit("framework.months", on=begins, added=_added(world))
+    longest = legal.limit_in_force("framework.months", on=begins, added=_added(world))
     open_months = sum(
         one["months"] or 0
         for one in value["term_options"] or []
@@ -65,9 +65,10 @@ def _examine_duration(value: Value, say: Say, world: World) -> None:
     if longest is None or value["duration_justification"]:
         return
     last = pricing.months_after(ends + timedelta(days=1), open_months) - timedelta(days=1)
-    if last >= pricing.months_after(begins, int(longest.value)):
+    if last >= pricing.months_after(begins, int(longest.number)):
         text = f"expected a reason, because {begins} to {last} with all extensions is longer than"
-        say.error("duration_justification", f"{text} {longest.value:.0f} months ({longest.source})")
+        law = f"{longest.number:.0f} months ({longest.source})"
+        say.error("duration_justification", f"{text} {law}")
 
 
 def _examine_parties(value: Value, say: Say) -> None:
@@ -113,12 +114,12 @@ def _needed(amendment: Value) -> list[object]:
     return [amendment[name] for name in names]
 
 
-def _added(world: World) -> Iterator[Limit]:
+def _added(world: World) -> Iterator[Fact]:
     for item in world.of("legal_limit").values():
         value = item.value
         if None not in value.values():
             begins = date.fromisoformat(value["from"])
-            yield Limit(value["code"], begins, Decimal(value["value"]), value["source"])
+            yield Fact(value["code"], begins, value["value"], value["source"])
 
 
 FIELDS = (
@@ -170,14 +171,3 @@ FIELDS = (
     ))), []),
 )  # fmt: skip
 
-
-registry.register(Kind(
-    "legal_limit", "legal_limits", LegalLimit, key=("code", "from"),
-    says="Limits of the law that are newer than those that come with the hub, or other than they.",
-    record=Record((
-        Field("code", Choice(legal.CODES)),
-        Field("from", Date(), says="The first day on which it holds.", column="valid_from"),
-        Field("value", Amount()),
-        Field("source", Text(300), says="The paragraph that says so."),
-    )),
-))  # fmt: skip

@@ -1,4 +1,4 @@
-"""The kinds ``vendors`` and ``legal_facts`` of the set-up file."""
+"""The kinds ``vendors``, ``legal_facts`` and ``legal_limits`` of the set-up file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from hub.configuration.participants import CODE, check_organisation_number
 from hub.configuration.reader import Reader, Value
 from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Choice, Date, ListOf, Schema, Shape, Text
+from hub.configuration.shapes import (
+    Amount,
+    Choice,
+    Date,
+    ListOf,
+    Schema,
+    Shape,
+    Text,
+    set_column,
+)
+from vendors import legal
 from vendors.models import LegalFact, OnboardingItem, SubProcessor, Vendor, VendorMember
 from vendors.onboarding import ENDING, transfer_problem
 from vendors.signatures import problem_with_keys
@@ -31,6 +41,13 @@ class _Value(Shape):
     def schema(self) -> Schema:
         text = Text(40).schema()
         return {"oneOf": [text, {"type": "array", "items": text}]}
+
+
+class _NumberText(Amount):
+    """A number, kept as text in a JSON column."""
+
+    def save(self, row: Any, column: str, value: Any) -> None:
+        set_column(row, column, value)
 
 
 def _examine(value: Value, say: Say, world: World) -> None:
@@ -102,10 +119,22 @@ registry.dispose("vendors.Invitation")
 registry.register(Kind(
     "legal_fact", "legal_facts", LegalFact, key=("code", "since"),
     says="Facts of law that replace those that ship with the hub, each from its day on.",
+    rows=lambda query: query.exclude(code__contains="."),
     record=Record((
         Field("code", CODE),
         Field("since", Date(), says="The first day on which it holds."),
-        Field("value", _Value(), says="A day, or a list of countries."),
+        Field("value", _Value(), says="A day, or a list of words such as countries."),
         Field("source", Text(300)),
+    )),
+))  # fmt: skip
+registry.register(Kind(
+    "legal_limit", "legal_limits", LegalFact, key=("code", "from"),
+    says="Facts of law that are numbers: newer than those that come with the hub, or other.",
+    rows=lambda query: query.filter(code__contains="."),
+    record=Record((
+        Field("code", Choice(legal.limit_codes())),
+        Field("from", Date(), says="The first day on which it holds.", column="since"),
+        Field("value", _NumberText()),
+        Field("source", Text(300), says="The paragraph that says so."),
     )),
 ))  # fmt: skip

@@ -39,7 +39,7 @@ from contracts.models.specifications import (
     Submission,
     SuggestedRequirement,
 )
-from contracts.models.terms import Amendment, FrameworkSupplier, LegalLimit, Lot
+from contracts.models.terms import Amendment, FrameworkSupplier, Lot
 from contracts.models.usage import UsageAdjustment, UsageEvent, UsageIsAppendOnly, VolumeCounter
 from contracts.models.values import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
 
@@ -66,7 +66,6 @@ __all__ = [
     "IndexValue",
     "Invoice",
     "InvoiceLine",
-    "LegalLimit",
     "Lot",
     "MarketContact",
     "MeterReading",

@@ -73,20 +73,3 @@ class Amendment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.reason}"
-
-
-class LegalLimit(models.Model):
-    """A limit that the law sets, from a day on: edited as the law changes, never in code."""
-
-    code = models.CharField(max_length=60)
-    valid_from = models.DateField()
-    value = models.DecimalField(max_digits=14, decimal_places=2)
-    source = models.CharField(max_length=300)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["code", "valid_from"], name="legal_limit_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.value} from {self.valid_from}"

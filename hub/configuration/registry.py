@@ -70,6 +70,8 @@ class Kind:
     record: Record
     says: str
     key: tuple[str, ...] = ("code",)
+    # which rows are of this kind, where several kinds share a table
+    rows: Callable[[models.QuerySet[Any]], models.QuerySet[Any]] | None = None
     # a new row for a value, where columns of the model are not fields of the file
     make: Callable[[Value], models.Model] | None = None
     # what must hold of one entry beyond the shape of its fields; values may be None (not readable)
@@ -91,6 +93,8 @@ class Kind:
         from hub.configuration.records import related_columns
 
         query = self.model._base_manager.order_by("pk")
+        if self.rows:
+            query = self.rows(query)
         if related := related_columns(self.record):
             query = query.select_related(*related)
         loaded = [(row, self.record.load(row, "") or {}) for row in query]

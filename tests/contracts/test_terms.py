@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from contracts import legal
 from contracts.amendments import Change, steps
-from contracts.legal import Limit
 from contracts.models import AuthorityOption, FrameworkAgreement
 from hub.configuration.exporting import export_text
 from hub.models import Organisation
 from tests.hub.configuration.setups import SETUP, applied, refused, write
+from vendors import legal
+from vendors.legal import Fact
+from vendors.models import LegalFact
 
 TITLE = "    title: Artificial intelligence for imaging\n"
 FULL = """\
@@ -108,12 +109,29 @@ def test_a_limit_of_the_law_is_data_and_a_newer_one_counts(tmp_path: Path) -> No
     applied(write(tmp_path, f"{longer}legal_limits:\n  - {newer}\n"))
 
     assert FrameworkAgreement.objects.get().valid_to == date(2030, 12, 31)
+    assert LegalFact.objects.get().value == "60.00"
+    assert legal.limit("framework.months", on=date(2026, 1, 1)) == 60
+    assert "legal_limits:" in export_text()
+    assert "legal_facts:" not in export_text()
+
+
+@pytest.mark.django_db
+def test_a_code_list_is_data_too(tmp_path: Path) -> None:
+    fact = "{code: non-award-justification, since: 2026-01-01, value: [all-rej, new], source: SDK}"
+    applied(write(tmp_path, f"{SETUP}legal_facts:\n  - {fact}\n"))
+    assert legal.words("non-award-justification", on=date(2026, 2, 1)) == ("all-rej", "new")
+    assert "ins-fund" in legal.words("non-award-justification", on=date(2025, 12, 31))
+    assert "legal_limits:" not in export_text()
 
 
 def test_what_is_shipped_has_a_source_for_each_limit_that_code_asks_for() -> None:
-    assert {one.code for one in legal.shipped()} == set(legal.CODES)
+    asked = {
+        "framework.months", "amendment.add-wss", "comp-dial.request_days", "environment.weight",
+        "comp-dial.standstill_days", "mini-competition.standstill_days",
+    }  # fmt: skip
+    assert asked <= set(legal.limit_codes())
     assert all(one.source for one in legal.shipped())
-    assert legal.limit("framework.months", on=date(2010, 1, 1)) is None
+    assert legal.limit_in_force("framework.months", on=date(2010, 1, 1)) is None
 
 
 def a_change(number: int, reason: str, before: int, after: int) -> Change:
@@ -141,5 +159,5 @@ def test_each_reason_has_its_limit_and_the_least_ones_are_held_together() -> Non
     assert "12.00 % of the original value, where mod-minv allows 10 %" in second.excess
     twice = [a_change(n, "add-wss", 100 + 40 * (n - 1), 100 + 40 * n) for n in (1, 2)]
     assert [bool(one.excess) for one in steps(twice)] == [False, False]
-    added = [Limit("amendment.add-wss", date(2026, 5, 2), Decimal(30), "A new law")]
+    added = [Fact("amendment.add-wss", date(2026, 5, 2), "30", "A new law")]
     assert [bool(one.excess) for one in steps(twice, added=added)] == [False, True]

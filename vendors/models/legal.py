@@ -10,9 +10,10 @@ from django.db import models
 class LegalFact(models.Model):
     """A fact that replaces the one of the same code that ships with the hub, from ``since`` on."""
 
-    code = models.SlugField()
+    # a dot in it tells a limit: ``value`` is then the text of a number
+    code = models.CharField(max_length=60)
     since = models.DateField()
-    # a day, a number, a list of countries
+    # a day, a number, a list of words
     value = models.JSONField()
     source = models.CharField(max_length=300)
 
