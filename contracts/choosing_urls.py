@@ -67,6 +67,11 @@ v1 = [
     path(f"{_PROCEDURE}/", procedures.ProcedureView.as_view(), name="api-procedure"),
     path(f"{_PROCEDURE}/moves/", procedures.MovesView.as_view(), name="api-procedure-moves"),
     path(
+        f"{_PROCEDURE}/result-notice/",
+        procedures.ResultNoticeView.as_view(),
+        name="api-result-notice",
+    ),
+    path(
         f"{_PROCEDURE}/market-contacts/",
         procedures.MarketContactsView.as_view(),
         name="api-market-contacts",

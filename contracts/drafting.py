@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from contracts import supplying
 from contracts.acting import OFFICER
 from contracts.models import CallOff, CallOffLine, FrameworkAgreement
 from hub import audit
@@ -54,10 +55,14 @@ def _demand_supply(framework: FrameworkAgreement, asked: dict[str, Any]) -> None
         raise DraftRefused(
             "lot", _("expected a lot of %(framework)s") % {"framework": framework.code}
         )
-    suppliers = {framework.supplier_id, *framework.suppliers.values_list("vendor", flat=True)}
-    if asked["supplier"] is not None and asked["supplier"].pk not in suppliers:
+    if framework.lots.exists() and not asked["lot"]:
+        raise DraftRefused("lot", _("expected the lot that is called off from"))
+    suppliers = supplying.suppliers_of(framework, lot=asked["lot"])
+    chosen = asked["supplier"].pk if asked["supplier"] is not None else framework.supplier_id
+    if chosen not in suppliers:
+        where = " ".join(filter(None, (framework.code, asked["lot"])))
         raise DraftRefused(
-            "supplier", _("expected a supplier of %(framework)s") % {"framework": framework.code}
+            "supplier", _("expected a supplier of %(framework)s") % {"framework": where}
         )
     if asked["mode"] == CallOff.Mode.MINI_COMPETITION and len(suppliers) == 1:
         raise DraftRefused("mode", _("expected another mode, because there is one supplier alone"))

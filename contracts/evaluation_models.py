@@ -64,12 +64,6 @@ def problems(model: EvaluationModel, *, on: date) -> list[tuple[str, str]]:
     )
 
 
-def suppliers_of(framework: FrameworkAgreement) -> set[int]:
-    """Keys of the vendors that are suppliers of a framework."""
-    others = framework.suppliers.values_list("vendor", flat=True)
-    return {framework.supplier_id, *others}
-
-
 def criteria_of(framework: FrameworkAgreement) -> set[str] | None:
     """Codes of the award criteria by which a framework was made; None where it is not known."""
     kept = EvaluationFreeze.objects.filter(

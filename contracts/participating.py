@@ -1,4 +1,8 @@
-"""Who takes part in a procedure, who acts for them, and how far they are taken."""
+"""Who takes part in a procedure, and how far they are taken.
+
+The people of a company (vendors.models.VendorMember) act for it, in every procedure and in none but
+its own; they are let in where vendors are kept, and hold no role in a hospital.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_noop as _
 
-from contracts.models import Participant, ParticipantMember, Procedure
+from contracts import supplying
+from contracts.models import Participant, Procedure
 from contracts.tenders import Kind, State, refuse_move
 from hub import audit
-from hub.models import User
 from vendors.models import Vendor
 
 Taking = Participant.State
@@ -32,43 +36,24 @@ _QUALIFYING = (State.PUBLISHED, State.PREQUALIFICATION)
 
 
 @transaction.atomic
-def add(procedure: Procedure, *, vendor: Vendor, users: list[User], by: Any) -> Participant:
-    """Take a company in as candidate (invited, in a mini-competition), with who acts for it."""
+def add(procedure: Procedure, *, vendor: Vendor, by: Any) -> Participant:
+    """Take a company in as candidate, or as invited in a mini-competition, which is for suppliers.
+
+    Raises ProcedureMoveRefused.
+    """
     if procedure.state not in _JOINING[Kind(procedure.kind)]:
         raise refuse_move(_("Nobody can join any more."))
     if procedure.participants.filter(vendor=vendor).exists():
         raise refuse_move(_("%(vendor)s takes part already."), vendor=vendor.name)
+    _must_supply(procedure, vendor)
     last = procedure.participants.aggregate(Max("number"))["number__max"] or 0
     is_mini = procedure.kind == Kind.MINI_COMPETITION
     participant = Participant.objects.create(
         procedure=procedure, vendor=vendor, number=last + 1,
         state=Taking.INVITED if is_mini else Taking.CANDIDATE,
     )  # fmt: skip
-    for user in users:
-        admit(participant, user=user, by=by)
     audit.record("participant_added", actor=by, subject=procedure.code, vendor=vendor.code)
     return participant
-
-
-@transaction.atomic
-def admit(participant: Participant, *, user: User, by: Any) -> None:
-    """Let a person act for the participant; nobody acts for two of one procedure, or buys in it."""
-    procedure = participant.procedure
-    others = ParticipantMember.objects.filter(participant__procedure=procedure, user=user)
-    if others.exclude(participant=participant).exists():
-        raise refuse_move(
-            _("%(user)s acts for another participant already."), user=user.username
-        )
-    if user.memberships.exists():
-        raise refuse_move(
-            _("%(user)s has a role in a hospital and cannot act for a supplier."),
-            user=user.username,
-        )
-    ParticipantMember.objects.get_or_create(participant=participant, user=user)
-    audit.record(
-        "participant_member_added", actor=by, subject=procedure.code,
-        vendor=participant.vendor.code, user=user.username,
-    )  # fmt: skip
 
 
 @transaction.atomic
@@ -98,3 +83,19 @@ def decide(participant: Participant, *, to: str, why: str, by: Any) -> Participa
         vendor=participant.vendor.code, from_state=seen, to_state=to, why=why,
     )  # fmt: skip
     return participant
+
+
+def people_of(participant: Participant) -> list[str]:
+    """Who acts for the company, by their names of account."""
+    people = participant.vendor.people.select_related("user").order_by("user__username")
+    return [one.user.username for one in people]
+
+
+def _must_supply(procedure: Procedure, vendor: Vendor) -> None:
+    if procedure.kind != Kind.MINI_COMPETITION or procedure.framework is None:
+        return
+    if vendor.pk not in supplying.suppliers_of(procedure.framework, lot=procedure.lot):
+        where = " ".join(filter(None, (procedure.framework.code, procedure.lot)))
+        raise refuse_move(
+            _("%(vendor)s is no supplier of %(where)s."), vendor=vendor.name, where=where
+        )

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from contracts import call_offs, utilisation
+from contracts import call_offs, supplying, utilisation
 from contracts.models import CallOff, CallOffLine
 from contracts.naming import MAY_CALL_OFF
 from contracts.setup import CODE
@@ -61,8 +61,8 @@ def _examine_supply(value: Value, framework: Value, say: Say) -> None:
     if value["lot"] and value["lot"] not in lots:
         known = ", ".join(lots) or "it has none"
         say.error("lot", f"expected a lot of {value['framework']}: {known}; found {value['lot']}")
-    further = [one["vendor"] for one in framework.get("suppliers") or []]
-    suppliers = {framework.get("supplier"), *further}
+    named = [(one["vendor"], one["lot"] or "") for one in framework.get("suppliers") or []]
+    suppliers = supplying.supplying(framework.get("supplier"), named, lot=value["lot"] or "")
     if value["supplier"] and value["supplier"] not in suppliers:
         known = ", ".join(sorted(filter(None, suppliers)))
         text = f"expected a supplier of {value['framework']}: {known}; found {value['supplier']}"

@@ -15,7 +15,6 @@ from contracts.models import (
     EvaluationModel,
     NeedList,
     Participant,
-    ParticipantMember,
     Procedure,
     Question,
     Submission,
@@ -24,25 +23,24 @@ from contracts.models import (
 )
 from contracts.models.procedures import DialogueNote
 from hub.access import CONTRACT_ROLES, organisation_clause
+from vendors.belonging import own_vendor
 
 State = Submission.State
 
 
 def buyers_procedures(user: Any) -> QuerySet[Procedure]:
     """The procedures of the organisations that the user buys for."""
-    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    return Procedure.objects.filter(clause).select_related("organisation", "evaluation_model")
+    rows = Procedure.objects.filter(_bought_by(user))
+    return rows.select_related("organisation", "evaluation_model")
 
 
 def procedures(user: Any) -> QuerySet[Procedure]:
-    """Also those in which the user acts for a participant."""
-    taking_part = (
-        user.participations.values("participant__procedure")
-        if getattr(user, "is_authenticated", False) and user.is_active
-        else ParticipantMember.objects.none().values("participant__procedure")
-    )
-    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    return Procedure.objects.filter(clause | Q(pk__in=taking_part)).select_related("organisation")
+    """Those that the user buys in; for a person of a vendor those in which it takes part."""
+    own = own_vendor(user)
+    if own is None:
+        return buyers_procedures(user)
+    rows = Procedure.objects.filter(participants__vendor=own)
+    return rows.select_related("organisation")
 
 
 def procedure_for_buyer(user: Any, code: str) -> Procedure:
@@ -51,14 +49,10 @@ def procedure_for_buyer(user: Any, code: str) -> Procedure:
 
 
 def participant_of(user: Any, code: str) -> Participant:
-    """The participant that the user acts for in a procedure; 404 for everybody else."""
-    if not getattr(user, "is_authenticated", False) or not user.is_active:
-        raise Http404
-    found = (
-        Participant.objects.filter(members__user=user, procedure__code=code)
-        .select_related("procedure__organisation", "vendor")
-        .first()
-    )
+    """The participant whose company the user belongs to; 404 for everybody else."""
+    own = own_vendor(user)
+    rows = Participant.objects.filter(vendor=own, procedure__code=code)
+    found = rows.select_related("procedure__organisation", "vendor").first() if own else None
     if found is None:
         raise Http404
     return found
@@ -67,7 +61,7 @@ def participant_of(user: Any, code: str) -> Participant:
 def either(user: Any, code: str) -> tuple[Procedure, Participant | None]:
     """The procedure, with the participant the user acts for, or None for one who buys.
 
-    Who acts for a participant is no buyer, whatever roles the account holds besides.
+    A person of a vendor is no buyer, whatever roles somebody gave the account by mistake.
     """
     try:
         participant = participant_of(user, code)
@@ -115,20 +109,24 @@ def submissions(procedure: Procedure, participant: Participant | None) -> QueryS
 
 def evaluation_models(user: Any) -> QuerySet[EvaluationModel]:
     """Those of the organisations that the user buys for."""
-    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    return EvaluationModel.objects.filter(clause).select_related("organisation")
+    return EvaluationModel.objects.filter(_bought_by(user)).select_related("organisation")
 
 
 def value_models(user: Any) -> QuerySet[ValueModel]:
     """Those of the organisations that the user buys for."""
-    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    return ValueModel.objects.filter(clause).select_related("organisation")
+    return ValueModel.objects.filter(_bought_by(user)).select_related("organisation")
 
 
 def need_lists(user: Any) -> QuerySet[NeedList]:
     """Those of the organisations that the user buys for."""
-    clause = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    return NeedList.objects.filter(clause).select_related("organisation")
+    return NeedList.objects.filter(_bought_by(user)).select_related("organisation")
+
+
+def _bought_by(user: Any) -> Q:
+    """The rows of the organisations that the user buys for; none for a person of a vendor."""
+    if own_vendor(user) is not None:
+        return Q(pk__in=[])
+    return organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
 
 
 def _one(rows: QuerySet[Procedure], code: str) -> Procedure:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import evaluation_models
+from contracts import evaluation_models, supplying
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import (
     Participant,
@@ -20,6 +20,7 @@ from contracts.models import (
 )
 from hub.phrases import Phrase, phrase
 from vendors import legal
+from vendors.models import Vendor
 
 State, Kind, Taking = Procedure.State, Procedure.Kind, Participant.State
 
@@ -166,16 +167,23 @@ def _tenders_can_be_made(procedure: Procedure) -> Iterator[Phrase]:
 
 
 def _invites_whom_it_must(procedure: Procedure) -> Iterator[Phrase]:
-    """A mini-competition is for every supplier of the framework, by its criteria."""
+    """A mini-competition is for every supplier of its lot, and for nobody else."""
     if _is_dialogue(procedure):
         return
     if procedure.framework is None:
         yield phrase(_("framework: expected the framework that is competed under."))
         return
-    invited = set(procedure.participants.values_list("vendor", flat=True))
+    lots = list(procedure.framework.lots.order_by("code").values_list("code", flat=True))
+    if lots and procedure.lot not in lots:
+        yield phrase(_("lot: expected one of %(lots)s."), lots=", ".join(lots))
+        return
+    asked = set(procedure.participants.values_list("vendor", flat=True))
+    wanted = supplying.suppliers_of(procedure.framework, lot=procedure.lot)
+    missing = Vendor.objects.filter(pk__in=wanted - asked).order_by("name")
     yield from _must(
-        evaluation_models.suppliers_of(procedure.framework) <= invited,
-        _("participants: expected every supplier of the framework to be invited."),
+        not missing,
+        _("participants: every supplier of the lot is to be invited; missing: %(names)s."),
+        names=", ".join(one.name for one in missing),
     )
 
 

@@ -26,6 +26,7 @@ from vendors import legal
 
 State, Kind = Procedure.State, Procedure.Kind
 _ENDS = (State.CANCELLED, State.NO_AWARD)
+ENDED = (State.CONCLUDED, *_ENDS)
 
 MOVES: dict[str, dict[str, frozenset[str]]] = {
     Kind.COMPETITIVE_DIALOGUE: {
@@ -79,6 +80,9 @@ def advance(procedure: Procedure, to: str, *, by: Any, why: str, **fields: Any) 
             _('It stands at "%(state)s", from where "%(to)s" is not reached.'),
             state=State(seen).label, to=State(to).label if to in State.values else to,
         )  # fmt: skip
+    now = timezone.now()
+    if to in ENDED:
+        fields["ended_at"] = now
     for name, value in fields.items():
         setattr(procedure, name, value)
     if missing := guards(procedure, to):
@@ -87,7 +91,6 @@ def advance(procedure: Procedure, to: str, *, by: Any, why: str, **fields: Any) 
     if not rows.update(state=to, **fields):
         raise refuse_move(_("Somebody else was faster: look at it again."))
     procedure.state = to
-    now = timezone.now()
     ProcedureMove.objects.create(
         procedure=procedure, at=now, by=str(getattr(by, "username", by)), from_state=seen,
         to_state=to, why=why,

@@ -313,6 +313,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=15),
         "options": {"expires": 900},
     },
+    "notices": {
+        "task": "contracts.tasks.watch",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 # Without an event loop, as with the folder, the worker looks only so often whether a nudge is due:

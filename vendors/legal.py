@@ -1,8 +1,8 @@
 """What the law says on a day: facts that ship with the hub, and those that replace them.
 
 A fact is a day, a list of words, or a number; the code of a number has a dot
-(``framework.months``). None of them is a constant of the code: each has its first day and its source, and ``legal_facts``
-and ``legal_limits`` of a set-up file say it otherwise.
+(``framework.months``). None of them is a constant of the code: each has its first day and its
+source, and ``legal_facts`` and ``legal_limits`` of a set-up file say it otherwise.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from hub.api import Conflict, Door
 from hub.models import Organisation
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution, check
+from vendors.belonging import own_vendor
 
 LONGEST_TEXT = 20_000
 LARGEST = 1e12
@@ -45,7 +46,7 @@ class TenderDoor(Door):
 
 def demand_buyer(user: Any, organisation: Organisation | None = None) -> None:
     """Refuse who buys for nobody, or not for this organisation."""
-    held = organisations_of(user, roles=CONTRACT_ROLES)
+    held = frozenset() if own_vendor(user) else organisations_of(user, roles=CONTRACT_ROLES)
     if held is not None and (not held or (organisation and organisation.pk not in held)):
         raise PermissionDenied(_("Only a procurement officer of the organisation may do this."))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.http import Http404
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -13,7 +15,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts import dialogue, participating, procedures, tender_access, tenders
+from contracts import (
+    dialogue,
+    participating,
+    procedures,
+    result_notices,
+    tender_access,
+    tenders,
+)
 from contracts.api.fields import LongText, TenderDoor, demand_buyer
 from contracts.models import (
     EvaluationModel,
@@ -22,6 +31,7 @@ from contracts.models import (
     Participant,
     Procedure,
 )
+from contracts.zone import CONTRACT_ZONE
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation, User
 from vendors.models import Vendor
@@ -37,6 +47,13 @@ class MadeMoveSerializer(serializers.Serializer[Any]):
     from_state = serializers.CharField()
     to_state = serializers.CharField()
     why = serializers.CharField()
+
+
+class DutySerializer(serializers.Serializer[Any]):
+    """Until when the result notice must be sent, and whether it is due, late or sent."""
+
+    due = serializers.DateField()
+    state = serializers.ChoiceField(choices=["due", "late", "sent"])
 
 
 class FollowingSerializer(serializers.Serializer[Any]):
@@ -56,6 +73,7 @@ class PlanSerializer(serializers.Serializer[Any]):
         slug_field="code", queryset=FrameworkAgreement.objects.all(), required=False,
         allow_null=True,
     )  # fmt: skip
+    lot = serializers.CharField(max_length=40, allow_blank=True, required=False)
     estimated_value = serializers.DecimalField(
         max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True
     )
@@ -105,17 +123,19 @@ class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
     evaluation_model = serializers.SerializerMethodField()
     strategy = serializers.SerializerMethodField()
     winner = serializers.SerializerMethodField()
+    result_notice_duty = serializers.SerializerMethodField()
     following = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
 
     class Meta:
         model = Procedure
         fields = (
-            "code", "organisation", "title", "kind", "framework", "state", "purpose", "strategy",
-            "estimated_value", "maximum_value", "notice_type", "notice_reference",
+            "code", "organisation", "title", "kind", "framework", "lot", "state", "purpose",
+            "strategy", "estimated_value", "maximum_value", "notice_type", "notice_reference",
             "requests_due_at", "reduces_successively", "least_candidates", "most_candidates",
             "dialogue_plan", "tenders_due_at", "evaluation_model", "opened_at", "winner",
-            "standstill_until", "contract_reference", "end_reason", "following", "moves",
+            "standstill_until", "contract_reference", "end_reason", "ended_at", "result_notice",
+            "result_notice_on", "result_value", "result_notice_duty", "following", "moves",
         )  # fmt: skip
 
     @property
@@ -133,6 +153,11 @@ class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
         told = (Procedure.State.AWARD_NOTIFIED, Procedure.State.CONCLUDED)
         is_told = self._is_buyer or row.state in told
         return row.winner.number if row.winner and is_told else None
+
+    @extend_schema_field(DutySerializer(allow_null=True))
+    def get_result_notice_duty(self, row: Procedure) -> Any:
+        owed = result_notices.duty(row, on=_today()) if self._is_buyer else None
+        return DutySerializer(owed).data if owed else None
 
     @extend_schema_field(FollowingSerializer(many=True))
     def get_following(self, row: Procedure) -> Any:
@@ -159,6 +184,16 @@ class AskedMoveSerializer(serializers.Serializer[Any]):
     end_reason = serializers.CharField(max_length=40, required=False)
 
 
+class ResultNoticeSerializer(serializers.Serializer[Any]):
+    """The result notice as it was sent; ``result_value`` of a framework (BT-118, BT-709)."""
+
+    result_notice = serializers.CharField(max_length=200)
+    result_notice_on = serializers.DateField()
+    result_value = serializers.DecimalField(
+        max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True, default=None
+    )
+
+
 class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     """Who takes part."""
 
@@ -170,16 +205,28 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
         fields = ("number", "vendor", "state", "why", "users")
 
     def get_users(self, row: Participant) -> list[str]:
-        return [one.user.username for one in row.members.select_related("user")]
+        return participating.people_of(row)
 
 
 class NewParticipantSerializer(serializers.Serializer[Any]):
-    """A company, and the accounts of those who act for it."""
+    """A company; its people act for it, and ``users``, where given, are checked to be of it."""
 
     vendor = serializers.SlugRelatedField(slug_field="code", queryset=Vendor.objects.all())
     users = serializers.SlugRelatedField(
         slug_field="username", queryset=User.objects.all(), many=True, required=False
     )
+
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Who is named belongs to the company; others would not be let in."""
+        people = set(attrs["vendor"].people.values_list("user", flat=True))
+        for user in attrs.get("users", []):
+            if user.pk not in people:
+                name = {"user": user.username, "vendor": attrs["vendor"].name}
+                raise ValidationError(
+                    {"users": [_("%(user)s is no person of %(vendor)s: invite it there") % name]}
+                )
+        return attrs
 
 
 class ParticipantDecisionSerializer(serializers.Serializer[Any]):
@@ -258,6 +305,24 @@ class MovesView(TenderDoor):
         return Response(_told(request, code))
 
 
+class ResultNoticeView(TenderDoor):
+    """Keep that the result was announced."""
+
+    @extend_schema(
+        request=ResultNoticeSerializer, responses={200: ProcedureSerializer, **REFUSALS}
+    )
+    def post(self, request: Request, code: str) -> Response:
+        row = tender_access.procedure_for_buyer(request.user, code)
+        asked = ResultNoticeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = asked.validated_data
+        result_notices.announce(
+            row, reference=said["result_notice"], on=said["result_notice_on"],
+            value=said["result_value"], by=request.user,
+        )  # fmt: skip
+        return Response(_told(request, code))
+
+
 class MarketContactsView(TenderDoor):
     """What was said with the market, in which all participants may read."""
 
@@ -295,9 +360,7 @@ class ParticipantsView(TenderDoor):
         asked = NewParticipantSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         said = asked.validated_data
-        made = participating.add(
-            row, vendor=said["vendor"], users=said.get("users", []), by=request.user
-        )
+        made = participating.add(row, vendor=said["vendor"], by=request.user)
         return Response(ParticipantSerializer(made).data, status=201)
 
 
@@ -318,6 +381,10 @@ class ParticipantDecisionView(TenderDoor):
         said = asked.validated_data
         participating.decide(participant, to=said["state"], why=said["why"], by=request.user)
         return Response(ParticipantSerializer(participant).data)
+
+
+def _today() -> date:
+    return timezone.localdate(timezone=CONTRACT_ZONE)
 
 
 def _told(request: Request, code: str) -> Any:

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from contracts.models.agreements import FrameworkAgreement
-from hub.models import Organisation, User
+from hub.models import Organisation
 from vendors.models import Vendor
 
 
@@ -38,6 +38,8 @@ class Procedure(models.Model):
     framework = models.ForeignKey(
         FrameworkAgreement, models.PROTECT, null=True, blank=True, related_name="mini_competitions"
     )
+    # of a framework that has lots: the one that is competed for
+    lot = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.PLANNING)
     purpose = models.TextField(blank=True)
     strategy = models.TextField(blank=True)
@@ -67,6 +69,12 @@ class Procedure(models.Model):
     contract_reference = models.CharField(max_length=200, blank=True)
     # BT-144: why there is no winner
     end_reason = models.CharField(max_length=40, blank=True)
+    # when it was concluded, or ended without a winner
+    ended_at = models.DateTimeField(null=True, blank=True)
+    # the result notice (eForms type 29), and the maximum value in it (BT-118, BT-709)
+    result_notice = models.CharField(max_length=200, blank=True)
+    result_notice_on = models.DateField(null=True, blank=True)
+    result_value = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     # the data key of sealed tenders, wrapped; see contracts/sealing.py
     seal = models.TextField(blank=True)
 
@@ -108,7 +116,10 @@ class MarketContact(models.Model):
 
 
 class Participant(models.Model):
-    """A company in a procedure; ``number`` stands for it where others may not know its name."""
+    """A company in a procedure; ``number`` stands for it where others may not know its name.
+
+    Its people are those of the vendor (vendors.models.VendorMember), and nobody else.
+    """
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("Candidate")
@@ -133,21 +144,6 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.procedure_id} {self.vendor_id}"
-
-
-class ParticipantMember(models.Model):
-    """A person who acts for a participant in this procedure, and sees what it may see."""
-
-    participant = models.ForeignKey(Participant, models.CASCADE, related_name="members")
-    user = models.ForeignKey(User, models.PROTECT, related_name="participations")
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["participant", "user"], name="participant_member_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} for {self.participant_id}"
 
 
 class DialogueRound(models.Model):

@@ -26,4 +26,4 @@ def sees_contracts(user: Any) -> bool:
 @register.simple_tag
 def buys(user: Any) -> bool:
     """Whether the user buys for an organisation, or takes part in a procedure."""
-    return holds_role(user, roles=CONTRACT_ROLES) or user.participations.exists()
+    return holds_role(user, roles=CONTRACT_ROLES) or hasattr(user, "vendor_membership")

@@ -19,7 +19,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     **dict.fromkeys([
         "procedure", "procedure-move", "question-ask", "evaluation", "evaluation-freeze", "score",
         "protocol", "protocol-write", "api-procedure", "api-procedure-moves",
-        "api-market-contacts", "api-participants", "api-rounds", "api-notes", "api-questions",
+        "api-result-notice", "api-market-contacts", "api-participants", "api-rounds", "api-notes",
+        "api-questions",
         "api-suggestions", "api-specifications", "api-submissions", "api-evaluation", "api-scores",
         "api-protocols",
     ], {"code": "2026-100"}),

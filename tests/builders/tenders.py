@@ -20,7 +20,7 @@ from contracts.models import (
 )
 from hub.models import Organisation, User
 from tests.builders import parties
-from vendors.models import Vendor
+from vendors.models import Vendor, VendorMember
 
 SCENARIO = [{"item": "triage", "start": "2027-01-01", "months": 24, "monthly": 1_000}]
 
@@ -71,7 +71,9 @@ def tender_of(unit_price: str, *answers: dict[str, Any]) -> dict[str, Any]:
 def company(code: str) -> tuple[Vendor, User]:
     """A vendor with a person who holds no role."""
     vendor = Vendor.objects.create(code=code, name=f"{code.title()} AS", country="NO")
-    return vendor, User.objects.create(username=f"{code}.sales")
+    user = User.objects.create(username=f"{code}.sales")
+    VendorMember.objects.create(vendor=vendor, user=user)
+    return vendor, user
 
 
 def evaluation_model(
@@ -120,7 +122,7 @@ def in_dialogue(organisation: Organisation) -> Dialogue:
     made = []
     for name in ("northern", "southern"):
         vendor, user = company(name)
-        made.append((participating.add(procedure, vendor=vendor, users=[user], by=buyer), user))
+        made.append((participating.add(procedure, vendor=vendor, by=buyer), user))
     Procedure.objects.filter(pk=procedure.pk).update(requests_due_at=timezone.now())
     procedure.refresh_from_db()
     tenders.advance(procedure, "prequalification", by=buyer, why="the deadline is over")

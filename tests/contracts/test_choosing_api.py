@@ -101,9 +101,11 @@ def test_a_sealed_tender_shows_nobody_more_than_its_receipt(trust: Organisation)
 
 def test_tenders_are_opened_scored_and_ranked_through_the_api(trust: Organisation) -> None:
     made = building.in_final_tender(trust)
-    for user, price in ((made.first_user, "10.00"), (made.second_user, "12.00")):
+    for participant, user, price in (
+        (made.first, made.first_user, "10.00"), (made.second, made.second_user, "12.00"),
+    ):  # fmt: skip
         submitting.submit(
-            user.participations.get().participant, kind="final", content=tender_of(price), by=user
+            participant, kind="final", content=tender_of(price), by=user
         )
     frozen = send(made.buyer, f"{PROCEDURE}evaluation/", {})
     assert frozen.status_code == 201

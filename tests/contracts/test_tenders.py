@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,14 +15,19 @@ from contracts import (
     evaluating,
     participating,
     protocols,
+    result_notices,
     sealing,
     specifying,
     submitting,
+    supplying,
+    tender_access,
     tenders,
 )
 from contracts.models import (
     EvaluationFreeze,
-    Participant,
+    FrameworkAgreement,
+    FrameworkSupplier,
+    Lot,
     Procedure,
     ProcedureMove,
     RequirementResponse,
@@ -30,10 +35,11 @@ from contracts.models import (
 )
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
-from hub.models import AuditEvent, Organisation
+from hub.models import AuditEvent, Organisation, User
 from tests.builders import parties
 from tests.builders import tenders as building
 from tests.builders.tenders import answer, requirement, tender_of
+from vendors.models import VendorMember
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +104,7 @@ def test_the_dialogue_begins_when_all_candidates_are_judged(trust: Organisation)
     Procedure.objects.filter(pk=procedure.pk).update(state="prequalification")
     procedure.refresh_from_db()
     vendor, _ = building.company("third")
-    third = participating.add(procedure, vendor=vendor, users=[], by="test")
+    third = participating.add(procedure, vendor=vendor, by="test")
     assert missing(procedure, "dialogue") == "1 candidates are not judged yet."
     participating.decide(third, to="qualified", why="fulfils all", by="test")
     assert "Only 2 are invited, and others qualify" in missing(procedure, "dialogue")
@@ -313,13 +319,76 @@ def test_a_must_that_is_not_met_is_shown_and_a_person_decides(trust: Organisatio
     assert evaluating.outcome(made.procedure).tenders == ()
 
 
-def test_a_person_acts_for_one_participant_and_never_for_both_sides(trust: Organisation) -> None:
+def test_the_people_of_a_company_see_its_part_and_never_the_buyers(trust: Organisation) -> None:
     made = building.in_dialogue(trust)
-    with pytest.raises(ProcedureMoveRefused, match="another participant"):
-        participating.admit(made.second, user=made.first_user, by="test")
-    with pytest.raises(ProcedureMoveRefused, match="a role in a hospital"):
-        participating.admit(made.second, user=made.buyer, by="test")
+    vendor, user = building.company("third")
+    assert list(tender_access.procedures(user)) == []
     participating.decide(made.second, to="reduced", why="the weakest", by="test")
-    assert Participant.objects.get(pk=made.second.pk).state == "reduced"
     with pytest.raises(ProcedureMoveRefused, match="no longer"):
         dialogue.ask(made.second, text="Why?", by=made.second_user)
+    colleague = User.objects.create(username="northern.law")
+    VendorMember.objects.create(vendor=made.first.vendor, user=colleague)
+    assert tender_access.participant_of(colleague, "2026-100") == made.first
+    parties.member("southern.sales", role="procurement_officer", organisation=trust)
+    assert list(tender_access.buyers_procedures(made.second_user)) == []
+    assert tender_access.either(made.second_user, "2026-100")[1] == made.second
+    assert vendor.people.get().user == user
+
+
+def test_a_mini_competition_is_for_the_suppliers_of_its_lot_alone(trust: Organisation) -> None:
+    first, chest, brain = (building.company(name)[0] for name in ("first", "chest", "brain"))
+    framework = parties.framework_for(
+        parties.algorithm_version().algorithm, authorities=[trust]
+    )
+    FrameworkAgreement.objects.update(supplier=first)
+    framework.refresh_from_db()
+    mini = Procedure.objects.create(
+        code="mini", organisation=trust, title="m", kind="mini-competition", framework=framework
+    )
+    for vendor, lot in ((chest, "chest"), (brain, "brain")):
+        Lot.objects.create(framework=framework, code=lot, title=lot)
+        FrameworkSupplier.objects.create(framework=framework, vendor=vendor, lot=lot)
+    assert "lot: expected one of brain, chest." in missing(mini, "final_tender")
+    mini.lot = "chest"
+    assert "missing: Chest AS, First AS." in missing(mini, "final_tender")
+    with pytest.raises(ProcedureMoveRefused, match="Brain AS is no supplier of 2020-1968 chest"):
+        participating.add(mini, vendor=brain, by="test")
+    for vendor in (first, chest):
+        participating.add(mini, vendor=vendor, by="test")
+    assert "participants" not in missing(mini, "final_tender")
+    FrameworkSupplier.objects.create(framework=framework, vendor=first, lot="brain")
+    assert supplying.suppliers_of(framework, lot="chest") == {chest.pk}
+    assert supplying.suppliers_of(framework) == {first.pk, chest.pk, brain.pk}
+
+
+def test_the_result_is_announced_in_time_or_told_to_be_late(trust: Organisation) -> None:
+    procedure = building.planned(trust)
+    with pytest.raises(ProcedureMoveRefused, match="has ended"):
+        announce(procedure, date(2026, 1, 1))
+    Procedure.objects.update(
+        state="concluded", published_at=timezone.now(),
+        ended_at=datetime(2026, 3, 1, 23, 30, tzinfo=UTC),  # the 2nd in Oslo
+    )  # fmt: skip
+    procedure.refresh_from_db()
+    owed = [result_notices.duty(procedure, on=date(2026, 4, day)) for day in (1, 2)]
+    assert [(one.due, one.state) for one in owed if one] == [
+        (date(2026, 4, 1), "due"), (date(2026, 4, 1), "late"),
+    ]  # fmt: skip
+    for _ in range(2):
+        result_notices.watch(on=date(2026, 4, 2))
+    assert AuditEvent.objects.filter(action="result_notice_late").count() == 1
+    for on, value, rule in ((1, "1", "from 2026-03-02"), (3, None, "BT-118")):
+        with pytest.raises(ProcedureMoveRefused, match=rule):
+            announce(procedure, date(2026, 3, on), value)
+    announce(procedure, date(2026, 3, 3), "40000000.00")
+    told = result_notices.duty(procedure, on=date(2026, 9, 1))
+    assert told is not None
+    assert told.state == "sent"
+    with pytest.raises(ProcedureMoveRefused, match="already"):
+        announce(procedure, date(2026, 3, 3), "1")
+
+
+def announce(procedure: Procedure, on: date, value: str | None = "1") -> None:
+    result_notices.announce(
+        procedure, reference="2026/S 1-1", on=on, value=Decimal(value) if value else None, by="test"
+    )
