@@ -60,6 +60,13 @@ def move_term_option(user: User, pk: int, *, code: str, to: str) -> FrameworkAgr
     return _framework(user, pk)
 
 
+def framework_to_change(user: Any, pk: int) -> FrameworkAgreement:
+    """The agreement, for a procurement officer of its holder."""
+    framework = _framework(user, pk)
+    _demand(user, framework.holder)
+    return framework
+
+
 def demand_officer(user: Any) -> None:
     """Refuse who is procurement officer of nobody."""
     if not holds_role(user, roles=OFFICER):

@@ -2,8 +2,9 @@
 
 from django.urls import URLPattern, path
 
+from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
-from contracts.views import agreements
+from contracts.views import agreement_changes, agreements
 
 pages: list[URLPattern] = [
     path("frameworks/", agreements.frameworks, name="frameworks"),
@@ -12,6 +13,15 @@ pages: list[URLPattern] = [
          name="move-option"),
     path("frameworks/<int:pk>/term-options/<path:code>/", agreements.move_term_option,
          name="move-term-option"),
+    path("frameworks/<int:pk>/amendments/", agreement_changes.amend, name="framework-amend"),
+    path("frameworks/<int:pk>/lots/", agreement_changes.set_lot, name="framework-lot"),
+    path("frameworks/<int:pk>/lots/remove/", agreement_changes.remove_lot,
+         name="framework-lot-remove"),
+    path("frameworks/<int:pk>/suppliers/", agreement_changes.add_supplier,
+         name="framework-supplier"),
+    path("frameworks/<int:pk>/suppliers/<slug:vendor>/remove/", agreement_changes.remove_supplier,
+         name="framework-supplier-remove"),
+    path("frameworks/<int:pk>/call-offs/new/", agreement_changes.draft, name="call-off-draft"),
     path("call-offs/<int:pk>/", agreements.call_off, name="call-off"),
     path("call-offs/<int:pk>/approve/", agreements.approve, name="approve-call-off"),
     path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
@@ -24,6 +34,13 @@ v1: list[URLPattern] = [
          name="api-move-option"),
     path("frameworks/<int:pk>/term-options/<path:code>/", api.TermOptionView.as_view(),
          name="api-move-term-option"),
+    path("frameworks/<int:pk>/amendments/", changes.AmendmentsView.as_view(),
+         name="api-amendments"),
+    path("frameworks/<int:pk>/lots/", changes.LotsView.as_view(), name="api-lots"),
+    path("frameworks/<int:pk>/lots/<path:code>/", changes.LotView.as_view(), name="api-lot"),
+    path("frameworks/<int:pk>/suppliers/", changes.SuppliersView.as_view(), name="api-suppliers"),
+    path("frameworks/<int:pk>/suppliers/<slug:vendor>/", changes.SupplierView.as_view(),
+         name="api-supplier"),
     path("call-offs/", api.CallOffsView.as_view(), name="api-call-offs"),
     path("call-offs/<int:pk>/", api.CallOffView.as_view(), name="api-call-off"),
     path("call-offs/<int:pk>/approve/", api.ApproveView.as_view(), name="api-approve-call-off"),

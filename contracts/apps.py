@@ -14,6 +14,8 @@ class ContractsConfig(AppConfig):
             belongings,
             choosing_setup,
             in_marketplace,
+            procedure_belongings,
             setup,
             setup_call_offs,
         )  # fmt: skip
+        from contracts.by_file import kind  # noqa: F401

@@ -5,6 +5,8 @@ from django.urls import URLPattern, path
 from contracts.api import dialogue, evaluations, needs, procedures, specifications, submissions
 from contracts.api import values as value_models
 from contracts.views import choosing as views
+from contracts.views import planning, requirements
+from contracts.views import procedure_acts as acts
 from contracts.views import procedures as course
 
 _PROCEDURE = "procedures/<slug:code>"
@@ -19,10 +21,30 @@ pages: list[URLPattern] = [
     path("value/<slug:code>/simulate/", views.simulate, name="value-model-simulate"),
     path("value/<slug:code>/runs/<int:pk>/tornado.svg", views.tornado_chart, name="tornado"),
     path("procedures/", course.procedures_page, name="procedures"),
+    path("procedures/new/", planning.new, name="procedure-new"),
     path(f"{_PROCEDURE}/", course.procedure, name="procedure"),
-    path(f"{_PROCEDURE}/move/", course.move, name="procedure-move"),
-    path(f"{_PROCEDURE}/ask/", course.ask, name="question-ask"),
-    path(f"{_PROCEDURE}/questions/<int:pk>/answer/", course.answer, name="question-answer"),
+    path(f"{_PROCEDURE}/plan/", planning.edit, name="procedure-plan"),
+    path(f"{_PROCEDURE}/move/", acts.move, name="procedure-move"),
+    path(f"{_PROCEDURE}/result/", acts.announce_result, name="procedure-result"),
+    path(f"{_PROCEDURE}/contacts/", acts.note_contact, name="market-contact"),
+    path(f"{_PROCEDURE}/participants/", acts.add_participant, name="participant-add"),
+    path(f"{_PROCEDURE}/participants/<int:number>/", acts.judge, name="participant-judge"),
+    path(f"{_PROCEDURE}/rounds/", acts.open_round, name="round-open"),
+    path(f"{_PROCEDURE}/rounds/<int:number>/close/", acts.close_round, name="round-close"),
+    path(f"{_PROCEDURE}/notes/", acts.add_note, name="note-add"),
+    path(f"{_PROCEDURE}/ask/", acts.ask, name="question-ask"),
+    path(f"{_PROCEDURE}/questions/<int:pk>/answer/", acts.answer, name="question-answer"),
+    path(f"{_PROCEDURE}/suggest/", acts.suggest, name="suggestion-make"),
+    path(f"{_PROCEDURE}/suggestions/<int:pk>/reject/", acts.reject_suggestion,
+         name="suggestion-reject"),
+    path(f"{_PROCEDURE}/suggestions/<int:pk>/accept/", requirements.accept,
+         name="suggestion-accept"),
+    path(f"{_PROCEDURE}/submissions/<int:pk>/withdraw/", acts.withdraw, name="submission-withdraw"),
+    path(f"{_PROCEDURE}/requirements/", acts.draft_requirements, name="requirements-draft"),
+    path(f"{_SPEC}/requirements/", requirements.write, name="requirement-new"),
+    path(f"{_SPEC}/requirements/<int:pk>/", requirements.write, name="requirement"),
+    path(f"{_SPEC}/requirements/<int:pk>/remove/", requirements.remove,
+         name="requirement-remove"),
     path(f"{_SPEC}/", course.specification, name="specification"),
     path(f"{_SPEC}/freeze/", course.freeze_specification, name="specification-freeze"),
     path(f"{_SPEC}/submit/", course.submit, name="specification-submit"),

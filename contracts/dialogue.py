@@ -150,6 +150,21 @@ def accept_suggestion(
 
 
 @transaction.atomic
+def note_accepted(
+    suggestion: SuggestedRequirement, *, code: str, reply: str, by: Any
+) -> None:
+    """Say yes to a suggestion whose requirement is in the newest version already."""
+    newest = suggestion.procedure.specs.filter(stage="specification").order_by("-version").first()
+    found = newest.requirements.filter(code=code).first() if newest else None
+    if found is None:
+        raise refuse_move(_("accepted_as: expected a requirement of the newest version."))
+    _decide(
+        suggestion, Disposition.ACCEPTED, reply=reply, by=by, accepted_as=code,
+        anonymised_text=found.text,
+    )  # fmt: skip
+
+
+@transaction.atomic
 def reject_suggestion(suggestion: SuggestedRequirement, *, reply: str, by: Any) -> None:
     """Say no to a suggestion, with the reason."""
     _decide(suggestion, Disposition.REJECTED, reply=reply, by=by)

@@ -28,7 +28,7 @@ DECISIONS: dict[str, frozenset[str]] = {
     Taking.REDUCED: frozenset(),
     Taking.WITHDRAWN: frozenset(),
 }
-_JOINING = {
+JOINING = {
     Kind.COMPETITIVE_DIALOGUE: (State.PUBLISHED, State.PREQUALIFICATION),
     Kind.MINI_COMPETITION: (State.PLANNING,),
 }
@@ -41,7 +41,7 @@ def add(procedure: Procedure, *, vendor: Vendor, by: Any) -> Participant:
 
     Raises ProcedureMoveRefused.
     """
-    if procedure.state not in _JOINING[Kind(procedure.kind)]:
+    if procedure.state not in JOINING[Kind(procedure.kind)]:
         raise refuse_move(_("Nobody can join any more."))
     if procedure.participants.filter(vendor=vendor).exists():
         raise refuse_move(_("%(vendor)s takes part already."), vendor=vendor.name)

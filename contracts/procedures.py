@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +22,14 @@ _LATER: dict[str, frozenset[str]] = {
     State.FINAL_TENDER: frozenset({"tenders_due_at"}),
 }
 
+# what people plan, by the names of the columns
+PLANNED = (
+    "title", "framework", "lot", "purpose", "strategy", "estimated_value", "maximum_value",
+    "notice_type", "notice_reference", "requests_due_at", "tenders_due_at",
+    "reduces_successively", "least_candidates", "most_candidates", "dialogue_plan",
+    "evaluation_model",
+)  # fmt: skip
+
 
 @transaction.atomic
 def plan(*, by: Any, **fields: Any) -> Procedure:
@@ -33,12 +42,7 @@ def plan(*, by: Any, **fields: Any) -> Procedure:
 @transaction.atomic
 def replan(procedure: Procedure, *, by: Any, **fields: Any) -> Procedure:
     """Change what is planned; a deadline is only ever put off once it is announced."""
-    if procedure.state != State.PLANNING:
-        may = _LATER.get(procedure.state, frozenset())
-        for name in sorted(set(fields) - may):
-            raise refuse_move(_("%(field)s: cannot be changed after the notice."), field=name)
-        for name in ("requests_due_at", "tenders_due_at"):
-            _must_be_put_off(procedure, name, fields)
+    demand_change(procedure, fields)
     for name, value in fields.items():
         setattr(procedure, name, value)
     rows = Procedure.objects.filter(pk=procedure.pk, state=procedure.state)
@@ -49,6 +53,22 @@ def replan(procedure: Procedure, *, by: Any, **fields: Any) -> Procedure:
         fields={name: str(value) for name, value in fields.items()},
     )  # fmt: skip
     return procedure
+
+
+def demand_change(procedure: Procedure, fields: dict[str, Any]) -> None:
+    """Refuse what the state does not allow to change any more."""
+    if procedure.state == State.PLANNING:
+        return
+    may = _LATER.get(procedure.state, frozenset())
+    for name in sorted(set(fields) - may):
+        raise refuse_move(_("%(field)s: cannot be changed after the notice."), field=name)
+    for name in ("requests_due_at", "tenders_due_at"):
+        _must_be_put_off(procedure, name, fields)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment of the set-up file."""
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def move(procedure: Procedure, *, to: str, why: str, by: Any, **said: Any) -> Procedure:

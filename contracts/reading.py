@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q
 
-from contracts import approving, utilisation
+from contracts import approving, supplying, utilisation
 from contracts.amendments import Change, Step, steps
 from contracts.call_offs import MOVES
 from contracts.models import (
@@ -21,6 +21,7 @@ from contracts.models.options import Option
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation
 from vendors import legal
+from vendors.models import Vendor
 
 
 def frameworks(user: Any) -> FrameworkQuerySet:
@@ -109,7 +110,14 @@ def option_state(option: Option | None) -> str:
 
 
 def lot_utilisations(framework: FrameworkAgreement) -> list[dict[str, Any]]:
-    """Each lot with its utilisation, None where it has no maximum of its own."""
+    """Each lot with its suppliers and its utilisation, None where it has no maximum of its own."""
     return [
-        {"lot": lot, "utilisation": utilisation.of_lot(lot)} for lot in framework.lots.all()
+        {
+            "lot": lot,
+            "utilisation": utilisation.of_lot(lot),
+            "suppliers": Vendor.objects.filter(
+                pk__in=supplying.suppliers_of(framework, lot=lot.code)
+            ).values_list("name", flat=True),
+        }
+        for lot in framework.lots.all()
     ]

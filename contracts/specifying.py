@@ -76,6 +76,34 @@ def add_requirement(procedure: Procedure, requirement: dict[str, Any], *, by: An
 
 
 @transaction.atomic
+def write_requirement(
+    spec: RequirementSpec, requirement: dict[str, Any], *, replaced: str, by: Any
+) -> Requirement:
+    """Add a requirement to a draft, or put it in place of the one of the code ``replaced``."""
+    _must_be_draft(spec)
+    code = requirement["code"]
+    if code != replaced and spec.requirements.filter(code=code).exists():
+        raise refuse_move(_("code: %(code)s is in the specification already."), code=code)
+    spec.requirements.filter(code=replaced).delete()
+    audit.record(
+        "requirement_written", actor=by, subject=spec.procedure.code, stage=spec.stage,
+        version=spec.version, code=code,
+    )  # fmt: skip
+    return Requirement.objects.create(spec=spec, **requirement)
+
+
+@transaction.atomic
+def remove_requirement(spec: RequirementSpec, code: str, *, by: Any) -> None:
+    """Take a requirement out of a draft."""
+    _must_be_draft(spec)
+    if spec.requirements.filter(code=code).delete()[0]:
+        audit.record(
+            "requirement_removed", actor=by, subject=spec.procedure.code, stage=spec.stage,
+            version=spec.version, code=code,
+        )  # fmt: skip
+
+
+@transaction.atomic
 def freeze(spec: RequirementSpec, *, by: Any) -> RequirementSpec:
     """Fix a version for ever; tenders on an earlier one become invalid and must be made anew."""
     _must_be_draft(spec)

@@ -33,6 +33,10 @@ _TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+# what its participant may take back
+TAKEN_BACK = (Submission.State.SUBMITTED, Submission.State.SEALED)
+
+
 class ContentRefused(Exception):
     """What was handed in does not answer what was asked: ``problems`` has field and rule."""
 
@@ -58,8 +62,8 @@ def submit(
         raise refuse_move(_("There are no requirements to answer yet."))
     _must_answer(procedure, spec, content, is_final=kind == Kind.FINAL)
     earlier = participant.submissions.filter(
-        kind=kind, state__in=(Submission.State.SUBMITTED, Submission.State.SEALED),
-    )  # fmt: skip
+        kind=kind, state__in=TAKEN_BACK
+    )
     current = procedure.rounds.filter(closed_at=None).first() if kind == Kind.DIALOGUE else None
     if kind == Kind.DIALOGUE:
         earlier = earlier.filter(round=current)
@@ -84,10 +88,9 @@ def submit(
 @transaction.atomic
 def withdraw(submission: Submission, *, by: Any) -> Submission:
     """Take back what was handed in; a sealed one until the deadline."""
-    waiting = (Submission.State.SUBMITTED, Submission.State.SEALED)
     due = submission.participant.procedure.tenders_due_at
     is_late = submission.kind == Kind.FINAL and due is not None and due <= timezone.now()
-    rows = Submission.objects.filter(pk=submission.pk, state__in=waiting)
+    rows = Submission.objects.filter(pk=submission.pk, state__in=TAKEN_BACK)
     if is_late or not rows.update(state=Submission.State.WITHDRAWN, sealed=""):
         raise refuse_move(_("It can be taken back no longer."))
     submission.refresh_from_db()
@@ -111,8 +114,14 @@ def open_tenders(procedure: Procedure, *, by: Any, why: str) -> Procedure:
         participant__procedure=procedure, kind=Kind.FINAL, state=Submission.State.SEALED
     )
     numbers = []
-    for one in sealed.select_related("participant", "spec").order_by("participant__number"):
-        content = sealing.disclose(procedure.seal, procedure.code, one.sealed, of=_bound_to(one))
+    rows = sealed.select_related("participant__procedure", "spec")
+    for one in rows.order_by("participant__number"):
+        try:
+            content = _opened(procedure, one)
+        except sealing.SealBroken:
+            raise refuse_move(
+                _("The tenders were sealed with another secret of the hub (HUB_SECRET_KEY).")
+            ) from None
         one.state, one.opened_at = Submission.State.OPENED, procedure.opened_at
         one.offer = content["offer"]
         with suppress(PriceTermsError):  # without a price it has no place: the outcome says so
@@ -208,7 +217,19 @@ def _seal(procedure: Procedure, made: Submission, content: dict[str, Any]) -> No
 
 
 def _bound_to(one: Submission) -> str:
-    return f"{one.participant_id} {one.sha256}"
+    """What a sealed text belongs to, by names that are the same in another hub."""
+    return f"{one.participant.procedure.code} {one.participant.number} {one.sha256}"
+
+
+def _opened(procedure: Procedure, one: Submission) -> dict[str, Any]:
+    """The content; tenders of earlier versions of the hub were bound to the number of the row."""
+    try:
+        content = sealing.disclose(procedure.seal, procedure.code, one.sealed, of=_bound_to(one))
+    except sealing.SealBroken:
+        earlier = f"{one.participant_id} {one.sha256}"
+        content = sealing.disclose(procedure.seal, procedure.code, one.sealed, of=earlier)
+    said: dict[str, Any] = content
+    return said
 
 
 def _unfold(made: Submission, content: dict[str, Any]) -> None:

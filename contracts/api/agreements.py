@@ -75,7 +75,7 @@ class FrameworkView(Door):
 
     @extend_schema(responses={200: FrameworkDetailSerializer, **PROBLEMS})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(_whole(request, pk))
+        return Response(whole(request, pk))
 
 
 class OptionView(Acts):
@@ -88,7 +88,7 @@ class OptionView(Acts):
         acting.demand_officer(request.user)
         to = _asked(OptionMoveSerializer, request)["state"]
         acting.move_option(_user(request), pk, organisation=organisation, to=to)
-        return Response(_whole(request, pk))
+        return Response(whole(request, pk))
 
 
 class TermOptionView(Acts):
@@ -101,7 +101,7 @@ class TermOptionView(Acts):
         acting.demand_officer(request.user)
         to = _asked(OptionMoveSerializer, request)["state"]
         acting.move_term_option(_user(request), pk, code=code, to=to)
-        return Response(_whole(request, pk))
+        return Response(whole(request, pk))
 
 
 class CallOffsView(Acts, generics.ListAPIView[CallOff]):
@@ -162,7 +162,8 @@ def _user(request: Request) -> Any:
     return request.user
 
 
-def _whole(request: Request, pk: int) -> Any:
+def whole(request: Request, pk: int) -> Any:
+    """One agreement as the API tells it; 404 where it is not the user's."""
     found = reading.whole_frameworks(request.user).filter(pk=pk).first()
     if found is None:
         raise Http404

@@ -81,6 +81,11 @@ class Procedure(models.Model):
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
 
+    @property
+    def evaluation_frozen(self) -> bool:
+        """Whether it is fixed how tenders are compared."""
+        return hasattr(self, "frozen_evaluation")
+
 
 class ProcedureMove(models.Model):
     """One move of a procedure; added by contracts/tenders.py alone, never changed."""
@@ -97,6 +102,11 @@ class ProcedureMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.procedure_id} {self.from_state} -> {self.to_state}"
+
+    @property
+    def to_label(self) -> str:
+        """The state it came to, for people."""
+        return str(Procedure.State(self.to_state).label)
 
 
 class MarketContact(models.Model):

@@ -16,9 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 from contracts import acting, reading, utilisation
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
+from contracts.forms import base
+from contracts.forms.agreements import AmendmentForm, LotForm, SupplierForm
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from contracts.models.options import Option
 from contracts.options import OptionMoveError
+from hub.access import holds_role
 from hub.models import OrganisationRole
 
 PAGE_SIZE = 50
@@ -44,6 +47,13 @@ def frameworks(request: HttpRequest) -> HttpResponse:
 @require_GET
 def framework(request: HttpRequest, pk: int) -> HttpResponse:
     """One agreement: who may buy, how much is left, what it costs, how it was changed."""
+    return framework_page(request, pk)
+
+
+def framework_page(
+    request: HttpRequest, pk: int, *, bound: base.Form | None = None
+) -> HttpResponse:
+    """The page of an agreement; ``bound`` is a form on it that was refused."""
     found = reading.whole_frameworks(request.user).filter(pk=pk).first()
     if found is None:
         raise Http404
@@ -63,11 +73,15 @@ def framework(request: HttpRequest, pk: int) -> HttpResponse:
             {"row": row, **_state(row)} for row in found.term_options.all()
         ],
         "may_extend": acting.may_act_for(request.user, found.holder),
+        "may_draft": holds_role(request.user, roles=acting.OFFICER),
+        "forms": _forms(found, bound),
         "lots": reading.lot_utilisations(found),
+        "suppliers": found.suppliers.all(),
+        "first_has_lots": found.suppliers.filter(vendor=found.supplier).exists(),
         "amendments": reading.amendment_steps(found),
         "call_offs": getattr(found, "seen_call_offs", []),
     }
-    return _page(request, "framework", context)
+    return _page(request, "framework", context, status=400 if bound else 200)
 
 
 @login_required
@@ -167,8 +181,19 @@ def _with_utilisation(found: FrameworkAgreement) -> dict[str, Any]:
     return {"framework": found, "utilisation": utilisation.of_framework(found)}
 
 
-def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
-    return render(request, f"contracts/{name}.html", context)
+def _forms(found: FrameworkAgreement, bound: base.Form | None) -> dict[str, base.Form]:
+    """The forms on the page, each empty but for the one that was refused."""
+    empty = [
+        AmendmentForm(key="amend"), LotForm(key="lot"),
+        SupplierForm(framework=found, key="supplier"),
+    ]  # fmt: skip
+    return {one.key: one for one in (*empty, *filter(None, [bound]))}
+
+
+def _page(
+    request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    return render(request, f"contracts/{name}.html", context, status=status)
 
 
 def _user(request: HttpRequest) -> Any:

@@ -39,11 +39,12 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
     return press
 
 
-def page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+def page(
+    request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
     """A page that knows where it is, for its forms to come back to."""
-    return render(
-        request, f"contracts/{name}.html", {"here": request.get_full_path(), **context}
-    )
+    told = {"here": request.get_full_path(), **context}
+    return render(request, f"contracts/{name}.html", told, status=status)
 
 
 def given(request: HttpRequest, name: str) -> str:

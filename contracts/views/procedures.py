@@ -2,102 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from contracts import (
-    dialogue,
     evaluating,
     offers,
-    procedures,
     protocols,
+    result_notices,
     specifying,
     submitting,
     tender_access,
-    tenders,
 )
 from contracts.api.evaluations import ScoreSerializer, told
-from contracts.api.procedures import AskedMoveSerializer
 from contracts.api.submissions import NewSubmissionSerializer, plain
 from contracts.models import Procedure, RequirementSpec, Score, Submission
-from contracts.views.buttons import button, given, page
+from contracts.views.buttons import button, page
+from contracts.views.procedure_page import show
+from contracts.zone import CONTRACT_ZONE
+from vendors.belonging import own_vendor
 
-_WAY = [one for one in Procedure.State if one not in ("cancelled", "no_award")]
+PAGE_SIZE = 50
+
 
 
 @login_required
 @require_GET
 def procedures_page(request: HttpRequest) -> HttpResponse:
     """The procedures in which the person buys or takes part."""
-    rows = tender_access.procedures(request.user).order_by("-pk")
-    return page(request, "procedures", {"procedures": rows})
+    found = Paginator(tender_access.procedures(request.user).order_by("-pk"), PAGE_SIZE)
+    shown = found.get_page(request.GET.get("page"))
+    today = timezone.localdate(timezone=CONTRACT_ZONE)
+    is_buyer = own_vendor(request.user) is None
+    context = {
+        "page": shown, "is_buyer": is_buyer,
+        "procedures": [
+            (one, result_notices.duty(one, on=today) if is_buyer else None) for one in shown
+        ],
+    }  # fmt: skip
+    return page(request, "procedures", context)
 
 
 @login_required
 @require_GET
 def procedure(request: HttpRequest, code: str) -> HttpResponse:
     """One procedure: for the buyer its way with what is missing, for a participant its own."""
-    row, participant = tender_access.either(request.user, code)
-    is_buyer = participant is None
-    context: dict[str, Any] = {
-        "procedure": row, "participant": participant, "is_buyer": is_buyer,
-        "specs": row.specs.all() if is_buyer else row.specs.filter(frozen_at__isnull=False),
-        "rounds": row.rounds.all(),
-        "notes": tender_access.notes(row, participant),
-        "questions": tender_access.questions(row, participant),
-        "suggestions": tender_access.suggestions(row, participant),
-        "submissions": tender_access.submissions(row, participant),
-        "contacts": row.market_contacts.all(),
-    }  # fmt: skip
-    if is_buyer:
-        context |= {
-            "way": [(one, one == row.state) for one in _way_of(row)],
-            "moves": row.moves.all(),
-            "following": [
-                (state, Procedure.State(state).label, missing)
-                for state, missing in tenders.next_states(row)
-            ],
-            "participants": row.participants.select_related("vendor"),
-            "protocol": row.protocols.last(),
-        }
-    return page(request, "procedure", context)
-
-
-@button
-def move(request: HttpRequest, code: str) -> str:
-    """Move a procedure on."""
-    row = tender_access.procedure_for_buyer(request.user, code)
-    said = {name: value for name, value in request.POST.items() if value}
-    asked = AskedMoveSerializer(data=said)
-    asked.is_valid(raise_exception=True)
-    moved = procedures.move(row, by=request.user, **asked.validated_data)
-    return _("It stands at %(state)s now.") % {"state": Procedure.State(moved.state).label}
-
-
-@button
-def ask(request: HttpRequest, code: str) -> str:
-    """Ask a question on behalf of a participant."""
-    participant = tender_access.participant_of(request.user, code)
-    dialogue.ask(participant, text=given(request, "text"), by=request.user)
-    return _("Your question was sent.")
-
-
-@button
-def answer(request: HttpRequest, code: str, pk: int) -> str:
-    """Answer a question."""
-    row = tender_access.procedure_for_buyer(request.user, code)
-    found = row.questions.filter(pk=pk).first()
-    if found is None:
-        raise Http404
-    dialogue.answer(
-        found, text=given(request, "answer"), is_for_all="is_for_all" in request.POST,
-        anonymised_text=request.POST.get("anonymised_text", ""), by=request.user,
-    )  # fmt: skip
-    return _("Answered.")
+    return show(request, code)
 
 
 @login_required
@@ -111,6 +65,7 @@ def specification(request: HttpRequest, code: str, stage: str, version: int) -> 
         "procedure": row, "participant": participant, "spec": found, "since": since,
         "differences": specifying.differences(found, since=since) if since else [],
         "requirements": found.requirements.all(),
+        "may_write": participant is None and found.frozen_at is None,
         "kind": _kind_to_hand_in(row, found) if participant else "",
         "items": sorted(
             one["item"]
@@ -220,10 +175,6 @@ def protocol(request: HttpRequest, code: str) -> HttpResponse:
     if found is None:
         raise Http404
     return HttpResponse(found.document)
-
-
-def _way_of(row: Procedure) -> list[Procedure.State]:
-    return [one for one in _WAY if one in tenders.MOVES[row.kind]]
 
 
 def _spec(row: Procedure, stage: str, version: int, *, is_buyer: bool) -> RequirementSpec:

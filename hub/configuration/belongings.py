@@ -43,6 +43,8 @@ class Table:
     key: tuple[str, ...]
     added: Callable[[list[Any]], None] | None = None
     without: tuple[str, ...] = ()
+    # columns that lead to rows of tables registered after it: an import fills them at the end
+    later: tuple[str, ...] = ()
 
     def told(self, row: models.Model) -> dict[str, Any]:
         """The row as JSON can hold it, references by name."""
@@ -94,6 +96,8 @@ def entries_of(code: str) -> Entries:
         for name, (_, value) in held[kind.name].items():
             if (part := registry.shared(kind, value, owner)) is not None:
                 taken[kind.name][name] = part
+    for kind_name, name, value in (one for ask in _entry_askers for one in ask(code)):
+        taken[kind_name].setdefault(name, value)
     for kind in registry.kinds():
         for value in list(taken[kind.name].values()):
             _follow(kind, value, held, taken)
@@ -156,6 +160,16 @@ def _own_trail(organisation: Organisation) -> models.QuerySet[AuditEvent]:
         models.Q(site__organisation=organisation)
         | models.Q(site=None, subject__in=subjects)
     )
+
+
+# the code of an organisation -> (kind, code, value) of what its rows refer to besides
+EntryAsker = Callable[[str], Iterable[tuple[str, str, Value]]]
+_entry_askers: list[EntryAsker] = []
+
+
+def entries(ask: EntryAsker) -> None:
+    """Let ``ask`` name entries of the set-up that rows of the organisation refer to."""
+    _entry_askers.append(ask)
 
 
 _subject_askers: list[Callable[[Organisation], Iterable[str]]] = []

@@ -43,10 +43,14 @@ def import_organisation(folder: Path, *, by: str) -> Taken:
     with transaction.atomic():
         outcome = apply([str(folder / "setup.yaml")], actor=by)
         added, there = {}, {}
+        taken = []
         for table in tables():
             path = folder / f"{table.name}.jsonl"
             if path.name in contents["files"]:
-                added[table.name], there[table.name] = _take(table, path)
+                taken.append(_take(table, path))
+                added[table.name], there[table.name] = taken[-1].added, taken[-1].there
+        for one in taken:
+            one.finish()
         audit.record(
             "organisation_imported", actor=by, subject=contents["organisation"], added=added
         )
@@ -70,7 +74,7 @@ def _contents(folder: Path) -> dict[str, Any]:
     return contents
 
 
-def _take(table: Table, path: Path) -> tuple[int, int]:
+def _take(table: Table, path: Path) -> _Taking:
     taking = _Taking(table, path, is_new=not table.model._base_manager.exists())
     for number, said in _lines(path):
         try:
@@ -78,7 +82,7 @@ def _take(table: Table, path: Path) -> tuple[int, int]:
         except (LookupError, ValueError, TypeError, ValidationError) as error:
             raise ImportRefused(f"{path}:{number}: {error}") from error
     taking.flush()
-    return taking.added, taking.there
+    return taking
 
 
 @dataclass(slots=True)
@@ -92,11 +96,15 @@ class _Taking:
     there: int = 0
     waiting: list[Any] = field(default_factory=list)
     memo: naturals.Memo = field(default_factory=dict)
+    postponed: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, said: dict[str, Any]) -> None:
         """One row; raises ValueError where it is there with other content."""
         table = self.table
         _ensure_people(table, said)
+        if any(said.get(name) is not None for name in table.later):
+            self.postponed.append(said)
+        said = {name: value for name, value in said.items() if name not in table.later}
         try:
             values = naturals.read(table.model, said, memo=self.memo)
         except naturals.CannotBeFound:
@@ -108,11 +116,27 @@ class _Taking:
             self.waiting.append(row)
             if len(self.waiting) == CHUNK:
                 self.flush()
-        elif table.told(earlier) == table.told(row):
+        elif self._compared(earlier) == self._compared(row):
             self.there += 1
         else:
             key = ", ".join(str(said[name]) for name in table.key)
             raise ValueError(f"{key} is there already, with other content")
+
+    def finish(self) -> None:
+        """Fill the columns that lead to rows of later tables."""
+        table = self.table
+        for said in self.postponed:
+            wanted = {name: said[name] for name in (*table.key, *table.later)}
+            try:
+                values = naturals.read(table.model, wanted, memo={})
+            except (LookupError, ValueError, TypeError) as error:
+                raise ImportRefused(f"{self.path}: {error}") from error
+            later = {name: values.pop(name) for name in table.later}
+            table.model._base_manager.filter(**values).update(**later)
+
+    def _compared(self, row: Any) -> dict[str, Any]:
+        told = self.table.told(row)
+        return {name: value for name, value in told.items() if name not in self.table.later}
 
     def flush(self) -> None:
         """Write the rows that wait."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts import dialogue, protocols, submitting, valuing
+from contracts import dialogue, protocols, specifying, submitting, valuing
 from contracts.models import NeedList, Submission, ValueModel, ValueParameter
 from hub.models import Organisation
 from tests.builders import tenders
@@ -17,13 +17,23 @@ GIVEN: dict[str, dict[str, Any]] = {
                      "api-simulations", "api-outcomes"], {"code": "worth", "pk": "run"}),
     "api-evaluation-model": {"code": "best-value"},
     **dict.fromkeys([
-        "procedure", "procedure-move", "question-ask", "evaluation", "evaluation-freeze", "score",
+        "procedure", "procedure-plan", "procedure-result", "market-contact", "participant-add",
+        "round-open", "note-add", "suggestion-make", "requirements-draft", "procedure-move",
+        "question-ask", "evaluation", "evaluation-freeze", "score",
         "protocol", "protocol-write", "api-procedure", "api-procedure-moves",
         "api-result-notice", "api-market-contacts", "api-participants", "api-rounds", "api-notes",
         "api-questions",
         "api-suggestions", "api-specifications", "api-submissions", "api-evaluation", "api-scores",
         "api-protocols",
     ], {"code": "2026-100"}),
+    **dict.fromkeys(["participant-judge", "round-close"], {"code": "2026-100", "number": 1}),
+    **dict.fromkeys(["suggestion-reject", "suggestion-accept"],
+                    {"code": "2026-100", "pk": "suggestion"}),
+    "submission-withdraw": {"code": "2026-100", "pk": "tender"},
+    "requirement-new": {"code": "2026-100", "stage": "specification", "version": 2},
+    **dict.fromkeys(["requirement", "requirement-remove"],
+                    {"code": "2026-100", "stage": "specification", "version": 2,
+                     "pk": "requirement"}),
     **dict.fromkeys(["specification", "specification-freeze", "specification-submit",
                      "api-specification", "api-specification-freeze",
                      "api-specification-difference"],
@@ -34,7 +44,7 @@ GIVEN: dict[str, dict[str, Any]] = {
                     {"code": "2026-100", "pk": "tender"}),
     **dict.fromkeys(["api-participant-decision", "api-round-closing"],
                     {"code": "2026-100", "number": 1}),
-    **dict.fromkeys(["need-lists", "value-models", "procedures", "api-need-lists",
+    **dict.fromkeys(["need-lists", "value-models", "procedures", "procedure-new", "api-need-lists",
                      "api-value-models", "api-evaluation-models", "api-procedures"], {}),
 }  # fmt: skip
 NAMES = frozenset(GIVEN)
@@ -51,6 +61,7 @@ def made(organisation: Organisation) -> tenders.Dialogue:
         scene.first, kind=Submission.Kind.DIALOGUE, by=scene.first_user,
         content={"responses": [tenders.answer("F-1", comment=HIDDEN, comment_kind="other")]},
     )  # fmt: skip
+    specifying.draft(scene.procedure, stage="specification", by=scene.buyer)
     NeedList.objects.create(
         code="wanted", organisation=organisation, title="Wanted", pick=1, weight_gain=1,
         weight_competence=0,
@@ -67,6 +78,8 @@ def given(name: str, scene: tenders.Dialogue) -> dict[str, Any]:
         "question": scene.procedure.questions.first(),
         "suggestion": scene.procedure.suggestions.first(),
         "tender": scene.first.submissions.first(),
+        "requirement": scene.procedure.specs.get(stage="specification", version=2)
+        .requirements.first(),
         "run": ValueModel.objects.get(code="worth").runs.first(),
     }
     return {

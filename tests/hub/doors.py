@@ -21,6 +21,7 @@ DELIVERY: Given = lambda scene: {"pk": scene.delivery.pk}  # noqa: E731
 FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
 TERM: Given = lambda scene: {**FRAMEWORK(scene), "code": "more"}  # noqa: E731
+SUPPLIER: Given = lambda scene: {**FRAMEWORK(scene), "vendor": "examplemed"}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
 
 
@@ -36,6 +37,11 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["framework", "api-framework"], FRAMEWORK),
     **dict.fromkeys(["move-option", "api-move-option"], OPTION),
     **dict.fromkeys(["move-term-option", "api-move-term-option"], TERM),
+    **dict.fromkeys(["framework-amend", "api-amendments", "framework-lot", "api-lots"], FRAMEWORK),
+    **dict.fromkeys(["framework-lot-remove", "call-off-draft"], FRAMEWORK),
+    **dict.fromkeys(["framework-supplier", "api-suppliers"], FRAMEWORK),
+    **dict.fromkeys(["framework-supplier-remove", "api-supplier"], SUPPLIER),
+    "api-lot": TERM,
     **dict.fromkeys(["call-off", "api-call-off"], CALL_OFF),
     **dict.fromkeys(["approve-call-off", "api-approve-call-off"], CALL_OFF),
     **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),

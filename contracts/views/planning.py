@@ -1,0 +1,91 @@
+"""The pages on which a procedure is planned: a new one, and what may still be changed of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from contracts import procedures, tender_access
+from contracts.api.fields import demand_buyer
+from contracts.forms import base
+from contracts.forms import procedures as forms
+from contracts.tenders import ProcedureMoveRefused
+from hub.access import CONTRACT_ROLES, organisations_of
+from hub.models import Organisation
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Plan a procedure for an organisation that the user buys for."""
+    demand_buyer(request.user)
+    mine = organisations_of(request.user, roles=CONTRACT_ROLES)
+    buyers = Organisation.objects.order_by("name")
+    form = forms.NewProcedureForm(
+        _sent(request), key="plan", buyers=buyers if mine is None else buyers.filter(pk__in=mine),
+        **_given(request),
+    )  # fmt: skip
+    if form.is_bound and form.is_valid():
+        demand_buyer(request.user, form.cleaned_data["organisation"])
+        row = procedures.plan(by=request.user, **form.cleaned_data)
+        messages.success(request, _("It is planned. The page says what is missing for the notice."))
+        return redirect("procedure", row.code)
+    return _page(request, form, heading=_("New procedure"), back=reverse("procedures"),
+                 back_label=_("Procedures"))  # fmt: skip
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, code: str) -> HttpResponse:
+    """Change what is planned; after the notice only what it did not announce."""
+    row = tender_access.procedure_for_buyer(request.user, code)
+    held = {name: getattr(row, name) for name in forms.PlanForm.base_fields}
+    shown = held | {
+        "framework": row.framework.code if row.framework else None,
+        "evaluation_model": row.evaluation_model.code if row.evaluation_model else None,
+    }
+    form = forms.PlanForm(_sent(request), key="plan", initial=shown, **_given(request))
+    if form.is_bound and form.is_valid():
+        said = {name: value for name, value in form.cleaned_data.items() if value != held[name]}
+        try:
+            procedures.replan(row, by=request.user, **_changed(said, held))
+        except ProcedureMoveRefused as refused:
+            form.refuse(base.told(refused))
+        else:
+            messages.success(request, _("The plan is changed."))
+            return redirect("procedure", code)
+    return _page(request, form, heading=_("Plan"), back=reverse("procedure", args=[code]),
+                 back_label=row.title)  # fmt: skip
+
+
+def _changed(said: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
+    """Without moments that are the same but for the seconds, which an input cannot hold."""
+    return {
+        name: value
+        for name, value in said.items()
+        if not (hasattr(value, "hour") and held[name] is not None
+                and held[name].replace(second=0, microsecond=0) == value)
+    }  # fmt: skip
+
+
+def _sent(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+def _given(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "frameworks": forms.frameworks_for(request.user),
+        "models": tender_access.evaluation_models(request.user).order_by("title"),
+    }
+
+
+def _page(request: HttpRequest, form: base.Form, **said: str) -> HttpResponse:
+    context = {"form": form, "submit": _("Save"), **said}
+    return render(request, "contracts/form.html", context, status=400 if form.is_bound else 200)

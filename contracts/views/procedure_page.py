@@ -1,0 +1,146 @@
+"""The page of one procedure, with a form for each thing that may be done with it now."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from contracts import participating, result_notices, tender_access, tenders
+from contracts.forms import base
+from contracts.forms import procedures as forms
+from contracts.models import Participant, Procedure, SuggestedRequirement
+from contracts.submitting import TAKEN_BACK
+from contracts.views.buttons import page
+from contracts.zone import CONTRACT_ZONE
+from vendors import legal
+
+State = Procedure.State
+THRESHOLDS = ("threshold.state", "threshold.other")
+_WAY = [one for one in State if one not in ("cancelled", "no_award")]
+
+
+def show(request: HttpRequest, code: str, *, bound: base.Form | None = None) -> HttpResponse:
+    """One procedure: for the buyer its way with what is missing, for a participant its own."""
+    row, participant = tender_access.either(request.user, code)
+    said = Shown(row, bound)
+    context = _context(row, participant)
+    context |= said.for_participant() if participant else said.for_buyer()
+    context["suggestions"] = said.suggestions(tender_access.suggestions(row, participant))
+    context["questions"] = said.questions(tender_access.questions(row, participant))
+    return page(request, "procedure", context, status=400 if bound else 200)
+
+
+def _context(row: Procedure, participant: Participant | None) -> dict[str, Any]:
+    is_buyer = participant is None
+    return {
+        "procedure": row, "participant": participant, "is_buyer": is_buyer,
+        "specs": row.specs.all() if is_buyer else row.specs.filter(frozen_at__isnull=False),
+        "rounds": row.rounds.all(),
+        "open_round": row.rounds.filter(closed_at=None).first(),
+        "notes": tender_access.notes(row, participant),
+        "submissions": [
+            {"row": one, "may_be_taken_back": not is_buyer and one.state in TAKEN_BACK}
+            for one in tender_access.submissions(row, participant)
+        ],
+        "contacts": row.market_contacts.all(),
+    }  # fmt: skip
+
+
+class Shown:
+    """The forms of one page; ``bound`` is the one that was sent and refused."""
+
+    def __init__(self, row: Procedure, bound: base.Form | None) -> None:
+        self.row, self.bound = row, bound
+        self.on: date = timezone.localdate(timezone=CONTRACT_ZONE)
+
+    def pick(self, form: base.Form) -> base.Form:
+        """The form, or that of its key which was refused."""
+        return self.bound if self.bound is not None and self.bound.key == form.key else form
+
+    def for_participant(self) -> dict[str, Any]:
+        """What one who takes part may do."""
+        return {
+            "ask": self.pick(forms.QuestionForm(key="ask")),
+            "suggest": self.pick(forms.SuggestionForm(key="suggest"))
+            if self.row.state == State.DIALOGUE else None,
+        }  # fmt: skip
+
+    def for_buyer(self) -> dict[str, Any]:
+        """What one who buys sees besides, and may do."""
+        row, state = self.row, self.row.state
+        joining = participating.JOINING.get(Procedure.Kind(row.kind), ())
+        return {
+            "way": [(one, one == state) for one in _WAY if one in tenders.MOVES[row.kind]],
+            "moves": row.moves.all(),
+            "following": [self._following(to, missing) for to, missing in tenders.next_states(row)],
+            "participants": [self._participant(one) for one in row.participants.all()],
+            "protocol": row.protocols.last(),
+            "owed": result_notices.duty(row, on=self.on),
+            "thresholds": [(one, legal.limit(one, on=self.on)) for one in THRESHOLDS],
+            "contact": self.pick(forms.MarketContactForm(key="contact"))
+            if state == State.PLANNING else None,
+            "add": self.pick(forms.ParticipantForm(procedure=row, key="participant"))
+            if state in joining else None,
+            "round": self.pick(forms.RoundForm(key="round")) if state == State.DIALOGUE else None,
+            "close": self.pick(forms.CloseRoundForm(key="close")),
+            "note": self.pick(forms.NoteForm(procedure=row, key="note")),
+            "stage": self.pick(forms.StageForm(key="stage")),
+            "result": self.pick(forms.ResultNoticeForm(key="result")),
+            "may_plan": state not in tenders.ENDED,
+        }  # fmt: skip
+
+    def suggestions(self, rows: Any) -> list[dict[str, Any]]:
+        """Each suggestion, with a form to reject the pending ones."""
+        pending = SuggestedRequirement.Disposition.PENDING
+        return [
+            {
+                "row": one, "is_pending": one.disposition == pending,
+                "reject": self.pick(forms.RejectForm(key=f"reject-{one.pk}")),
+            }
+            for one in rows
+        ]  # fmt: skip
+
+    def questions(self, rows: Any) -> list[dict[str, Any]]:
+        """Each question, with a form to answer it."""
+        return [
+            {"row": one, "form": self.pick(forms.AnswerForm(key=f"answer-{one.pk}"))}
+            for one in rows
+        ]
+
+    def move_form(self, to: str, data: Any = None) -> forms.MoveForm:
+        """The form of a move."""
+        return forms.MoveForm(
+            data, to=to, key=f"move-{to}", participants=self.row.participants.all(),
+            reasons=legal.words("non-award-justification", on=self.on),
+        )  # fmt: skip
+
+    def judge_form(self, one: Participant, data: Any = None) -> forms.JudgeForm:
+        """The form by which a participant is taken further, or not."""
+        states = sorted(participating.DECISIONS[one.state])
+        return forms.JudgeForm(data, states=states, key=f"judge-{one.number}")
+
+    def _following(self, to: str, missing: list[Any]) -> dict[str, Any]:
+        form = self.pick(self.move_form(to))
+        told = [one for one in map(str, missing) if one.partition(": ")[0] not in form.fields]
+        return {
+            "state": to, "label": State(to).label, "missing": list(map(_spoken, told)),
+            "form": form,
+        }  # fmt: skip
+
+    def _participant(self, one: Participant) -> dict[str, Any]:
+        may = bool(participating.DECISIONS[one.state]) and self.row.state not in tenders.ENDED
+        return {
+            "row": one,
+            "people": participating.people_of(one),
+            "form": self.pick(self.judge_form(one)) if may else None,
+        }
+
+
+def _spoken(sentence: str) -> str:
+    """A sentence that begins with the name of a field, with its label instead."""
+    name, colon, rule = sentence.partition(": ")
+    field = forms.PlanForm.base_fields.get(name)
+    return f"{field.label}{colon}{rule}" if field is not None else sentence
