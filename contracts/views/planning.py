@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
+from rest_framework.exceptions import PermissionDenied as Refused
 
 from contracts import procedures, tender_access
 from contracts.api.fields import demand_buyer
@@ -25,7 +27,7 @@ from hub.models import Organisation
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Plan a procedure for an organisation that the user buys for."""
-    demand_buyer(request.user)
+    _demand_buyer(request.user)
     mine = organisations_of(request.user, roles=CONTRACT_ROLES)
     buyers = Organisation.objects.order_by("name")
     form = forms.NewProcedureForm(
@@ -33,7 +35,7 @@ def new(request: HttpRequest) -> HttpResponse:
         **_given(request),
     )  # fmt: skip
     if form.is_bound and form.is_valid():
-        demand_buyer(request.user, form.cleaned_data["organisation"])
+        _demand_buyer(request.user, form.cleaned_data["organisation"])
         row = procedures.plan(by=request.user, **form.cleaned_data)
         messages.success(request, _("It is planned. The page says what is missing for the notice."))
         return redirect("procedure", row.code)
@@ -63,6 +65,14 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
             return redirect("procedure", code)
     return _page(request, form, heading=_("Plan"), back=reverse("procedure", args=[code]),
                  back_label=row.title)  # fmt: skip
+
+
+def _demand_buyer(user: Any, organisation: Organisation | None = None) -> None:
+    """As the API, with a page that says why."""
+    try:
+        demand_buyer(user, organisation)
+    except Refused as refused:
+        raise PermissionDenied(str(refused.detail)) from None
 
 
 def _changed(said: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:

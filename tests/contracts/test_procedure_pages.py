@@ -74,7 +74,7 @@ def test_a_procedure_is_planned_and_announced_on_pages(trust: Organisation) -> N
     moved = buyer.post(f"{page}move/", {"to": "published", "why": "sent"}, follow=True)
     assert "It stands at Published now." in moved.content.decode()
     late = buyer.post(f"{page}plan/", form | {"purpose": "Something else"})
-    assert "cannot be changed after the notice" in late.content.decode()
+    assert "Cannot be changed after the notice" in late.content.decode()
     assert Procedure.objects.get().purpose == "A platform"
 
 
