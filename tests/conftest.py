@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.utils import translation
 
 from hub.append_only import MARKER
+from tests import templates
 from tests.peers import (  # noqa: F401 (pytest finds its hooks here)
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -23,10 +25,25 @@ from tests.peers import (  # noqa: F401 (pytest finds its hooks here)
 def django_db_modify_db_settings(
     django_db_modify_db_settings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """SQLite in a file, as in production: in memory there is no WAL, and threads collide."""
+    """A copy of a database with all tables, in the place of one that must be migrated.
+
+    SQLite in a file, as in production: in memory there is no WAL, and threads collide.
+    """
+    test = connection.settings_dict["TEST"]
+    # The tables are there; what is left is to tell signals that they are.
+    test["MIGRATE"] = False
     if connection.vendor == "sqlite":
-        folder = tmp_path_factory.mktemp("database")
-        connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        templates.copy_sqlite(file)
+        test["NAME"] = str(file)
+    else:
+        test["TEMPLATE"] = templates.postgresql_template(os.environ["HUB_TEST_DATABASE_URL"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Django would remove the file that was just put there."""
+    return connection.vendor == "sqlite"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import templates
 from tests.fakes.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,7 @@ def running_hub(folder: Path) -> Iterator[Hub]:
     (port,) = free_ports(1)
     environment = _environment(folder)
     database = folder / "hub.sqlite3"
-    _manage(environment, "migrate", "--verbosity", "0")
+    templates.copy_sqlite(database)
     hub_of = Hub(f"http://127.0.0.1:{port}", 0, environment, database)
     hub_of.scene("morning")
     command = [sys.executable, "-m", "uvicorn", "hub.asgi:application", "--port", str(port)]
@@ -78,11 +79,6 @@ def _environment(folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "hub.settings",
         "PYTHONWARNINGS": "ignore",
     }
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -12,22 +12,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from tests import templates
+
 _redis_numbers = itertools.count(1)
 
 
 @contextmanager
-def own_database(folder: Path) -> Iterator[str]:
-    """The URL of a new database: SQLite, or one on the server that HUB_TEST_DATABASE_URL names."""
+def own_database(folder: Path, *, is_empty: bool = False) -> Iterator[str]:
+    """The URL of a new database: SQLite, or one on the server that HUB_TEST_DATABASE_URL names.
+
+    All tables are there, unless it is to be as empty as before a first start.
+    """
     server = os.environ.get("HUB_TEST_DATABASE_URL", "")
     if not server.startswith("postgres"):
+        if not is_empty:
+            templates.copy_sqlite(folder / "hub.sqlite3")
         yield f"sqlite:///{folder}/hub.sqlite3"
         return
     name = f"journeys_{uuid.uuid4().hex[:12]}"
-    _administer(server, f"CREATE DATABASE {name}")
+    made_of = "template1" if is_empty else templates.postgresql_template(server)
+    templates.administer(server, f"CREATE DATABASE {name} TEMPLATE {made_of}")
     try:
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        yield templates.on(server, name)
     finally:
-        _administer(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        templates.administer(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def own_broker() -> str:
@@ -76,10 +84,3 @@ def rows(url: str, question: str, *values: Any) -> list[tuple[Any, ...]]:
 
     with psycopg.connect(url) as wire:
         return list(wire.execute(question.replace("?", "%s"), values).fetchall())
-
-
-def _administer(server: str, command: str) -> None:
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True) as wire:
-        wire.execute(command)

@@ -49,7 +49,7 @@ def lose_everything(hub: RunningHub, stack: ExitStack) -> None:
         left.unlink()
     empty = hub.folder / "new"
     empty.mkdir()
-    hub.database = stack.enter_context(database.own_database(empty))
+    hub.database = stack.enter_context(database.own_database(empty, is_empty=True))
 
 
 def assert_told_once(trusts: Trusts, sent: Sent) -> None:
