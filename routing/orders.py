@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from hub.hl7.content import OrderContent
 from hub.hl7.er7 import MessageError
 from hub.models import Node
 from hub.phrases import phrase
-from routing import letters, linking, priority_changes, verdicts, worklist
+from routing import letters, linking, pathway, priority_changes, verdicts, worklist
 from routing.known_orders import KnownOrders, Said
 from routing.models import Order, Priority, Study
 from routing.writing import insert_all, update_all
@@ -39,11 +40,21 @@ _IDENTIFIERS = {
     "modality": "OBR-24",
 }
 
+_GIVEN = (
+    "placer_order_number", "filler_order_number", "accession_number",
+    "requested_procedure_id", "study_instance_uid", "modality", "expected_instances",
+)  # fmt: skip
+
+_LATE = phrase(
+    _("A message about the order came late: it told only what was not known from a newer one")
+)
+
 # What messages tell of an order; what the hub has asked for is not theirs to change.
 _TOLD = (
     "node", "placer_order_number", "filler_order_number", "accession_number",
     "requested_procedure_id", "study_instance_uid", "modality", "order_status",
-    "expected_instances", "priority", "procedure", "patient", "details", "status", "updated_at",
+    "expected_instances", "priority", "procedure", "patient", "details", "status", "told_at",
+    "updated_at",
 )  # fmt: skip
 
 
@@ -108,13 +119,17 @@ def _apply_one(
         found = [Order(site=node.site, key=known.free_key(content, node.site))]
         known.add(found[0])
     for order in found:
-        _absorb(order, content, node)
+        is_late = _absorb(order, content, node)
         taken.add(order)
         if known.has_study(order):
             # Whether a study is meant depends on all the orders with its number.
             taken.write()
             linking.link_order(order)
             for study in order.studies.all():
+                if is_late:
+                    pathway.note(
+                        study, from_state=study.state, to_state=study.state, why=_LATE
+                    )
                 _follow(study, order)
             known.expect_moved_studies()
     return found
@@ -137,28 +152,50 @@ def _follow(study: Study, order: Order) -> None:
     priority_changes.tell(study)
 
 
-def _absorb(order: Order, content: OrderContent, node: Node) -> None:
-    """Take over what the message says; what it leaves out stays as it was."""
-    order.node = node
-    for name in (
-        "placer_order_number", "filler_order_number", "accession_number",
-        "requested_procedure_id", "study_instance_uid", "modality", "order_status",
-        "expected_instances",
-    ):  # fmt: skip
-        if value := getattr(content, name):
-            setattr(order, name, value)
+def _absorb(order: Order, content: OrderContent, node: Node) -> bool:
+    """Take over what the message says; what it leaves out stays as it was.
+
+    Messages overtake each other, where one was sent again or came another way. One that was written
+    before the last gives no more than what is not known yet. Whether it was such a one.
+    """
+    is_late = _is_late(order, content, node)
+    said = _what_is_said(content)
+    if is_late:
+        said = {name: value for name, value in said.items() if not getattr(order, name)}
+        order.details = {**_details(content), **order.details}
+    else:
+        order.node = node
+        order.details = {**order.details, **_details(content)}
+        order.order_status = content.order_status or order.order_status
+        order.status = _status(content, order.status, node)
+        # One written by a clock that is ahead must not make all that follow seem late.
+        order.told_at = content.said_at and min(content.said_at, timezone.now())
+    for name, value in said.items():
+        setattr(order, name, value)
+    order.updated_at = timezone.now()
+    return is_late
+
+
+def _is_late(order: Order, content: OrderContent, node: Node) -> bool:
+    """Whether it was surely written before what is known; one clock says nothing of another's."""
+    if order.told_at is None or content.said_at is None or order.node_id != node.pk:
+        return False
+    # In the hour that comes twice in autumn it may be the later one that is meant.
+    return content.said_at.replace(fold=1).astimezone(UTC) < order.told_at
+
+
+def _what_is_said(content: OrderContent) -> dict[str, Any]:
+    """The fields of an order that the message gives, but for how it stands."""
+    said: dict[str, Any] = {name: getattr(content, name) for name in _GIVEN}
     if content.priority:
-        order.priority = Priority[content.priority]
-    if content.procedure:
-        code = content.procedure
-        order.procedure = {
+        said["priority"] = Priority[content.priority]
+    if code := content.procedure:
+        said["procedure"] = {
             "value": code.value, "scheme": code.scheme, "meaning": code.meaning,
         }  # fmt: skip
     if content.patient.identifiers or content.patient.name:
-        order.patient = _patient(content)
-    order.details = {**order.details, **_details(content)}
-    order.status = _status(content, order.status, node)
-    order.updated_at = timezone.now()
+        said["patient"] = _patient(content)
+    return {name: value for name, value in said.items() if value}
 
 
 def _status(content: OrderContent, current: str, node: Node) -> str:

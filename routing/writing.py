@@ -97,5 +97,5 @@ def _to_json(field: _Field) -> _Convert:
     if isinstance(field, models.BinaryField):
         return lambda row: rf"\x{getattr(row, field.attname).hex()}"
     if isinstance(field, models.DateTimeField):
-        return lambda row: field.pre_save(row, add=True).isoformat()
+        return lambda row: (moment := field.pre_save(row, add=True)) and moment.isoformat()
     return attrgetter(field.attname)

@@ -65,10 +65,11 @@ class PatientContent:
 class OrderContent:
     """One order for one study; what the message leaves out is "" or None.
 
-    `*_issuer` are EI-2 to EI-4 joined by '^'; `universal_service` is OBR-4, component by
-    component, so that a message about this order can repeat it unchanged.
+    `said_at` is MSH-7. `*_issuer` are EI-2 to EI-4 joined by '^'; `universal_service` is OBR-4,
+    component by component, so that a message about this order can repeat it unchanged.
     """
 
+    said_at: datetime | None = None  # aware
     order_control: str  # NW, XO, CA, DC or SC
     order_status: str
     placer_order_number: str

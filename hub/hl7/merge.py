@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from hub.hl7.content import Identifier, MessageHeader
 from hub.hl7.er7 import Message, Segment
-from hub.hl7.parse import FieldError, UnsupportedMessage, read_identifiers, require_envelope
+from hub.hl7.fields import read_identifiers
+from hub.hl7.parse import FieldError, UnsupportedMessage, require_envelope
 
 _MERGES = ("A18", "A34", "A40")
 _UNDONE = ("A37", "A43", "A44")

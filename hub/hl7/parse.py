@@ -19,6 +19,14 @@ from hub.hl7.datatypes import (
     read_timestamp,
 )
 from hub.hl7.er7 import Message, MessageError, Segment
+from hub.hl7.fields import (
+    read_code,
+    read_coded_text,
+    read_components,
+    read_free_text,
+    read_identifiers,
+    read_value,
+)
 
 __all__ = [
     "VERSION",
@@ -30,7 +38,6 @@ __all__ = [
     "PatientContent",
     "UnsupportedMessage",
     "read_header",
-    "read_identifiers",
     "read_orders",
     "require_envelope",
 ]
@@ -71,9 +78,9 @@ class _Group:
 def read_header(message: Message) -> MessageHeader:
     """MSH as it stands; never fails on a message that could be read at all."""
     msh = message.header
-    parties = tuple(_plain_components(msh, number) for number in (3, 4, 5, 6))
+    parties = tuple(read_components(msh, number) for number in (3, 4, 5, 6))
     names = [next((part for part in party if part), "") for party in parties]
-    code, trigger = _value(msh, 9), _value(msh, 9, 2)
+    code, trigger = read_value(msh, 9), read_value(msh, 9, 2)
     return MessageHeader(
         sending_application=names[0],
         sending_facility=names[1],
@@ -82,12 +89,12 @@ def read_header(message: Message) -> MessageHeader:
         control_id=msh.plain(msh.field(10)).strip(),
         message_type=f"{code}^{trigger}" if trigger else code,
         trigger=trigger,
-        version=_value(msh, 12),
-        processing_id=_value(msh, 11),
+        version=read_value(msh, 12),
+        processing_id=read_value(msh, 11),
         charset=message.declared_charset,
         character_set_used=message.codec,
-        accept_ack_type=_value(msh, 15),
-        application_ack_type=_value(msh, 16),
+        accept_ack_type=read_value(msh, 15),
+        application_ack_type=read_value(msh, 16),
         parties=parties,
     )
 
@@ -206,7 +213,7 @@ def _share_study(groups: list[_Group]) -> None:
 
 
 def _procedure_key(group: _Group) -> tuple[str, str]:
-    return _value(group.obr, 18), _value(group.obr, 19)
+    return read_value(group.obr, 18), read_value(group.obr, 19)
 
 
 def _orders(
@@ -230,30 +237,39 @@ def _base(group: _Group, message: Message, patient: PatientContent, zone: tzinfo
     placer, placer_issuer = _entity(orc, obr, 2)
     filler, filler_issuer = _entity(orc, obr, 3)
     return OrderContent(
+        said_at=_said_at(message, zone),
         order_control=_control(orc),
-        order_status=_value(orc, 5).upper(),
+        order_status=read_value(orc, 5).upper(),
         placer_order_number=placer,
         placer_issuer=placer_issuer,
         filler_order_number=filler,
         filler_issuer=filler_issuer,
-        accession_number=_value(obr, 18),
-        requested_procedure_id=_value(obr, 19),
+        accession_number=read_value(obr, 18),
+        requested_procedure_id=read_value(obr, 19),
         study_instance_uid=_uid(group.zds, 1) if group.zds else "",
-        scheduled_procedure_step_id=_value(obr, 20),
-        modality=_value(obr, 24).upper(),
-        procedure=_code(obr, 44) or _code(obr, 4),
-        universal_service=_plain_components(obr, 4),
+        scheduled_procedure_step_id=read_value(obr, 20),
+        modality=read_value(obr, 24).upper(),
+        procedure=read_code(obr, 44) or read_code(obr, 4),
+        universal_service=read_components(obr, 4),
         priority=read_priority(priority_raw),
         priority_raw=priority_raw,
         scheduled_at=_scheduled_at(group, zone),
-        reason=_coded_text(obr, 31),
-        clinical_information=_free_text(obr, 13),
+        reason=read_coded_text(obr, 31),
+        clinical_information=read_free_text(obr, 13),
         ordering_provider=read_provider_name(obr, 16) or read_provider_name(orc, 12),
         referring_physician=read_provider_name(pv1, 8),
         patient=patient,
-        visit_number=_value(pv1, 19) or _value(message.segment("PID"), 18),
+        visit_number=read_value(pv1, 19) or read_value(message.segment("PID"), 18),
         expected_instances=_expected_instances(group.observations),
     )
+
+
+def _said_at(message: Message, zone: tzinfo) -> datetime | None:
+    """MSH-7; nothing that an order rests on, and so one that cannot be read is as good as none."""
+    try:
+        return read_timestamp(read_value(message.header, 7), zone=zone)
+    except ValueError:
+        return None
 
 
 def _with_procedure(base: OrderContent, ipc: Segment) -> OrderContent:
@@ -262,11 +278,11 @@ def _with_procedure(base: OrderContent, ipc: Segment) -> OrderContent:
         raise FieldError(ipc.location(3), 101, "a Study Instance UID was expected")
     return replace(
         base,
-        accession_number=_value(ipc, 1) or base.accession_number,
-        requested_procedure_id=_value(ipc, 2) or base.requested_procedure_id,
+        accession_number=read_value(ipc, 1) or base.accession_number,
+        requested_procedure_id=read_value(ipc, 2) or base.requested_procedure_id,
         study_instance_uid=uid,
-        scheduled_procedure_step_id=_value(ipc, 4) or base.scheduled_procedure_step_id,
-        modality=_value(ipc, 5).upper() or base.modality,
+        scheduled_procedure_step_id=read_value(ipc, 4) or base.scheduled_procedure_step_id,
+        modality=read_value(ipc, 5).upper() or base.modality,
     )
 
 
@@ -280,7 +296,7 @@ def _require_names(order: OrderContent, group: _Group) -> None:
 
 
 def _control(orc: Segment) -> str:
-    control = _value(orc, 1).upper()
+    control = read_value(orc, 1).upper()
     if not control:
         raise FieldError(orc.location(1), 101, "an order control code was expected")
     if control not in _CONTROLS:
@@ -289,21 +305,21 @@ def _control(orc: Segment) -> str:
 
 
 def _entity(orc: Segment, obr: Segment, number: int) -> tuple[str, str]:
-    segment = orc if _value(orc, number) else obr
-    issuer = (_value(segment, number, component) for component in (2, 3, 4))
-    return _value(segment, number), "^".join(issuer).rstrip("^")
+    segment = orc if read_value(orc, number) else obr
+    issuer = (read_value(segment, number, component) for component in (2, 3, 4))
+    return read_value(segment, number), "^".join(issuer).rstrip("^")
 
 
 def _uid(segment: Segment, number: int) -> str:
-    uid = _value(segment, number)
+    uid = read_value(segment, number)
     if uid and not (_UID.fullmatch(uid) and len(uid) <= 64):
         raise FieldError(segment.location(number), 102, "a UID of at most 64 digits and dots")
     return uid
 
 
 def _priority_raw(group: _Group) -> str:
-    candidates = [_value(tq1, 9) for tq1 in group.timing]
-    candidates += [_value(group.orc, 7, 6), _value(group.obr, 27, 6)]
+    candidates = [read_value(tq1, 9) for tq1 in group.timing]
+    candidates += [read_value(group.orc, 7, 6), read_value(group.obr, 27, 6)]
     return next((code for code in candidates if code), "")
 
 
@@ -311,7 +327,7 @@ def _scheduled_at(group: _Group, zone: tzinfo) -> datetime | None:
     places = [(tq1, 7, 1) for tq1 in group.timing] + [(group.orc, 7, 4), (group.obr, 27, 4)]
     for segment, number, component in places:
         try:
-            found = read_timestamp(_value(segment, number, component), zone=zone)
+            found = read_timestamp(read_value(segment, number, component), zone=zone)
         except ValueError as error:
             text = f"a start time was expected, {error}"
             raise FieldError(segment.location(number), 102, text) from error
@@ -322,10 +338,10 @@ def _scheduled_at(group: _Group, zone: tzinfo) -> datetime | None:
 
 def _expected_instances(observations: list[Segment]) -> int | None:
     for obx in observations:
-        names = (re.sub(r"[^a-z0-9]", "", _value(obx, 3, part).lower()) for part in (1, 2, 4))
+        names = (re.sub(r"[^a-z0-9]", "", read_value(obx, 3, part).lower()) for part in (1, 2, 4))
         if not _INSTANCE_COUNT.intersection(names):
             continue
-        count = _value(obx, 5)
+        count = read_value(obx, 5)
         is_number = count.isascii() and count.isdigit() and len(count) <= _MOST_DIGITS
         if not (is_number and int(count) > 0):
             text = f"a number of instances from 1 to {'9' * _MOST_DIGITS} was expected"
@@ -340,60 +356,9 @@ def _patient(message: Message) -> PatientContent:
     if not identifiers:
         raise FieldError("PID-3", 101, "a patient identifier was expected")
     try:
-        birth_date = read_date(_value(pid, 7))
+        birth_date = read_date(read_value(pid, 7))
     except ValueError as error:
         raise FieldError("PID-7", 102, f"a date was expected, {error}") from error
     return PatientContent(
-        identifiers, read_person_name(pid, 5), birth_date, read_sex(_value(pid, 8))
+        identifiers, read_person_name(pid, 5), birth_date, read_sex(read_value(pid, 8))
     )
-
-
-def read_identifiers(segment: Segment, number: int) -> tuple[Identifier, ...]:
-    """The patient identifiers (CX) of a repeating field, as PID-3 and MRG-1 are."""
-    return tuple(_identifiers(segment, number))
-
-
-def _identifiers(segment: Segment, number: int) -> Iterator[Identifier]:
-    for repetition in range(1, len(segment.repetitions(number)) + 1):
-
-        def part(component: int, subcomponent: int = 1, repetition: int = repetition) -> str:
-            value = segment.value(
-                number, repetition=repetition, component=component, subcomponent=subcomponent
-            )
-            return _said(value)
-
-        namespace, universal, kind = (part(4, subcomponent) for subcomponent in (1, 2, 3))
-        if part(1):
-            yield Identifier(part(1), namespace or universal, part(5), universal, kind)
-
-
-def _code(segment: Segment, number: int) -> Code | None:
-    value, meaning, scheme = (_value(segment, number, part) for part in (1, 2, 3))
-    return Code(value, scheme, meaning) if value or meaning else None
-
-
-def _coded_text(segment: Segment, number: int) -> str:
-    texts = (
-        _said(segment.value(number, repetition=repetition, component=2))
-        or _said(segment.value(number, repetition=repetition))
-        for repetition in range(1, len(segment.repetitions(number)) + 1)
-    )
-    return "; ".join(text for text in texts if text)
-
-
-def _free_text(segment: Segment, number: int) -> str:
-    return _said(segment.text(number))
-
-
-def _plain_components(segment: Segment, number: int) -> tuple[str, ...]:
-    return tuple(_said(segment.plain(part)) for part in segment.components(number))
-
-
-def _value(segment: Segment, number: int, component: int = 1) -> str:
-    return _said(segment.value(number, component=component))
-
-
-def _said(value: str) -> str:
-    # "" in quotation marks deletes what was known (HL7 2.5.1 2.5.3); nothing is left either way.
-    value = value.strip()
-    return "" if value == '""' else value

@@ -54,6 +54,8 @@ class Order(models.Model):
     order_status = models.CharField(max_length=8, blank=True)
     expected_instances = models.PositiveIntegerField(null=True, blank=True)
     details = models.JSONField(default=dict)
+    # when the message that was last taken over was written (MSH-7), by its sender's clock
+    told_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

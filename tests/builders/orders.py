@@ -23,6 +23,7 @@ FIELDS: dict[str, Any] = {
     "application": "RIS",
     "facility": "DRAMMEN",
     "charset": "UNICODE UTF-8",
+    "said_at": "20260316073000",
 }
 
 
@@ -36,8 +37,8 @@ def order_message(*, control_id: str = "", encoding: str = "utf-8", **fields: An
         said["accession"], said["procedure"], "CT", said["reason"],
     )  # fmt: skip
     segments = [
-        f"MSH|^~\\&|{said['application']}|{said['facility']}|AVROP|HUB|20260316073000||ORM^O01|"
-        f"{control_id}|P|2.3.1||||||{said['charset']}",
+        f"MSH|^~\\&|{said['application']}|{said['facility']}|AVROP|HUB|"
+        f"{said['said_at']}||ORM^O01|{control_id}|P|2.3.1||||||{said['charset']}",
         f"PID|||{said['patient']}^^^DRAMMEN^PI||{said['name']}||19720913|F",
         f"ORC|{said['control']}|{said['placer']}|{said['filler']}||{said['status']}||"
         f"^^^^^{said['priority']}",

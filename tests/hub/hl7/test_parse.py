@@ -86,6 +86,7 @@ def test_an_orm_with_zds_and_no_declared_character_set_is_read_whole(encoding: s
         ),
         visit_number="V42",
         expected_instances=None,
+        said_at=datetime.fromisoformat("2026-03-16T08:15:00+01:00"),
     )
 
 
