@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 
 from contracts.agreements import contract_year
 from contracts.models import CallOffLine, UsageEvent, VolumeCounter
+from hub import keys
 from marketplace.models import AlgorithmVersion
 
 STUDY_REF_SALT = "contracts.metering.study_ref"
@@ -152,19 +152,19 @@ def _event(report: Report) -> UsageEvent:
 
 def _study_refs(report: Report) -> list[str]:
     """What the study is called under the hub's key, and was under each that it replaced."""
-    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return [study_ref(*report.study_ref_of, secret=secret) for secret in secrets]
+    return [study_ref(*report.study_ref_of, secret=secret) for secret in keys.known()]
 
 
 def study_ref(site_code: str, study_instance_uid: str, *, secret: str | bytes | None = None) -> str:
     """A keyed hash that names a study of a site to nobody who has not the key.
 
-    ``secret`` defaults to the key of the hub; a replaced key belongs in SECRET_KEY_FALLBACKS, else
-    studies counted under it would be counted anew when they are run again.
+    ``secret`` defaults to the key of identity, which outlives HUB_SECRET_KEY: with another one
+    studies counted before would be counted anew when they are run again.
     """
     digest = salted_hmac(
-        STUDY_REF_SALT, f"{site_code}/{study_instance_uid}", secret=secret, algorithm="sha256"
-    ).hexdigest()
+        STUDY_REF_SALT, f"{site_code}/{study_instance_uid}", secret=secret or keys.identity(),
+        algorithm="sha256",
+    ).hexdigest()  # fmt: skip
     return f"hmac-sha256:{digest}"
 
 

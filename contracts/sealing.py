@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from hub import keys
+
 _NONCE = 12
 _PURPOSE = b"avrop sealed tenders 1"
 
@@ -43,7 +45,7 @@ def disclose(seal: str, code: str, sealed: str, *, of: str) -> Any:
 
 def _key(seal: str, code: str) -> bytes:
     """The key of the procedure; the hub's secret may have been changed since it was made."""
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+    for secret in keys.known():
         try:
             return _decrypt(_wrapping_key(secret), seal, code)
         except SealBroken:

@@ -20,6 +20,8 @@ _FLAGS = {
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
 _LONGEST_AE_TITLE = 16
+SHORTEST_KEY = 50
+_A_KEY = f"a random text of at least {SHORTEST_KEY} characters"
 _OF_URLS = "#?%"
 _PLAIN_PATH = "without # ? and %"
 _SETTING = re.compile(r"(?:export )?([A-Za-z_0-9]+)=")
@@ -70,6 +72,22 @@ def texts(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Texts with commas between them, or the default."""
     given = [part.strip() for part in text(name, "").split(",")]
     return [part for part in given if part] or list(default)
+
+
+def key(name: str) -> str:
+    """A secret of at least 50 characters, or nothing; a refusal tells its length alone."""
+    given = text(name, "")
+    if given and len(given) < SHORTEST_KEY:
+        raise _unfit(name, _A_KEY, f"{len(given)} characters")
+    return given
+
+
+def keys(name: str) -> list[str]:
+    """Secrets with commas between them, each as long as a key."""
+    given = texts(name)
+    if short := [len(one) for one in given if len(one) < SHORTEST_KEY]:
+        raise _unfit(name, f"{_A_KEY}, or several with commas", f"one of {short[0]} characters")
+    return given
 
 
 def flag(name: str, *, default: bool) -> bool:

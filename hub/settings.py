@@ -10,10 +10,14 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from hub import queues
 from hub.environment import (
+    SHORTEST_KEY,
     ae_title,
     flag,
     folder,
+    key,
+    keys,
     port,
     read_file,
     refuse_unknown,
@@ -42,6 +46,7 @@ HUB_HL7_PORT = port("HUB_HL7_PORT", 2575)
 HUB_DATABASE_URL = url(
     "HUB_DATABASE_URL", f"sqlite:///{HUB_STATE_DIR}/hub.sqlite3", schemes=DATABASE_SCHEMES
 )
+HUB_DATABASE_POOLED = flag("HUB_DATABASE_POOLED", default=False)
 HUB_BROKER_URL = url("HUB_BROKER_URL", "filesystem://", schemes=BROKER_SCHEMES)
 HUB_STORAGE_URL = url("HUB_STORAGE_URL", f"file://{HUB_STATE_DIR}/spool", schemes=("file",))
 HUB_QUIET_SECONDS = seconds("HUB_QUIET_SECONDS", 30.0)
@@ -58,6 +63,7 @@ HUB_CLUSTER_HUB_URL = url(
 )
 HUB_LEASE_SECONDS = seconds("HUB_LEASE_SECONDS", 15.0)
 HUB_RESTART_SECONDS = seconds("HUB_RESTART_SECONDS", 10.0)
+HUB_DRAIN_SECONDS = seconds("HUB_DRAIN_SECONDS", 60.0)
 HUB_SWEEP_SECONDS = seconds("HUB_SWEEP_SECONDS", 2.0)
 HUB_RETRY_SECONDS = seconds("HUB_RETRY_SECONDS", 1.0)
 HUB_SEND_TIMEOUT_SECONDS = seconds("HUB_SEND_TIMEOUT_SECONDS", 30.0)
@@ -65,6 +71,7 @@ HUB_TURN_SECONDS = seconds("HUB_TURN_SECONDS", 5.0)
 HUB_SYNC = flag("HUB_SYNC", default=True)
 HUB_MINIMUM_FREE_BYTES = whole("HUB_MINIMUM_FREE_BYTES", 512 * 1024 * 1024, least=0)
 HUB_WORKER_THREADS = whole("HUB_WORKER_THREADS", 12)
+HUB_WORKERS = text("HUB_WORKERS", "receive,route,run,write_back,billing")
 HUB_DEBUG = flag("HUB_DEBUG", default=False)
 HUB_HTTPS = flag("HUB_HTTPS", default=False)
 HUB_ALLOWED_HOSTS = texts("HUB_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
@@ -75,19 +82,17 @@ HUB_TOKEN_DAYS = whole("HUB_TOKEN_DAYS", 365)
 HUB_CALL_OFFS_BY_FILE = flag("HUB_CALL_OFFS_BY_FILE", default=True)
 
 DEBUG = HUB_DEBUG
-_SHORTEST_KEY = 50
 
 
 def _secret_key() -> str:
     """HUB_SECRET_KEY; on the embedded database one is made once and kept in the state folder."""
-    given = text("HUB_SECRET_KEY", "")
-    if len(given) >= _SHORTEST_KEY:
+    given = key("HUB_SECRET_KEY")
+    if given:
         return given
-    if given or not HUB_DATABASE_URL.startswith("sqlite"):
-        found = f"{len(given)} characters" if given else "nothing"
+    if not HUB_DATABASE_URL.startswith("sqlite"):
         raise ImproperlyConfigured(
-            f"HUB_SECRET_KEY: expected a random text of at least {_SHORTEST_KEY} characters, "
-            f"found {found}"
+            "HUB_SECRET_KEY: expected a random text of at least "
+            f"{SHORTEST_KEY} characters, found nothing"
         )
     kept = HUB_STATE_DIR / "secret-key"
     if not kept.exists():
@@ -104,7 +109,13 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = keys("HUB_SECRET_KEY_FALLBACKS")
+HUB_IDENTITY_KEY = key("HUB_IDENTITY_KEY")
 refuse_unknown()
+try:
+    queues.workers(HUB_WORKERS)
+except queues.UnknownQueue as fault:
+    raise ImproperlyConfigured(f"HUB_WORKERS: {fault}") from fault
 
 # -- Django ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -191,6 +202,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # In transaction mode the next transaction may be on another connection.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = HUB_DATABASE_POOLED
     # A server that lost its power says no word: without these a worker would wait a quarter of an
     # hour for it, while its standby has long taken over. What HUB_DATABASE_URL says itself stands.
     DATABASES["default"]["OPTIONS"] = {
@@ -200,7 +213,7 @@ else:
         "keepalives_count": 3,
         "tcp_user_timeout": 15_000,
         # of hub.prepared alone; the statements of the ORM are never prepared
-        "prepare_threshold": 1,
+        "prepare_threshold": None if HUB_DATABASE_POOLED else 1,
     } | DATABASES["default"].get("OPTIONS", {})
 
 LANGUAGE_CODE = "en"
@@ -282,36 +295,40 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 # A nudge that cannot be sent is made good by the sweep: nobody waits for a broker that is away.
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_DEFAULT_QUEUE = "route"
+CELERY_TASK_DEFAULT_QUEUE = queues.ROUTE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A broker may be away for a night, and workers are there when it is back.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Nobody tells workers what to do but the rows: no queue for each of them, to be left in the broker.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BEAT_SCHEDULER = "hub.beating:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "routing.tasks.sweep",
         "schedule": timedelta(seconds=HUB_SWEEP_SECONDS),
-        "options": {"expires": HUB_SWEEP_SECONDS * 5},
+        "options": {"expires": HUB_SWEEP_SECONDS * 5, "queue": queues.RECEIVE},
     },
     "tidy": {
         "task": "routing.tasks.tidy",
         "schedule": timedelta(minutes=5),
-        "options": {"expires": 600},
+        "options": {"expires": 600, "queue": queues.RUN},
     },
     "forget": {
         "task": "routing.tasks.forget",
         "schedule": timedelta(minutes=10),
-        "options": {"expires": 600},
+        "options": {"expires": 600, "queue": queues.BILLING},
     },
     "tally": {
         "task": "routing.tasks.tally",
         "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
+        "options": {"expires": 60, "queue": queues.BILLING},
     },
     "watch": {
         "task": "marketplace.tasks.watch",
         "schedule": timedelta(minutes=15),
-        "options": {"expires": 900},
+        "options": {"expires": 900, "queue": queues.BILLING},
     },
     "notices": {
         "task": "contracts.tasks.watch",
@@ -337,6 +354,10 @@ else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "max_retries": 0}
     if HUB_BROKER_URL.startswith("redis"):
         CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 2, "socket_timeout": 5}
+    if HUB_BROKER_URL.startswith("amqp"):
+        # one that is short of memory takes nothing more, and says so only to whoever reads
+        CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, "write_timeout": 5}
+        CELERY_BROKER_CONNECTION_TIMEOUT = 2
 
 # -- logs: one line of key=value (or JSON), never patient data -----------------------------------
 LOGGING = {

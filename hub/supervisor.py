@@ -26,20 +26,24 @@ _SHORTEST_WAIT = 0.5
 # A process that has run this long was well: its next death counts as the first.
 _WELL_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
-_GRACE_SECONDS = 25.0
 REFUSED_TO_START = 2
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
 class Child:
-    """One process: the words of its command, the first of which is its name, and how it fared."""
+    """One process: the words of its command, and how it fared.
+
+    It is shown by its ``title``, or else by the first word; the system keeps 15 characters of it.
+    """
 
     words: Sequence[str]
     pid: int | None = None
     started_at: float = 0.0
     next_start_at: float = 0.0
     deaths: int = 0
+
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -51,12 +55,14 @@ class Supervisor:
     """Keeps children running until stop(); a child that refuses to start ends everything.
 
     A child that died is started again after half a second, and after twice as long each time that
-    it dies soon again, up to ``longest_wait`` seconds.
+    it dies soon again, up to ``longest_wait`` seconds. One that has not ended ``grace`` seconds
+    after it was asked to is killed.
     """
 
-    def __init__(self, children: Sequence[Child], *, longest_wait: float) -> None:
+    def __init__(self, children: Sequence[Child], *, longest_wait: float, grace: float) -> None:
         self.children = children
         self._longest_wait = longest_wait
+        self._grace = grace
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -98,7 +104,7 @@ class Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                _stand_alone(parent, child.words[0])
+                _stand_alone(parent, child.title or child.words[0])
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         child.pid, child.started_at = pid, time.monotonic()
@@ -125,7 +131,7 @@ class Supervisor:
         running = {child.pid: child.name for child in self.children if child.pid is not None}
         for pid in running:
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE_SECONDS
+        deadline = time.monotonic() + self._grace
         while running and time.monotonic() < deadline:
             time.sleep(0.02)
             running = {pid: name for pid, name in running.items() if _exit_code(pid) is None}

@@ -8,5 +8,5 @@ class RoutingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the kinds of the set-up file."""
-        from routing import setup  # noqa: F401
+        """Register the kinds of the set-up file, and the checks."""
+        from routing import checks, setup  # noqa: F401

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from django.utils.crypto import salted_hmac
 
+from hub import keys
 from hub.dicom.deidentify import (
     ALLOW_BURNED_IN,
     DeidentificationFailed,
@@ -126,7 +127,9 @@ class Prepared:
 
 def pseudonymiser_of(study: Study) -> Pseudonymiser:
     """The hub's own pseudonyms for one study of one site; nobody else can turn them back."""
-    key = salted_hmac("routing.staging.pseudonym", "key", algorithm="sha256").digest()
+    key = salted_hmac(
+        "routing.staging.pseudonym", "key", secret=keys.identity(), algorithm="sha256"
+    ).digest()
     # Free text in a header may name the patient as the order does.
     ordered = study.order.patient if study.order else {}
     prior = sorted(prior_ids(study))

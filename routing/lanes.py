@@ -29,7 +29,9 @@ class Lanes:
     Also one that is new is such a destination, until its first answer.
     """
 
-    def __init__(self, *, most_slow: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, most_slow: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most_slow = most_slow
         self._clock = clock
         self._lock = threading.Lock()
@@ -43,7 +45,7 @@ class Lanes:
         turn = _Turn(node_id, self._clock())
         with self._lock:
             slow = sum(self._is_slow(other) for other in self._turns)
-            may_begin = not self._is_slow(turn) or slow < self._most_slow
+            may_begin = not self._is_slow(turn) or slow < self._most_slow()
             if may_begin:
                 self._turns.add(turn)
         try:

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from hub.queues import RECEIVE, ROUTE, RUN, WRITE_BACK
+
 log = structlog.get_logger(__name__)
 
 # A broker that did not take one nudge is given none for so long: whoever commits must not wait for
@@ -30,47 +32,47 @@ class _Broker:
 
 def complete(study_id: int, *, seconds: float = 0) -> None:
     """Look whether all of a study has come."""
-    _send("complete", study_id, seconds=seconds, queue="route")
+    _send("complete", study_id, seconds=seconds, queue=RECEIVE)
 
 
 def match(study_id: int) -> None:
     """Give every algorithm its verdict on a complete study."""
-    _send("match", study_id, queue="route")
+    _send("match", study_id, queue=ROUTE)
 
 
 def prepare(study_id: int, *, seconds: float = 0) -> None:
     """Copy ahead what has come of a study."""
-    _send("prepare", study_id, seconds=seconds, queue="run")
+    _send("prepare", study_id, seconds=seconds, queue=RUN)
 
 
 def entitle(workitem_id: int) -> None:
     """Ask the contracts about a Workitem."""
-    _send("entitle", workitem_id, queue="route")
+    _send("entitle", workitem_id, queue=ROUTE)
 
 
 def dispatch(version_id: int, *, seconds: float = 0) -> None:
     """Start the next Workitems of an algorithm version, as many as may run at once."""
-    _send("dispatch", version_id, seconds=seconds, queue="run")
+    _send("dispatch", version_id, seconds=seconds, queue=RUN)
 
 
 def abandon(workitem_id: int) -> None:
     """Stop the run of a Workitem that nobody waits for any more."""
-    _send("abandon", workitem_id, queue="run")
+    _send("abandon", workitem_id, queue=RUN)
 
 
 def collect(workitem_id: int, *, seconds: float = 0) -> None:
     """Look how far a running Workitem is."""
-    _send("collect", workitem_id, seconds=seconds, queue="run")
+    _send("collect", workitem_id, seconds=seconds, queue=RUN)
 
 
 def write_back(workitem_id: int) -> None:
     """Tell the world what a collected Workitem found."""
-    _send("write_back", workitem_id, queue="write_back")
+    _send("write_back", workitem_id, queue=WRITE_BACK)
 
 
 def deliver(node_id: int, *, seconds: float = 0) -> None:
     """Empty the queue of one destination."""
-    _send("deliver", node_id, seconds=seconds, queue="write_back")
+    _send("deliver", node_id, seconds=seconds, queue=WRITE_BACK)
 
 
 def _send(task: str, row_id: int, *, queue: str, seconds: float = 0) -> None:

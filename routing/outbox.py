@@ -26,7 +26,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.models import Node
 from hub.phrases import Phrase, phrase
-from routing import nudges, rounds, settling
+from routing import nudges, rounds, settling, shares
 from routing.lanes import Lanes
 from routing.models import Breaker, Delivery
 from routing.pathway import Overtaken
@@ -41,8 +41,8 @@ LONGEST_WAIT_SECONDS = 600
 MOST_REFUSALS = 8
 LONGEST_SILENCE = timedelta(days=7)
 
-# A third of the threads is for what answers promptly, and for everything but telling.
-_LANES = Lanes(most_slow=max(1, settings.HUB_WORKER_THREADS * 2 // 3))
+# The other threads are for what answers promptly, and for everything but telling.
+_LANES = Lanes(most_slow=shares.of_slow_destinations)
 _ASK_AGAIN_SECONDS = 1.0
 
 

@@ -49,11 +49,14 @@ def performer_of(manifest: Manifest) -> Performer:
     )
 
 
-def run_of(workitem: Workitem, manifest: Manifest) -> Run:
-    """The run of a Workitem, named from its uid and number: starting it twice starts one."""
+def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None) -> Run:
+    """The run of a Workitem, named from its uid and number: starting it twice starts one.
+
+    ``number`` is that of an earlier run; the present one otherwise.
+    """
     folder = work_folder(workitem)
     return Run(
-        name=f"{workitem.uid.hex}-{workitem.runs}",
+        name=f"{workitem.uid.hex}-{workitem.runs if number is None else number}",
         spec=manifest.performer,
         input_dir=folder / "input",
         output_dir=folder / "output",
@@ -101,6 +104,19 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
     return run
 
 
+def end_earlier(workitem: Workitem, manifest: Manifest, performer: Performer) -> None:
+    """Stop what may be left of its earlier runs; raises SubmitFailed where that cannot be known.
+
+    An engine that fell silent is given up for one run and may still be at it: it would write into
+    the output of the next, and hold the memory or the graphics processor that this one needs.
+    """
+    for number in range(workitem.runs):
+        try:
+            performer.cancel(run_of(workitem, manifest, number=number))
+        except SubmitFailed as fault:
+            raise SubmitFailed(fault.reason, is_away=True) from fault
+
+
 def abandon(workitem: Workitem) -> None:
     """Stop the run of a Workitem, unless somebody waits for it.
 
@@ -114,7 +130,9 @@ def abandon(workitem: Workitem) -> None:
 def stop(workitem: Workitem) -> None:
     """Stop a run, and leave nothing of it behind."""
     manifest = workitem.version.declared
-    performer_of(manifest).cancel(run_of(workitem, manifest))
+    performer = performer_of(manifest)
+    performer.cancel(run_of(workitem, manifest))
+    end_earlier(workitem, manifest, performer)
     discard(workitem)
 
 

@@ -18,7 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
+
+from hub.keys import Key, known
 
 FORMAT = 1
 FILES, REFERRED, MISSING, SPOOL = "files.txt", "referred.txt", "missing.txt", "spool"
@@ -69,7 +72,7 @@ def write(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder that has all else; the caller makes it durable."""
     said = {"format": FORMAT, **asdict(manifest)}
     text = _canonical(said)
-    said |= {"sum": hashlib.sha256(text).hexdigest(), "seal": _seal(text)}
+    said |= {"sum": hashlib.sha256(text).hexdigest(), "seal": _seal(text, settings.SECRET_KEY)}
     (folder / _MANIFEST).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
@@ -84,7 +87,8 @@ def read(folder: Path) -> tuple[Manifest, bool]:
         total, seal = said.pop("sum"), said.pop("seal")
         if hashlib.sha256(_canonical(said)).hexdigest() != total:
             raise BackupRefused(f"{path}: it was changed or damaged after it was written")
-        has_own_key = constant_time_compare(seal, _seal(_canonical(said)))
+        content = _canonical(said)
+        has_own_key = any(constant_time_compare(seal, _seal(content, key)) for key in known())
         del said["format"]
         return Manifest(**said), has_own_key
     except FileNotFoundError as fault:
@@ -130,5 +134,5 @@ def _canonical(said: dict[str, Any]) -> bytes:
     return json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
 
-def _seal(text: bytes) -> str:
-    return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
+def _seal(text: bytes, key: Key) -> str:
+    return salted_hmac(_SALT, text, secret=key, algorithm="sha256").hexdigest()

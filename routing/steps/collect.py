@@ -14,6 +14,7 @@ from hub.phrases import Phrase, phrase
 from routing import lease, nudges, outputs, pathway, staging, worklist
 from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
+from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
 from routing.steps.dispatch import MOST_ATTEMPTS
 from vendors.manifest import Manifest
 from vendors.performers.base import Performer, PerformerRefused, Progress
@@ -35,6 +36,14 @@ def collect(workitem: Workitem) -> None:
     """
     if workitem.due_at is not None and workitem.due_at > timezone.now():
         return
+    with ALGORITHMS.turn(workitem.version_id) as may_begin:
+        if may_begin:
+            _look(workitem)
+        else:
+            nudges.collect(workitem.pk, seconds=ASK_AGAIN_SECONDS)
+
+
+def _look(workitem: Workitem) -> None:
     with lease.hold(workitem, states=("dispatched",)) as held:
         if held is None:
             return
@@ -88,7 +97,6 @@ def _take(
 
 @transaction.atomic
 def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
-    seconds = _seconds(progress)
     # First of all: whoever was overtaken is told so, not that the rows are there already.
     pathway.advance(
         workitem,
@@ -97,7 +105,7 @@ def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
             _("findings: %(findings)s, objects: %(objects)s, after %(seconds)s s"),
             findings=len(found.findings),
             objects=len(found.results),
-            seconds=seconds,
+            seconds=progress.seconds,
         ),
         log_tail="\n".join(progress.log_tail),
         finished_at=timezone.now(),
@@ -139,9 +147,3 @@ def _fail(workitem: Workitem, why: Phrase, progress: Progress) -> None:
         )  # fmt: skip
         worklist.place(workitem.study)
     log.warning("collect.failed", workitem=str(workitem.uid), why=json.dumps(why.text))
-
-
-def _seconds(progress: Progress) -> float:
-    if progress.started_at is None or progress.finished_at is None:
-        return 0.0
-    return round((progress.finished_at - progress.started_at).total_seconds(), 1)

@@ -15,6 +15,7 @@ from hub.phrases import Phrase, phrase
 from routing import lease, mishaps, nudges, pathway, staging, waiting, worklist
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
+from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
 from routing.slots import next_up
 from vendors.manifest import Manifest
 from vendors.performers.base import PerformerRefused, SubmitFailed
@@ -29,6 +30,14 @@ _BACK_OFF = timedelta(seconds=5)
 
 def dispatch(version_id: int) -> None:
     """Start Workitems of one algorithm version, most urgent first, until its slots are taken."""
+    with ALGORITHMS.turn(version_id) as may_begin:
+        if may_begin:
+            _start_all(version_id)
+        else:
+            nudges.dispatch(version_id, seconds=ASK_AGAIN_SECONDS)
+
+
+def _start_all(version_id: int) -> None:
     while True:
         with next_up(version_id) as workitem:
             if workitem is None:
@@ -55,6 +64,7 @@ def _start(workitem: Workitem) -> None:
             # Its input must not be laid out anew under a run that may be going on.
             raise SubmitFailed(progress.why, is_away=True)
         if progress.state == "unknown":
+            staging.end_earlier(workitem, manifest, performer)
             staging.require_room()
             # Staging clears the folder, which may be another's by now: after a pause longer than
             # the lease a worker does not know that it was paused.

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from hub.celery import app
-
-QUEUES = ("route", "run", "write_back")
+from hub.queues import QUEUES
 
 
 def drain(

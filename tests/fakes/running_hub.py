@@ -28,13 +28,17 @@ Json = dict[str, Any]
 
 @dataclass
 class RunningHub:
-    """One hub: its folder, ports, database and broker. ``settings`` are more HUB_* variables."""
+    """One hub: its folder, ports, database and broker. ``settings`` are more HUB_* variables.
+
+    ``code`` is where its manage.py lies: another folder for another version.
+    """
 
     folder: Path
     database: str
     broker: str
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    code: Path = ROOT
 
     def __post_init__(self) -> None:
         self.http_port, self.dicom_port, self.hl7_port = free_ports(3)
@@ -49,7 +53,7 @@ class RunningHub:
     @property
     def log(self) -> Path:
         """What it wrote to its terminal."""
-        return self.folder / "hub.log"
+        return self.folder / f"hub-{self.http_port}.log"
 
     def environment(self, **changes: str) -> dict[str, str]:
         """The variables of this hub and nothing of the test run's own hub."""
@@ -77,7 +81,7 @@ class RunningHub:
         """What a management command prints; it must succeed, unless told otherwise."""
         done = subprocess.run(
             [sys.executable, "manage.py", *map(str, words)],
-            cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=180,
+            cwd=self.code, env=self.environment(), capture_output=True, text=True, timeout=600,
             check=False,
         )  # fmt: skip
         assert not is_fine or done.returncode == 0, done.stderr
@@ -86,13 +90,17 @@ class RunningHub:
     def start(self) -> None:
         """Start it, and wait for the line that says that all doors are open."""
         said = self.log.stat().st_size if self.log.exists() else 0
+        self.process = self.run("hub")
+        until(lambda: self._is_open(said), "the hub is open", seconds=120)
+
+    def run(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start one of its processes, which ends with this one; it writes into the same log."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "manage.py", "hub"],
-                cwd=ROOT, env=self.environment(), stdout=output, stderr=output,
+            return subprocess.Popen(
+                [sys.executable, "-W", "ignore", "manage.py", *words],
+                cwd=self.code, env=self.environment(**settings), stdout=output, stderr=output,
                 stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
             )  # fmt: skip
-        until(lambda: self._is_open(said), "the hub is open", seconds=60)
 
     def _is_open(self, said: int) -> bool:
         text = self.log.read_bytes()[said:].decode(errors="replace")
@@ -145,13 +153,21 @@ class RunningHub:
         return pid is not None
 
     @contextmanager
+    def another(self, code: Path = ROOT) -> Iterator[RunningHub]:
+        """A second supervisor with ports of its own, on the same database, broker and folders."""
+        second = RunningHub(self.folder, self.database, self.broker, self.settings, code=code)
+        second.start()
+        try:
+            yield second
+        finally:
+            if second.process is not None and second.process.poll() is None:
+                second.stop()
+
+    @contextmanager
     def beside(self, name: str, door: str, **settings: str) -> Iterator[int]:
         """Run one more of its processes with other settings; gives the port of its ``door``."""
         (port,) = free_ports(1)
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "manage.py", name],
-            cwd=ROOT, env=self.environment(**{door: str(port)}, **settings),
-        )  # fmt: skip
+        process = self.run(name, **{door: str(port)}, **settings)
         try:
             until(lambda: is_open("127.0.0.1", port), f"{name} listens")
             yield port
@@ -196,22 +212,27 @@ class RunningHub:
 
 @contextmanager
 def running_hub(
-    folder: Path, setup: str, *, database_url: str = "", broker_url: str = "", **settings: str
-) -> Iterator[RunningHub]:
-    """A hub with ``setup`` (the text of a set-up file) applied.
+    folder: Path, setup: str, *, database_url: str = "", broker_url: str = "",
+    is_started: bool = True, code: Path = ROOT, **settings: str,
+) -> Iterator[RunningHub]:  # fmt: skip
+    """A hub of this code with ``setup`` (the text of a set-up file) applied.
 
-    On a database and a broker of its own, unless it is given those of somebody else.
+    On a database and a broker of its own, unless it is given those of somebody else. With
+    ``is_started`` false all is ready, and the caller starts its processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "setup.yaml"
     path.write_text(setup, encoding="utf-8")
     given = nullcontext(database_url) if database_url else database.own_database(folder)
     with given as url:
-        hub = RunningHub(folder, url, broker_url or database.own_broker(), settings)
+        hub = RunningHub(
+            folder, url, broker_url or database.own_broker(), settings, code=code
+        )
         hub.manage("migrate", "--verbosity=0")
         hub.manage("apply", path)
         try:
-            hub.start()
+            if is_started:
+                hub.start()
             yield hub
         finally:
             if hub.process is not None and hub.process.poll() is None:

@@ -16,7 +16,7 @@ class Clock:
 
 def test_the_slow_together_have_only_so_many_turns_and_the_prompt_have_theirs() -> None:
     clock = Clock()
-    lanes = Lanes(most_slow=2, clock=clock)
+    lanes = Lanes(most_slow=lambda: 2, clock=clock)
     with lanes.turn(1) as may_begin:
         assert may_begin
         lanes.note(1, is_reachable=True)
@@ -31,7 +31,7 @@ def test_the_slow_together_have_only_so_many_turns_and_the_prompt_have_theirs() 
 
 def test_one_that_takes_long_counts_as_slow_before_its_turn_has_ended() -> None:
     clock = Clock()
-    lanes = Lanes(most_slow=1, clock=clock)
+    lanes = Lanes(most_slow=lambda: 1, clock=clock)
     with lanes.turn(1):
         lanes.note(1, is_reachable=True)
         with lanes.turn(2) as may_begin:
@@ -47,7 +47,7 @@ def test_one_that_takes_long_counts_as_slow_before_its_turn_has_ended() -> None:
 
 def test_one_that_cannot_be_reached_or_has_long_been_silent_is_prompt_no_more() -> None:
     clock = Clock()
-    lanes = Lanes(most_slow=1, clock=clock)
+    lanes = Lanes(most_slow=lambda: 1, clock=clock)
     with lanes.turn(1), lanes.turn(2):
         lanes.note(1, is_reachable=True)
         lanes.note(2, is_reachable=True)

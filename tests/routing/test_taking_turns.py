@@ -180,7 +180,7 @@ def test_a_destination_without_a_lane_asks_again_and_is_sent_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready(place, studies=1)
-    monkeypatch.setattr(outbox, "_LANES", Lanes(most_slow=0))
+    monkeypatch.setattr(outbox, "_LANES", Lanes(most_slow=lambda: 0))
     outbox.deliver(place.rows.pacs)
     assert states(place.rows.pacs) == ["pending"]
     assert place.pacs.received == []

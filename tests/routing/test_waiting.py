@@ -15,7 +15,7 @@ from django.utils import timezone
 from contracts.models import UsageEvent
 from hub.dicom.durable import SpoolFull
 from hub.phrases import render
-from routing import mishaps
+from routing import mishaps, sweeping
 from routing.models import Study, Workitem
 from routing.places import spool, work_folder
 from tests.builders import worker
@@ -224,3 +224,49 @@ def test_what_stands_behind_waits_with_it_and_asks_nothing(
     asked.unlink()
     place.time_passes()
     assert asked.read_text() == "x\n"
+
+
+# An engine that keeps a file for each container, and forgets one only when it is told to.
+KEEPING = """#!/bin/sh
+cd "$(dirname "$0")" || exit 9
+for last; do :; done
+case "$1" in
+    container) [ -e "$last" ] && cat state || { echo "no such container" >&2; exit 1; };;
+    run) while [ "$1" != --name ]; do shift; done
+         ls hub-* > "beside-$2" 2>/dev/null; touch "$2";;
+    rm) rm "$last" 2>/dev/null || { echo "no such container" >&2; exit 1; };;
+    logs) ;;
+esac
+"""
+RUNNING = '[{"State": {"Status": "running", "StartedAt": "0001-01-01T00:00:00Z"}}]'
+
+
+def test_what_a_silent_engine_left_running_is_ended_before_the_next_run_begins(
+    place: Place, engine: Any
+) -> None:
+    folder = engine.parent
+    (folder / "state").write_text(RUNNING)
+    engine.write_text(KEEPING)
+    engine.chmod(0o755)
+    bring(place, "dispatched")
+    item = place.workitem
+    first, second = (f"hub-{item.uid.hex}-{number}" for number in (0, 1))
+    assert (folder / first).exists()
+    # it falls silent, and is given up for this run once that must be over
+    engine.rename(folder / "away")
+    Workitem.objects.update(dispatched_at=timezone.now() - timedelta(hours=1), due_at=None)
+    worker.lose_everything()
+    place.time_passes()
+    place.time_passes()
+    item = place.workitem
+    assert (item.state, item.runs, item.waits_for) == ("entitled", 1, "engine")
+    assert (folder / first).exists()
+    # it is back: the old container goes first
+    (folder / "away").rename(engine)
+    worker.lose_everything()
+    Workitem.objects.update(due_at=None)
+    sweeping.sweep()
+    place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
+    assert not (folder / first).exists()
+    assert (folder / second).exists()
+    assert first not in (folder / f"beside-{second}").read_text()

@@ -118,6 +118,13 @@ class Progress:
         """Whether nothing will change any more."""
         return self.state in ("succeeded", "failed")
 
+    @property
+    def seconds(self) -> float:
+        """For how long it ran, to a tenth; 0 where that is not known."""
+        if self.started_at is None or self.finished_at is None:
+            return 0.0
+        return round((self.finished_at - self.started_at).total_seconds(), 1)
+
 
 class Performer(Protocol):
     """A way of running; every method may be called from any process, and more than once."""

@@ -259,8 +259,8 @@ def _environment_of_package(run: Run) -> list[str]:
 
 
 def _marker(run: Run) -> Path:
-    """Tells a container that was lost from one that never was."""
-    return run.work_dir / "container"
+    """Tells a container that was lost from one that never was, also from that of an earlier run."""
+    return run.work_dir / _name(run)
 
 
 def _outcome(run: Run, state: dict[str, Any], log_tail: tuple[str, ...]) -> Progress:

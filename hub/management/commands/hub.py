@@ -9,11 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from hub import queues
 from hub.doors import is_open, obstacle
 from hub.management import run_in_place, usable_database
 from hub.preload import preload
 from hub.supervisor import Child, Supervisor
 
+# What an ending listener may take for the instance at hand, and a worker for its last send.
+_AFTER_DRAINING_SECONDS = 15.0
 PROCESSES = ("web", "listen_dicom", "listen_hl7", "worker", "beat")
 
 
@@ -30,7 +33,9 @@ class Command(BaseCommand):
             _migrate()
         preload()
         supervisor = Supervisor(
-            [Child([name]) for name in _processes()], longest_wait=settings.HUB_RESTART_SECONDS
+            _processes(),
+            longest_wait=settings.HUB_RESTART_SECONDS,
+            grace=settings.HUB_DRAIN_SECONDS + _AFTER_DRAINING_SECONDS,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stop())
@@ -73,9 +78,22 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _processes() -> list[str]:
-    """The command of each process; several listeners share the port (HUB_LISTENERS)."""
-    return [*PROCESSES, *["listen_dicom"] * (settings.HUB_LISTENERS - 1)]
+def _processes() -> list[Child]:
+    """Each process; several listeners share the port (HUB_LISTENERS)."""
+    once = [Child([name]) for name in PROCESSES if name != "worker"]
+    listeners = [Child(["listen_dicom"]) for _ in range(1, settings.HUB_LISTENERS)]
+    return [*once, *_workers(), *listeners]
+
+
+def _workers() -> list[Child]:
+    """One for each part of HUB_WORKERS; where there are several, each shows its queues."""
+    served = [",".join(names) for names in queues.workers(settings.HUB_WORKERS)]
+    return [
+        Child(
+            ["worker", "--queues", names], title=f"worker {names}" if len(served) > 1 else "worker"
+        )
+        for names in served
+    ]
 
 
 def _migrate() -> None:

@@ -1,34 +1,43 @@
 """`manage.py worker`: does the work of the queues."""
 
 import importlib
+import secrets
 import threading
 import warnings
 from typing import Any
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from hub import queues
 from hub.celery import app
-
-QUEUES = "route,run,write_back"
 
 
 class Command(BaseCommand):
     """Run a Celery worker of threads until SIGTERM."""
 
-    help = "Work through the queues route, run and write_back (all, unless --queues names some)."
+    help = (
+        "Work through the queues receive, route, run, write_back and billing (all, unless --queues "
+        "names some)."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The queues, and how many threads."""
-        parser.add_argument("--queues", default=QUEUES)
+        parser.add_argument("--queues", default=",".join(queues.QUEUES))
         parser.add_argument("--threads", type=int, default=settings.HUB_WORKER_THREADS)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Work until told to stop; what is at hand is finished first."""
         # It warns of root because of pickle; this worker takes JSON alone.
         warnings.filterwarnings("ignore", category=SecurityWarning)
+        try:
+            served = queues.read(options["queues"])
+        except queues.UnknownQueue as fault:
+            raise CommandError(f"--queues: {fault}", returncode=2) from fault
+        queues.serve(served)
+        settings.HUB_WORKER_THREADS = options["threads"]
         threading.Thread(target=_warm_up, daemon=True).start()
         app.worker_main(
             [
@@ -36,7 +45,9 @@ class Command(BaseCommand):
                 "worker",
                 "--pool=threads",
                 f"--concurrency={options['threads']}",
-                f"--queues={options['queues']}",
+                f"--queues={','.join(served)}",
+                # Several work on one host, and one that was killed may still have its name.
+                f"--hostname={secrets.token_hex(6)}@%h",
                 "--without-gossip",
                 "--without-mingle",
                 "--without-heartbeat",
