@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from hub import draining
 from hub.models import Site, User
 from routing.models import Study, Transition
 
@@ -57,12 +58,18 @@ class Page:
     """One open page: the changes it has not been told of, and the bell that says there are some."""
 
     def __init__(self) -> None:
+        self.is_over = False
         self._waiting: set[tuple[int, UUID]] = set()
         self._bell = asyncio.Event()
 
     def tell(self, changes: set[tuple[int, UUID]]) -> None:
         """Keep the changes until the page takes them; the same study twice is told once."""
         self._waiting |= changes
+        self._bell.set()
+
+    def end(self) -> None:
+        """Have its stream end; the browser connects anew, to another process."""
+        self.is_over = True
         self._bell.set()
 
     async def changes(self) -> set[tuple[int, UUID]]:
@@ -119,6 +126,8 @@ class Watch:
                 seen = marks
                 self._has_looked.set()
             await asyncio.sleep(POLL_SECONDS)
+            for page in self._pages if draining.has_begun() else ():
+                page.end()
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
@@ -199,7 +208,7 @@ async def events(
             await watch().first_look()
             if await in_thread(_missed, sites, since):
                 yield event("worklist")
-        while time.monotonic() < ends_at:
+        while time.monotonic() < ends_at and not page.is_over:
             try:
                 left = max(beats_at - time.monotonic(), 0)
                 changes = await asyncio.wait_for(page.changes(), left)

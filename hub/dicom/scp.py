@@ -51,6 +51,9 @@ _TEMPORARY_CONGESTION: Answer = (2, 3, 1)
 # How long a peer may take over our A-ABORT, and an instance that is being stored over its end.
 _ABORT_SECONDS = 1.0
 _STORE_SECONDS = 10.0
+# Who has sent nothing for so long between two messages is not in the middle of anything.
+_QUIET_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 
 
 class PortTaken(OSError):  # noqa: N818 (named by what failed)
@@ -103,15 +106,16 @@ class Server:
     def shutdown(self, grace: float = 10.0) -> None:
         """Take no more connections, let the running associations end, abort those that do not.
 
-        `grace` is in seconds. An `on_store` that still runs then is given ten seconds more: its
-        sender may learn nothing of it and will send again. May be called twice.
+        `grace` is in seconds; an association over which nothing comes is aborted earlier. An
+        `on_store` that still runs then is given ten seconds more: its sender may learn nothing of
+        it and will send again. May be called twice.
         """
         self._listener.close()
         for association in self._listener.connections:
             # who has not even asked for an association has nothing that could be lost
             if not association.has_asked:
                 association.hang_up()
-        self._wait(grace)
+        self._drain(time.monotonic() + grace)
         for association in self._listener.connections:
             association.abort()
         self._wait(_ABORT_SECONDS)
@@ -119,6 +123,13 @@ class Server:
             logger.warning("dicom.hung_up address=%s", association.address)
             association.hang_up()
         self._wait(_STORE_SECONDS)
+
+    def _drain(self, deadline: float) -> None:
+        while self._listener.connections and time.monotonic() < deadline:
+            for association in self._listener.connections:
+                if association.quiet_seconds > _QUIET_SECONDS:
+                    association.abort()
+            time.sleep(_LOOK_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -97,6 +97,7 @@ class Association:
         self._terms = terms
         self._limits = terms.limits
         self._is_to_abort = False
+        self._quiet_since: float | None = None
         self._gathering = Gathering(terms.limits.landing)
         heads = memoryview(bytearray(_BOTH_HEADS))
         self._heads, self._head, self._pdv_head = heads, heads[: _HEAD.size], heads[_HEAD.size :]
@@ -117,6 +118,12 @@ class Association:
         finally:
             self._gathering.forget()
             self._wire.close()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long a peer has had its turn and begun no message; 0 amid one."""
+        since = self._quiet_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def abort(self) -> None:
         """Have the association aborted by its own thread, from another one (Evt15)."""
@@ -223,6 +230,7 @@ class Association:
         """
         # Between two messages a silent peer need not keep the memory of its last data set.
         on_silence = None if messages.is_amid else self._gathering.forget
+        self._quiet_since = None if messages.is_amid else time.monotonic()
         try:
             return self._wire.read_head_into(
                 self._heads, _HEAD.size, self._limits.idle_seconds, on_silence
@@ -234,6 +242,8 @@ class Association:
             if self._is_to_abort:
                 raise _Ending(_aborting(*_BY_USER)) from None
             raise
+        finally:
+            self._quiet_since = None
 
     def _take_data(self, messages: Messages, length: int, got: int) -> None:
         """Take one P-DATA-TF PDU (DT-2): one or more presentation data values (PS3.8 9.3.5).

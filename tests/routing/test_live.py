@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from django.test import AsyncClient
 
+from hub import draining
 from hub.models import Membership, User
 from hub.phrases import phrase
 from routing import live, pathway
@@ -225,3 +226,14 @@ def test_no_connection_is_kept_between_two_looks(places: FirstSite) -> None:
     wire, was_open = run(scenario())
     assert was_open
     assert wire.connection is None
+
+
+def test_streams_end_when_the_process_is_told_to_stop(
+    places: FirstSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> list[bytes]:
+        lines = await opened(places.radiologist)
+        monkeypatch.setattr(draining._Process, "is_ending", True)
+        return [line async for line in lines]
+
+    assert run(scenario()) == []

@@ -1,5 +1,7 @@
 """`manage.py web`: pages, API and live events."""
 
+import math
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -7,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from hub import draining
 from hub.doors import obstacle
 
 # More requests at a time than connections wait for one, as PostgreSQL has not many of them.
@@ -25,7 +28,7 @@ class Command(BaseCommand):
         if why := obstacle("HUB_HTTP_PORT", host, port):
             raise CommandError(why, returncode=2)
         _share_connections()
-        uvicorn.run(
+        config = uvicorn.Config(
             "hub.asgi:application",
             host=host,
             port=port,
@@ -35,8 +38,21 @@ class Command(BaseCommand):
             server_header=False,
             # what others say of where they come from is not believed
             forwarded_allow_ips=settings.HUB_TRUSTED_PROXIES,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=math.ceil(settings.HUB_DRAIN_SECONDS),
         )
+        server = _Server(config)
+        server.run()
+        if not server.started:
+            raise CommandError("the web process did not start", returncode=3)
+
+
+class _Server(uvicorn.Server):
+    """One that has streams of events end as well, once it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take no more requests; those at hand are answered first."""
+        draining.begin()
+        super().handle_exit(sig, frame)
 
 
 def _share_connections() -> None:

@@ -65,5 +65,5 @@ class Command(BaseCommand):
             raise CommandError(why, returncode=2) from fault
         healing.start(receiver)
         wait_for_stop()
-        server.shutdown(grace=20)
+        server.shutdown(grace=settings.HUB_DRAIN_SECONDS)
         receiver.close()

@@ -30,6 +30,6 @@ class Command(BaseCommand):
             why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)
             raise CommandError(why, returncode=2) from fault
         wait_for_stop()
-        server.close(grace=10)
+        server.close(grace=settings.HUB_DRAIN_SECONDS)
         gathering.close()
         intake.close()
