@@ -1,47 +1,34 @@
-"""Redis that is killed, comes back empty, and is killed again, while studies come."""
+"""A broker that is killed, comes back, and is killed again, while studies come."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from hub.doors import is_open
-from hub.supervisor import die_with_parent
 from tests.fakes.modality import program
-from tests.fakes.ports import free_ports
-from tests.fakes.waiting import until
+from tests.fakes.rabbitmq import RabbitMq, running_rabbitmq
+from tests.fakes.redis import Redis, running_redis
 from tests.faults.trusts import meanwhile, two_trusts
 
 pytestmark = pytest.mark.long
+Running = Callable[[Path], AbstractContextManager[Redis | RabbitMq]]
 
 
-def start_redis(port: int, folder: Path) -> subprocess.Popen[bytes]:
-    found = shutil.which("redis-server")
-    if found is None:
-        pytest.skip("Redis is not installed")
-    process = subprocess.Popen(
-        [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL, preexec_fn=die_with_parent,
-    )  # fmt: skip
-    until(lambda: is_open("127.0.0.1", port), "Redis listens")
-    return process
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait(10)
-
-
-@pytest.mark.timeout(400)
-def test_a_broker_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("running", [running_redis, running_rabbitmq])
+def test_a_broker_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    tmp_path: Path, running: Running
+) -> None:
     program("storescu")
-    (port,) = free_ports(1)
-    redis = start_redis(port, tmp_path)
-    with two_trusts(tmp_path, broker=f"redis://127.0.0.1:{port}/0") as trusts:
+    with (
+        running(tmp_path / "broker") as broker,
+        two_trusts(tmp_path, broker=broker.url, HUB_WORKERS="receive,route,run;write_back,billing")
+        as trusts,
+    ):  # fmt: skip
         studies = trusts.morning(12)
         over: list[bool] = []
 
@@ -54,8 +41,7 @@ def test_a_broker_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_p
         with meanwhile(bring):
             while not over:
                 time.sleep(2)
-                kill(redis)
+                broker.kill()
                 time.sleep(2)
-                redis = start_redis(port, tmp_path)
-        trusts.assert_once(studies, seconds=120)
-    kill(redis)
+                broker.start()
+        trusts.assert_once(studies, seconds=180)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pydicom.dataset import Dataset
 from demo.stand_ins import Pacs
 from tests.fakes.modality import send_hl7, storescu
 from tests.fakes.obstinate import ObstinateRis
-from tests.fakes.running_hub import RunningHub, running_hub
+from tests.fakes.running_hub import ROOT, RunningHub, running_hub
 from tests.fakes.waiting import until
 from tests.journeys.hospitals import Hospital, setup_of
 from tests.journeys.region import Scan, make_scan
@@ -50,14 +51,27 @@ class Sent:
 
 @dataclass
 class Trusts:
-    """The hub, and beside each hospital a PACS and a RIS that keep what they get."""
+    """The hub, and beside each hospital a PACS and a RIS that keep what they get.
+
+    ``others`` are more supervisors of the same hub: who sends tries one after the other.
+    """
 
     hub: RunningHub
     folder: Path
     pacs: dict[str, Pacs]
     rises: dict[str, ObstinateRis]
     sent: list[Sent] = field(default_factory=list)
+    others: list[RunningHub] = field(default_factory=list)
+    _turn: Iterator[int] = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def hubs(self) -> list[RunningHub]:
+        """Every supervisor."""
+        return [self.hub, *self.others]
+
+    def _next(self) -> RunningHub:
+        return self.hubs[next(self._turn) % len(self.hubs)]
 
     # -- what hospitals do -------------------------------------------------------------------------
     def study(self, site: str = "drammen", *, slices: int = 10, **changes: object) -> Sent:
@@ -79,7 +93,7 @@ class Trusts:
         name = f"{sent.site.upper()}CT"
 
         def send() -> bool:
-            answers = storescu(left, ae_title=name, port=self.hub.dicom_port).answers
+            answers = storescu(left, ae_title=name, port=self._next().dicom_port).answers
             said = dict(enumerate(answers))
             left[:] = [one for at, one in enumerate(left) if said.get(at) != "Success"]
             return not left
@@ -92,7 +106,7 @@ class Trusts:
 
         def accepted() -> bool:
             try:
-                answer = send_hl7(said, port=self.hub.hl7_port)
+                answer = send_hl7(said, port=self._next().hl7_port)
             except (OSError, hl7.HL7Exception, IndexError):
                 return False
             return str(answer.segment("MSA")[1]) == "AA"
@@ -185,9 +199,13 @@ def evidence(report: Dataset) -> set[str]:
 
 @contextmanager
 def two_trusts(
-    folder: Path, *, database: str = "", broker: str = "", **settings: str
-) -> Iterator[Trusts]:
-    """Run the hub between two hospitals; on a database and a broker of its own, or on those."""
+    folder: Path, *, database: str = "", broker: str = "", is_started: bool = True,
+    change: Callable[[str], str] = str, code: Path = ROOT, **settings: str,
+) -> Iterator[Trusts]:  # fmt: skip
+    """Run the hub between two hospitals; on a database and a broker of its own, or on those.
+
+    ``change`` may make another text of its set-up file.
+    """
     with ExitStack() as stack:
         pacs, rises = {}, {}
         for site in SITES:
@@ -199,10 +217,10 @@ def two_trusts(
             Hospital(site, trust, pacs[site].port, rises[site].port)
             for site, trust in SITES.items()
         ]
-        setup = setup_of(hospitals, folder / "switches")
+        setup = change(setup_of(hospitals, folder / "switches"))
         hub = stack.enter_context(
             running_hub(folder / "hub", setup, database_url=database, broker_url=broker,
-                        **(QUICK | settings))
+                        is_started=is_started, code=code, **(QUICK | settings))
         )  # fmt: skip
         yield Trusts(hub, folder, pacs, rises)
 
