@@ -6,11 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import hl7
+import pydicom
 import pytest
 from hl7.client import MLLPClient
+from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage
 
@@ -21,7 +24,7 @@ from tests.fakes.waiting import until
 from tests.journeys.hospitals import Hospital, setup_of
 from tests.journeys.region import Scan, make_scan
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 INSTANCES = 300
 COUNT = """SELECT (SELECT count(*) FROM routing_instance i JOIN routing_study s
  ON s.id = i.study_id WHERE s.study_instance_uid = ?)
@@ -78,8 +81,21 @@ def orders_until_hung_up(hub: RunningHub, scan: Scan, accepted: list[str]) -> No
                 return
 
 
+def many_instances(folder: Path) -> Scan:
+    """A study of many instances, all but alike."""
+    scan = make_scan(folder, slices=1)
+    dataset = pydicom.dcmread(scan.files[0])
+    files = []
+    for number in range(1, INSTANCES + 1):
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.InstanceNumber = number
+        files.append(scan.files[0].with_name(f"many-{number}.dcm"))
+        dataset.save_as(files[-1])
+    return replace(scan, files=tuple(files))
+
+
 def test_what_was_begun_is_finished_and_nothing_new_is_taken(hub: RunningHub) -> None:
-    (scan, other) = (make_scan(hub.folder, slices=count) for count in (INSTANCES, 1))
+    scan, other = many_instances(hub.folder), make_scan(hub.folder, slices=1)
     accepted: list[str] = []
     form = SlowForm(hub)
     with ThreadPoolExecutor(3) as peers:
