@@ -198,7 +198,9 @@ class ContainerPerformer:
         )
 
     def _log_tail(self, run: Run) -> tuple[str, ...]:
-        done = self._engine(["logs", "--tail", "50", _name(run)], is_joined=True)
+        # The engine's own --tail begins in the middle of a line that was written in pieces; the
+        # whole log is no more than may be kept of it.
+        done = self._engine(["logs", _name(run)], is_joined=True)
         return tail_of(done.stdout) if done.returncode == 0 else ()
 
     def _must(self, arguments: Sequence[str]) -> None:
