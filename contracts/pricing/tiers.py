@@ -75,7 +75,9 @@ def _climb(
 def _charge(basis: Basis, ledger: Ledger, pool: _Pool, *, slot: Period, price: Price) -> None:
     used = {one.key: basis.count(one, slot) for one in pool.lines}
     counted = sum(count.units for count in used.values())
-    if not counted and (pool.is_open or not active_days(pool.lines, slot)):
+    # Use that only moved from one line or phase to another adds up to nothing, and yet it counts.
+    has_moved = any(any(count.phases.values()) for count in used.values())
+    if not has_moved and (pool.is_open or not active_days(pool.lines, slot)):
         return
     part, before = active_part(pool.lines, pool.period), pool.units.total()
     for key, count in used.items():

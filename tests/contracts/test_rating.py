@@ -227,3 +227,25 @@ def test_what_cannot_be_rated_says_why() -> None:
         rated(of, used(AHUS, "2026-06", 1))
     with pytest.raises(NoPriceError, match="no price for bleed on 2025-12-05"):
         rated(of, used(VV, "2025-12", 1))
+
+
+def test_a_month_in_which_use_only_moves_from_one_hospital_to_another_moves_the_charge() -> None:
+    """What was taken back of one and added to another adds up to no examination in all."""
+    of = agreement(VV, AHUS)
+    moved = (used(VV, "2026-02", -400), used(AHUS, "2026-02", 400))
+
+    lines = rated(of, used(VV, "2026-01", 1_000), used(AHUS, "2026-01", 1_000), *moved)
+
+    assert amounts(lines, month=date(2026, 2, 1)) == ["9600.00", "-9600.00"]
+    assert [one.quantity for one in lines if one.month.month == 2] == [400, -400]
+
+
+def test_an_introduction_follows_use_that_moves_from_a_free_day_to_a_paid_one() -> None:
+    here = line(activated=date(2026, 1, 16))
+    terms = {"unit_price": "24.00", "introduction": [{"months": 1, "discount": "100%"}]}
+    of = agreement(here, model="flat", terms=terms)
+    moved = (used(here, "2026-02-15", -40), used(here, "2026-02-16", 40))
+
+    lines = rated(of, used(here, "2026-01-20", 100), *moved)
+
+    assert total(lines) == Decimal("960.00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from contracts.pricing import (
     rate,
 )
 from contracts.pricing.ledger import ChargeLine
+from contracts.pricing.statements import statements
 from tests.builders.agreements import TARIFF, agreement, amounts, line, rated, total, used
 
 VV, AHUS = line("vv"), line("ahus")
@@ -129,9 +131,33 @@ def test_late_results_and_lost_hours_are_credited_after_the_discounts() -> None:
     lines = rate(of, usages, as_of=date(2026, 12, 31))
 
     assert amounts(lines) == ["58374.00", "-3197.70"]
+    (invoice,) = statements(lines, vat_rate=lambda organisation, month: Decimal("0.25"))
+    assert [str(one) for one in (invoice.net, invoice.vat, invoice.gross)] == [
+        "55176.30", "13794.08", "68970.38",
+    ]  # fmt: skip
     assert dict(lines[1].snapshot.details) == {
         "late": "279.00", "availability": "2918.70", "late_results": "31", "failed_jobs": "7",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("amounts_", "expected"),
+    [
+        (("20645.16", "7109.47", "-279.00"), ("27475.63", "6868.91", "34344.54")),
+        # line by line it would be 0.03 + 0.03
+        (("0.10", "0.10"), ("0.20", "0.05", "0.25")),
+    ],
+)
+def test_the_tax_of_an_invoice_is_that_of_the_sum_of_its_lines(
+    amounts_: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    of = agreement(VV, terms={"unit_price": "1.00"}, model="flat")
+    (one,) = rated(of, used(VV, "2026-06", 1))
+    lines = [replace(one, amount=Decimal(each)) for each in amounts_]
+
+    (invoice,) = statements(lines, vat_rate=lambda organisation, month: Decimal("0.25"))
+
+    assert tuple(str(each) for each in (invoice.net, invoice.vat, invoice.gross)) == expected
 
 
 BANDS = [{"above": "1%", "credit": "2%"}, {"above": "10%", "credit": "5%"}]

@@ -15,6 +15,7 @@ from contracts.pricing import (
     Agreement,
     ChargeLine,
     Kind,
+    Line,
     Usage,
     Usages,
     amount,
@@ -110,6 +111,38 @@ def test_invoices_and_credit_notes_of_a_year_come_to_the_price_of_the_year(
     lines = rate(of, Usages(tuple(used)), as_of=YEAR_END)
 
     assert sum(one[3] for one in invoices(lines)) == pooled(of, used)
+
+
+@given(
+    terms=tariffs(), used=usages(),
+    moves=st.lists(st.tuples(st.sampled_from(LINES), st.integers(0, 300)), max_size=6),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_a_year_is_shared_by_what_each_used_whatever_was_moved_between_them(
+    terms: dict[str, Any], used: list[Usage], moves: list[tuple[Line, int]]
+) -> None:
+    """A correction takes from one and gives to another: a month may add up to no use at all."""
+    of = agreement(*LINES, terms=terms | {"tier_scope": "framework"})
+    pairs = [(one.line, to.key, min(one.units, units))
+             for one, (to, units) in zip(used, moves, strict=False)]  # fmt: skip
+    last = date(2026, 12, 30)
+    moved = [Usage(taken, last, -units) for taken, _given, units in pairs]
+    moved += [Usage(given_, last, units) for _taken, given_, units in pairs]
+    volumes = {one.key: 0 for one in LINES}
+    for one in (*used, *moved):
+        volumes[one.line] += one.units
+    by_line: dict[str, Decimal] = defaultdict(Decimal)
+    for charge in rate(of, Usages((*used, *moved)), as_of=YEAR_END):
+        by_line[charge.line.key] += charge.amount
+
+    whole = amount(of.prices["bleed"][0].price, sum(volumes.values()))
+    trusts = {one.organisation: {} for one in LINES}
+    for one in LINES:
+        trusts[one.organisation][one.key] = volumes[one.key]
+    due = shared(whole, {name: sum(own.values()) for name, own in trusts.items()})
+    for name, own in trusts.items():
+        for key, share in shared(due[name], own).items():
+            assert by_line[key] == share or not any(volumes.values())
 
 
 @given(of=agreements(), used=usages(), until=st.integers(0, 364))
