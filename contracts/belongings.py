@@ -10,6 +10,7 @@ from django.db.models import Q
 from contracts import metering
 from contracts.models import (
     AdjustmentBooking,
+    AvailabilityReading,
     BillingRun,
     CallOff,
     CallOffApproval,
@@ -19,6 +20,7 @@ from contracts.models import (
     Invoice,
     InvoiceLine,
     MeterReading,
+    OutcomeReading,
     UsageAdjustment,
     UsageEvent,
 )
@@ -96,6 +98,11 @@ def _runs(organisation: Organisation) -> Any:
     return BillingRun.objects.filter(mine | booked | adjusted).distinct()
 
 
+def _outcomes(organisation: Organisation) -> Any:
+    rows = OutcomeReading.objects.filter(framework__holder=organisation)
+    return rows.select_related("framework", "algorithm")
+
+
 def _count_adjustments(rows: list[UsageAdjustment]) -> None:
     metering.move_counters((row.corrects, row.delta_units) for row in rows)
 
@@ -122,6 +129,11 @@ for _table in (
           _under("corrects__call_off", UsageAdjustment, "tenant", "corrects__tenant"),
           ("tenant", "source", "event_id"),
           _count_adjustments),
+    Table("availability", AvailabilityReading,
+          "in how much of a month the services of its lines were available",
+          _under("line__call_off", AvailabilityReading, *LINE), ("uid",)),
+    Table("outcomes", OutcomeReading, "what was measured under the agreements it holds",
+          _outcomes, ("uid",)),
     Table("billing-runs", BillingRun, "the runs that billed them", _runs, ("uid",)),
     Table("billed-events", EventBooking, "which run billed which event",
           _under("event__call_off", EventBooking, "event__tenant", "run"), ("event",)),

@@ -2,11 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from contracts.api import billing, claims, price_simulations, usage
+from contracts.api import billing, claims, measurements, price_simulations, usage
 from contracts.views import billing as views
+from contracts.views import claims as vendors
+from contracts.views import measurements as measured
 
 pages: list[URLPattern] = [
     path("usage/", views.used, name="usage"),
+    path("usage/availability/", measured.record_availability, name="record-availability"),
+    path("usage/outcomes/", measured.record_outcome, name="record-outcome"),
+    path("vendor-invoices/", vendors.vendor_invoices, name="vendor-invoices"),
+    path("vendor-invoices/reconcile/", vendors.reconcile, name="reconcile-vendor-invoice"),
+    path("vendor-invoices/<uuid:uid>/", vendors.vendor_invoice, name="vendor-invoice"),
     path("billing/", views.billing, name="billing"),
     path("billing/dry-run/", views.try_run, name="try-billing-run"),
     path("billing/issue/", views.issue, name="issue-billing-run"),
@@ -16,6 +23,8 @@ pages: list[URLPattern] = [
 ]
 v1: list[URLPattern] = [
     path("usage-events", usage.UsageEventsView.as_view(), name="api-usage-events"),
+    path("availability", measurements.AvailabilityView.as_view(), name="api-availability"),
+    path("outcomes", measurements.OutcomesView.as_view(), name="api-outcomes"),
     path("usage", usage.UsageView.as_view(), name="api-usage"),
     path("billing-runs", billing.BillingRunsView.as_view(), name="api-billing-runs"),
     path("invoices", billing.InvoicesView.as_view(), name="api-invoices"),

@@ -15,6 +15,7 @@ from contracts.pricing import (
     PriceTermsError,
     Usage,
     Usages,
+    contract_year_of,
 )
 from contracts.pricing.words import month, share
 from contracts.usage_rows import OF_A_LINE, Judge, Row, UsageRefused
@@ -143,7 +144,12 @@ def _read_available(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> 
             what = f"a month from {found[1].activated:%Y-%m} to {found[1].ends:%Y-%m}"
             judge.refuse(f"{path}.month", f"expected {what}, found {here.month:%Y-%m}")
             continue
-        by_code[found[0].code].availability.append(here)
+        listed = by_code[found[0].code].availability
+        if any((one.line, one.month) == (here.line, here.month) for one in listed):
+            text = f"expected one for {here.month:%Y-%m} and this line, found another"
+            judge.refuse(f"{path}.month", text)
+            continue
+        listed.append(here)
 
 
 def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
@@ -166,5 +172,27 @@ def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> N
             elif not found.agreement.begins <= day <= found.agreement.ends:
                 what = f"a day from {found.agreement.begins} to {found.agreement.ends}"
                 judge.refuse(f"{path}.date", f"expected {what}, found {day}")
-            else:
+            elif _is_agreed(judge, found, algorithm, kpi, day, path=path):
                 found.measured.append(Measured(algorithm, kpi, day, successes, n))
+
+
+def _is_agreed(
+    judge: Judge, listed: Listed, algorithm: str, kpi: str, day: date, *, path: str
+) -> bool:
+    """Whether a price hangs on what was measured, and nothing was listed of its year before."""
+    agreement = listed.agreement
+    prices = [one.price.outcome for one in agreement.prices[algorithm]]
+    known = sorted({one.kpi for one in prices if one})
+    if kpi not in known:
+        what = ", ".join(known) or f"nothing: no price of {algorithm} follows an outcome"
+        judge.refuse(f"{path}.kpi", f"expected {what}, found {shown(kpi)}")
+        return False
+    year = contract_year_of(day, begins=agreement.begins)
+    if any(
+        (one.algorithm, one.kpi) == (algorithm, kpi) and year.start <= one.day < year.end
+        for one in listed.measured
+    ):
+        text = f"expected one for the contract year from {year.start}, found another"
+        judge.refuse(f"{path}.date", text)
+        return False
+    return True

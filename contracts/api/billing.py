@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contracts.billing import crediting, reading, running
+from contracts.billing import crediting, documents, reading, running
 from contracts.models import BillingRun, Invoice, InvoiceLine
 from hub.access import CONTRACT_ROLES, holds_role, holds_role_for
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
@@ -68,9 +68,14 @@ class InvoiceSerializer(serializers.Serializer[Invoice]):
 
 
 class InvoiceDetailSerializer(InvoiceSerializer):
-    """An invoice with its lines."""
+    """An invoice with its lines; ``corrects`` are the numbers that a credit note refers to."""
 
+    corrects = serializers.SerializerMethodField()
     lines = serializers.SerializerMethodField()
+
+    def get_corrects(self, one: Invoice) -> list[str]:
+        """One for what a person credited, all that it takes back from for a month below nothing."""
+        return [number for number, _day in documents.credited(one)]
 
     @extend_schema_field(InvoiceLineSerializer(many=True))
     def get_lines(self, one: Invoice) -> Any:

@@ -15,10 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.api.billing import Bills
-from contracts.billing import reconciling
+from contracts.billing import reading, reconciling
 from contracts.billing.claims import MOST_BYTES, ClaimNotReadError
 from contracts.models import VendorInvoice
-from hub.access import CONTRACT_ROLES, organisation_clause
 from hub.api import PAGING, PROBLEMS, Conflict, Pages
 
 
@@ -69,11 +68,7 @@ class VendorInvoicesView(Bills, generics.ListAPIView[VendorInvoice]):
 
     def get_queryset(self) -> QuerySet[VendorInvoice]:
         """Those to the user's organisations, the newest first."""
-        theirs = organisation_clause(
-            self.request.user, path="organisation", roles=CONTRACT_ROLES
-        )
-        rows = VendorInvoice.objects.filter(theirs).select_related("supplier", "organisation")
-        return rows.order_by("-pk")
+        return reading.vendor_invoices(self.request.user)
 
     @extend_schema(
         request={"multipart/form-data": VendorFileSerializer},

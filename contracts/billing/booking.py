@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -24,11 +25,32 @@ from contracts.models import (
 from contracts.pricing import Usage, months_after
 from contracts.usage import day_begins
 
-# Code of an algorithm -> seconds after which a result is late, by the clause of its price.
-Thresholds = Mapping[str, int]
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """After how many seconds a result is late, by a price that holds from a day to before another.
+
+    Two agreements may price one algorithm, each with a clause of its own.
+    """
+
+    framework: int
+    algorithm: str
+    seconds: int
+    begins: date
+    ends: date | None = None
+
+    def clause(self) -> Q:
+        """The events that are late by it."""
+        found = Q(
+            call_off__framework=self.framework, algorithm__code=self.algorithm,
+            latency_ms__gt=self.seconds * 1000, at__gte=day_begins(self.begins),
+        )  # fmt: skip
+        return found & Q(at__lt=day_begins(self.ends)) if self.ends else found
 
 
-def book(run: BillingRun, frameworks: Collection[FrameworkAgreement], *, late: Thresholds) -> int:
+def book(
+    run: BillingRun, frameworks: Collection[FrameworkAgreement], *, late: Iterable[Threshold]
+) -> int:
     """Take all usage up to the end of the run's month that no run has taken; gives how many events.
 
     The caller holds the locks of the agreements. What comes while this goes on is taken by the
@@ -84,10 +106,10 @@ def _insert(model: Any, column: str, rows: QuerySet[Any], *, run: BillingRun) ->
         return int(cursor.rowcount)
 
 
-def _readings(run: BillingRun, late: Thresholds) -> Iterator[MeterReading]:
+def _readings(run: BillingRun, late: Iterable[Threshold]) -> Iterator[MeterReading]:
     is_late = Q(pk__in=[])
-    for algorithm, seconds in late.items():
-        is_late |= Q(algorithm__code=algorithm, latency_ms__gt=seconds * 1000)
+    for threshold in late:
+        is_late |= threshold.clause()
     found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0])
     events = UsageEvent.objects.filter(booking__run=run).order_by()
     for line, day, *counts in events.values_list(

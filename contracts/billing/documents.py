@@ -49,7 +49,7 @@ def document_of(call_off: CallOff, *, period: date) -> dict[str, Any]:
     """Parties and references of the invoices under a call-off."""
     framework = call_off.framework
     return {
-        "supplier": party(framework.supplier),
+        "supplier": party(call_off.sold_by),
         "buyer": party(call_off.organisation),
         "buyer_reference": getattr(call_off, "buyer_reference", "") or call_off.code,
         "cost_centre": getattr(call_off, "cost_centre", "") or "",
@@ -84,6 +84,16 @@ def lacking(document: dict[str, Any]) -> list[str]:
                 f" the {name} (PEPPOL-EN16931-R010, R020), found nothing"
             )
     return found
+
+
+def credited(invoice: Invoice) -> list[tuple[str, str]]:
+    """Number and day of issue of the invoices that a credit note refers to (BG-3).
+
+    One that a person made refers to one; a month below nothing to all that it takes back from.
+    """
+    if invoice.credits is not None:
+        return [(invoice.credits.number, invoice.credits.issued_on.isoformat())]
+    return [(one["number"], one["issued_on"]) for one in invoice.document.get("corrects", ())]
 
 
 def span_within(month: date, invoice: Invoice) -> tuple[date, date]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from contracts import measured
 from contracts.billing.booking import last_day_of, read_meters
 from contracts.models import BillingRun, FrameworkAgreement, RatingSnapshot
 from contracts.priced import BOUGHT, agreement_of
@@ -16,7 +17,10 @@ from hub.configuration import registry
 
 
 def facts_of(framework: FrameworkAgreement, *, month: date) -> dict[str, Any]:
-    """The terms as they stand: the entries of the set-up file that prices hang on."""
+    """The terms as they stand (the entries of the set-up file that prices hang on), and readings.
+
+    Readings are what was measured: availability and outcomes, see contracts.measured.
+    """
     kinds = {name: registry.kind(name) for name in ("framework", "call_off", "index_series")}
     rows = framework.call_offs.filter(state__in=BOUGHT).order_by("pk")
     found = {
@@ -24,6 +28,7 @@ def facts_of(framework: FrameworkAgreement, *, month: date) -> dict[str, Any]:
         "call_offs": [kinds["call_off"].record.load(row, "") for row in rows],
         "index_series": [value for _, value in kinds["index_series"].held().values()],
         "as_of": last_day_of(month).isoformat(),
+        **measured.facts_of(framework),
     }
     as_kept: dict[str, Any] = json.loads(json.dumps(found, default=str))
     return as_kept
@@ -39,7 +44,13 @@ def agreement_in(facts: dict[str, Any]) -> Agreement:
 def rated(facts: dict[str, Any], used: tuple[Usage, ...]) -> list[ChargeLine]:
     """What everything costs to the day the facts are of; raises what rate() does."""
     as_of = date.fromisoformat(facts["as_of"])
-    return rate(agreement_in(facts), Usages(used), as_of=as_of)
+    # those that were kept before readings were taken have none
+    usages = Usages(
+        used,
+        measured.availability_in(facts.get("availability", ())),
+        measured.outcomes_in(facts.get("outcomes", ())),
+    )
+    return rate(agreement_in(facts), usages, as_of=as_of)
 
 
 def keep(

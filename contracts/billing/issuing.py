@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -28,7 +28,6 @@ from contracts.models import (
 )
 from contracts.priced import line_key
 from contracts.vat import Rates, tax_on
-from vendors.models import Vendor
 
 Made = tuple[Invoice, list[InvoiceLine]]
 CREDITED = "credited:"
@@ -36,16 +35,16 @@ _LANGUAGES = {"NO": "nb", "DK": "da"}
 
 
 def issue(
-    run: BillingRun, framework: FrameworkAgreement, found: dict[str, Any], *, rates: Rates,
-    is_dry: bool,
-) -> list[Made]:  # fmt: skip
-    """The documents of one agreement; the caller holds its lock. Raises what rating does."""
+    run: BillingRun, framework: FrameworkAgreement, found: dict[str, Any], *, rates: Rates
+) -> list[Made]:
+    """The documents of one agreement; the caller holds the locks of it and of its suppliers.
+
+    Raises what rating does.
+    """
     used = read_meters(run, framework)
     rated = facts.rated(found, used)
     snapshot = facts.keep(run, framework, found, used)
     due = charges.due(rated, _booked(framework), month=run.period)
-    if not is_dry:
-        Vendor.objects.select_for_update(no_key=True).get(pk=framework.supplier_id)
     lines = _lines_of(framework)
     by_call_off: defaultdict[CallOff, list[Charge]] = defaultdict(list)
     for charge in due:
@@ -59,6 +58,8 @@ def issue(
                 _line(one, lines[one.line], rates, snapshot) for one in by_call_off[call_off]
             ]
         document = documents.document_of(call_off, period=run.period)
+        if sum(one.amount for one in drafted) < 0:
+            document["corrects"] = _corrected(call_off, drafted)
         made.append(write(document, drafted, call_off=call_off, run=run))
     return made
 
@@ -75,7 +76,7 @@ def write(
     vat = sum((one.tax for one in found), Decimal("0.00"))
     issued_on = timezone.now().astimezone(CONTRACT_ZONE).date()
     period = date.fromisoformat(document["period"])
-    supplier = call_off.framework.supplier
+    supplier = call_off.sold_by
     sequence = _next(Invoice.objects.filter(supplier=supplier), "sequence")
     invoice = Invoice.objects.create(
         kind=Invoice.Kind.CREDIT_NOTE if net < 0 else Invoice.Kind.INVOICE,
@@ -112,6 +113,19 @@ def description_of(kind: str) -> str:
     }.get(kind, kind)
 
 
+def _corrected(call_off: CallOff, lines: Sequence[InvoiceLine]) -> list[dict[str, str]]:
+    """The invoices that a month below nothing takes back from: of the same lines and periods."""
+    spans = Q(pk__in=[])
+    for one in lines:
+        spans |= Q(line=one.line, span_from=one.span_from)
+    charged = InvoiceLine.objects.filter(spans, invoice__call_off=call_off)
+    rows = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, pk__in=charged.values("invoice"))
+    return [
+        {"number": one.number, "issued_on": one.issued_on.isoformat()}
+        for one in rows.order_by("call_off_sequence")
+    ]
+
+
 def _line(one: Charge, line: CallOffLine, rates: Rates, snapshot: RatingSnapshot) -> InvoiceLine:
     buyer = line.call_off.organisation
     tax = tax_on(
@@ -131,7 +145,8 @@ def _line(one: Charge, line: CallOffLine, rates: Rates, snapshot: RatingSnapshot
 
 def _lines_of(framework: FrameworkAgreement) -> dict[str, CallOffLine]:
     rows = CallOffLine.objects.filter(call_off__framework=framework).select_related(
-        "call_off__framework__supplier", "call_off__organisation", "algorithm", "site"
+        "call_off__framework__supplier", "call_off__supplier", "call_off__organisation",
+        "algorithm", "site",
     )
     return {line_key(one.call_off.code, one.algorithm.code, one.site.code): one for one in rows}
 

@@ -64,7 +64,7 @@ def _style(size: int = _SMALL, *, bold: bool = False) -> ParagraphStyle:
 
 def _parties(invoice: Invoice) -> Table:
     said = invoice.document
-    credited = invoice.credits.number if invoice.credits else ""
+    credited = ", ".join(number for number, _day in documents.credited(invoice))
     facts = [
         (_("Issued"), invoice.issued_on.isoformat()),
         (_("Due"), invoice.due_on.isoformat()),

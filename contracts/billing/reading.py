@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import translation
 
-from contracts.billing import booking, pdf, specification, ubl
-from contracts.models import BillingRun, Invoice, InvoiceLine, UsageEvent
+from contracts.billing import booking, documents, pdf, specification, ubl
+from contracts.models import BillingRun, Invoice, InvoiceLine, UsageEvent, VendorInvoice
 from hub.access import CONTRACT_ROLES, organisation_clause
 
 _LANGUAGES = {"NO": "nb", "DK": "da"}
@@ -37,6 +37,19 @@ def runs(user: Any) -> QuerySet[BillingRun]:
     """The runs that made an invoice which a user may see, the newest first."""
     theirs = Invoice.objects.filter(visible(user), run__isnull=False)
     return BillingRun.objects.filter(pk__in=theirs.values("run")).order_by("-pk")
+
+
+def credited(user: Any, one: Invoice) -> QuerySet[Invoice]:
+    """The invoices that a credit note refers to."""
+    numbers = [number for number, _day in documents.credited(one)]
+    return invoices(user).filter(number__in=numbers).order_by("pk")
+
+
+def vendor_invoices(user: Any) -> QuerySet[VendorInvoice]:
+    """What vendors claimed of the user's organisations, the newest first."""
+    theirs = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
+    rows = VendorInvoice.objects.filter(theirs).select_related("supplier", "organisation")
+    return rows.order_by("-pk")
 
 
 def lines_of(one: Invoice) -> list[InvoiceLine]:

@@ -64,7 +64,9 @@ def _call_off(claim: Claim, *, by: Any) -> CallOff:
     codes = {place[0] for place in claim.places}
     if len(codes) != 1:
         raise NotReconciledError(_("call_off: expected one in all lines"))
-    row = CallOff.objects.select_related("framework__supplier", "organisation")
+    row = CallOff.objects.select_related(
+        "framework__supplier", "supplier", "organisation"
+    )
     found = row.filter(code=codes.pop()).first()
     if found is None or not (
         isinstance(by, str) or holds_role_for(by, found.organisation, roles=CONTRACT_ROLES)
@@ -102,7 +104,7 @@ def _keep(
 ) -> VendorInvoice:
     actor = str(getattr(by, "username", by))
     invoice = VendorInvoice.objects.create(
-        supplier=call_off.framework.supplier, organisation=call_off.organisation,
+        supplier=call_off.sold_by, organisation=call_off.organisation,
         number=claim.number, kind=claim.kind, month=claim.month, currency=claim.currency,
         net=claim.net, sha256=hashlib.sha256(content).hexdigest(), received_at=timezone.now(),
         received_by=actor, findings=[*told(found)],

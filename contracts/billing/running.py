@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,12 +20,13 @@ from django.utils.translation import gettext as _
 
 from contracts.agreements import CONTRACT_ZONE
 from contracts.billing import booking, facts, issuing
-from contracts.billing.booking import last_day_of
-from contracts.models import BillingRun, FrameworkAgreement, Invoice, InvoiceLine
+from contracts.billing.booking import Threshold, last_day_of
+from contracts.models import BillingRun, CallOff, FrameworkAgreement, Invoice, InvoiceLine
 from contracts.pricing import NoPriceError, PriceTermsError, UnknownIndexError, UnknownLineError
 from contracts.vat import UnknownVatRateError, rates_held
 from hub import audit
 from hub.access import CONTRACT_ROLES, organisations_of
+from vendors.models import Vendor
 
 _NOT_RATED = (
     NoPriceError, PriceTermsError, UnknownIndexError, UnknownLineError, UnknownVatRateError,
@@ -104,18 +105,20 @@ def _run(
 ) -> Outcome:
     locked = FrameworkAgreement.objects.select_for_update(no_key=True)
     list(locked.filter(pk__in=[one.pk for one in frameworks]).order_by("pk"))
+    if not is_dry:
+        _lock_suppliers(frameworks)
     _must_follow(period, frameworks)
     actor = str(getattr(by, "username", by))
     made = BillingRun.objects.create(period=period, made_at=timezone.now(), made_by=actor)
     kept = {one: facts.facts_of(one, month=period) for one in frameworks}
     try:
-        late = {k: v for one in kept.values() for k, v in _thresholds(one).items()}
+        late = [each for one, found in kept.items() for each in _thresholds(one, found)]
         events = booking.book(made, frameworks, late=late)
         rates = rates_held()
         invoices = [
             invoice
             for one in frameworks
-            for invoice in issuing.issue(made, one, kept[one], rates=rates, is_dry=is_dry)
+            for invoice in issuing.issue(made, one, kept[one], rates=rates)
         ]
     except _NOT_RATED as fault:
         raise NotBilledError(str(fault)) from fault
@@ -131,14 +134,23 @@ def _run(
     return outcome
 
 
-def _thresholds(found: dict[str, Any]) -> dict[str, int]:
-    """After how many seconds a result is late, by algorithm, as the newest price says."""
-    return {
-        algorithm: seconds
-        for algorithm, versions in facts.agreement_in(found).prices.items()
-        if versions and (sla := versions[-1].price.sla)
-        and (seconds := sla.late_after) is not None
-    }  # fmt: skip
+def _lock_suppliers(frameworks: Sequence[FrameworkAgreement]) -> None:
+    """Whose documents are numbered, in one order for all runs."""
+    suppliers = {one.supplier_id for one in frameworks}
+    call_offs = CallOff.objects.filter(framework__in=frameworks, supplier__isnull=False)
+    suppliers |= set(call_offs.values_list("supplier", flat=True))
+    list(Vendor.objects.select_for_update(no_key=True).filter(pk__in=suppliers).order_by("pk"))
+
+
+def _thresholds(framework: FrameworkAgreement, found: dict[str, Any]) -> Iterator[Threshold]:
+    """When results are late, by each version of each price of an agreement."""
+    for algorithm, versions in facts.agreement_in(found).prices.items():
+        known = sorted(versions, key=lambda one: one.valid_from)
+        ends = [*(one.valid_from for one in known[1:]), None]
+        for version, end in zip(known, ends, strict=True):
+            sla, since = version.price.sla, version.valid_from
+            if sla and sla.late_after is not None:
+                yield Threshold(framework.pk, algorithm, sla.late_after, since, end)
 
 
 def _must_be_over(period: date, *, is_dry: bool) -> None:

@@ -102,10 +102,10 @@ class _Writer:
         _text(period, "StartDate", self.invoice.period_from.isoformat())
         _text(period, "EndDate", self.invoice.period_to.isoformat())
         _text(_part(root, "OrderReference"), "ID", self.said["call_off"])
-        if self.invoice.credits is not None:
+        for number, issued_on in documents.credited(self.invoice):
             credited = _part(_part(root, "BillingReference"), "InvoiceDocumentReference")
-            _text(credited, "ID", self.invoice.credits.number)
-            _text(credited, "IssueDate", self.invoice.credits.issued_on.isoformat())
+            _text(credited, "ID", number)
+            _text(credited, "IssueDate", issued_on)
         _text(_part(root, "ContractDocumentReference"), "ID", self.said["framework"])
         attached = _part(root, "AdditionalDocumentReference")
         _text(attached, "ID", f"{self.invoice.number}-specification")

@@ -19,6 +19,7 @@ from contracts.models.evaluations import (
     Score,
 )
 from contracts.models.invoices import Invoice, InvoiceLine
+from contracts.models.measured import AvailabilityReading, OutcomeReading
 from contracts.models.needs import BreadthRule, Need, NeedList, SelectionRun
 from contracts.models.options import AuthorityOption, OptionState, TermOption
 from contracts.models.procedures import (
@@ -47,6 +48,7 @@ __all__ = [
     "Amendment",
     "Authority",
     "AuthorityOption",
+    "AvailabilityReading",
     "AwardCriterion",
     "BilledIsFinal",
     "BillingRun",
@@ -72,6 +74,7 @@ __all__ = [
     "NeedList",
     "OptionState",
     "OutcomeMeasurement",
+    "OutcomeReading",
     "Participant",
     "PriceBookEntry",
     "Procedure",

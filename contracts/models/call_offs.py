@@ -70,6 +70,11 @@ class CallOff(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def sold_by(self) -> Vendor:
+        """Who delivers, and whose invoices it has."""
+        return self.supplier or self.framework.supplier
+
 
 class CallOffLine(models.Model):
     """One algorithm at one site, from its day of activation."""

@@ -23,6 +23,8 @@ from contracts.api.billing import may_credit
 from contracts.billing import crediting, reading, running
 from contracts.models import Invoice, InvoiceLine
 from contracts.pricing import months_after
+from contracts.views import measurements
+from contracts.views.buttons import page
 from hub.access import CONTRACT_ROLES, holds_role
 
 PAGE_SIZE = 50
@@ -47,8 +49,9 @@ def used(request: HttpRequest) -> HttpResponse:
             {"framework": one, "utilisation": utilisation.of_framework(one)}
             for one in agreements.frameworks(request.user)
         ],
+        **measurements.context_of(request.user),
     }
-    return render(request, "contracts/usage.html", context)
+    return page(request, "usage", context)
 
 
 @login_required
@@ -107,6 +110,7 @@ def invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {
         "invoice": one,
         "lines": reading.lines_of(one),
+        "corrected": reading.credited(request.user, one),
         "notes": one.credit_notes.order_by("pk"),
         "may_credit": one.kind == Invoice.Kind.INVOICE and may_credit(request.user, one),
         "reason_length": REASON_LENGTH,

@@ -31,7 +31,7 @@ def test_the_list_shows_how_much_of_an_agreement_is_bound(here: FirstSite) -> No
     page = as_("officer").get("/frameworks/").content.decode()
 
     assert 'value="78.00"' in page
-    assert "31\N{NO-BREAK SPACE}200\N{NO-BREAK SPACE}000.00 of" in page
+    assert "31\N{NARROW NO-BREAK SPACE}200\N{NARROW NO-BREAK SPACE}000.00 of" in page
     assert 'value="78.00"' in as_("officer", "nb").get("/frameworks/").content.decode()
     assert "2020-1968" not in as_("officer").get("/frameworks/?q=other").content.decode()
     assert as_("officer").get("/frameworks/?in_force_on=never").status_code == 200

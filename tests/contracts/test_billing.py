@@ -16,9 +16,11 @@ from contracts.billing.running import ChangedMeanwhileError, NotBilledError, run
 from contracts.models import (
     BilledIsFinal,
     BillingRun,
+    CallOff,
     EventBooking,
     Invoice,
     InvoiceLine,
+    PriceBookEntry,
     RatingSnapshot,
     UsageEvent,
 )
@@ -26,6 +28,7 @@ from contracts.pricing import amount, price_of
 from tests.builders import parties
 from tests.contracts.billed import TARIFF, billed, buyer
 from tests.contracts.usage_reports import completed
+from vendors.models import Vendor
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +207,47 @@ def test_every_line_leads_to_its_events_and_can_be_rated_again() -> None:
     assert [one.units for one in events] == [10, 5]
     for snapshot, total in zip(RatingSnapshot.objects.order_by("pk"), (240, 528), strict=True):
         assert sum(one.amount for one in facts.rated_again(snapshot)) == total
+
+
+def test_what_is_late_is_told_by_the_version_and_agreement_it_was_used_under() -> None:
+    """A later version, or another agreement over the same algorithm, has a clause of its own."""
+
+    def terms(seconds: int) -> dict[str, Any]:
+        sla = {"late": "50%", "late_after_seconds": seconds}
+        return {"unit_price": "18.00", "sla": sla}
+
+    trust = buyer(model="flat", terms=terms(100))
+    here = trust.here
+    later = parties.price_of(here.algorithm, under=here.framework, model="flat", terms=terms(10))
+    PriceBookEntry.objects.filter(pk=later.pk).update(valid_from=date(2026, 5, 1))
+    other = parties.framework_for(
+        here.algorithm, authorities=[here.organisation], code="Z", model="flat", terms=terms(10)
+    )
+    theirs = parties.call_off_under(other, organisation=here.organisation, code="CO-Z")
+    parties.line_of(theirs, algorithm=here.algorithm, site=here.site)
+    trust.report(
+        completed("a", time="2026-04-10T09:00:00Z", latency_s=50),
+        completed("b", time="2026-05-10T09:00:00Z", latency_s=50),
+        completed("c", time="2026-04-10T09:00:00Z", latency_s=50, subject="call_off:CO-Z"),
+    )
+
+    assert nets(billed(4)) == [18, 9]
+    assert nets(billed(5)) == [9]
+
+
+def test_the_invoice_is_that_of_the_supplier_of_the_call_off() -> None:
+    """An agreement may have several suppliers; each numbers its own documents."""
+    trust = buyer()
+    other = Vendor.objects.create(
+        code="second", name="Second AS", country="NO", organisation_number="999999999"
+    )
+    CallOff.objects.update(supplier=other)
+    trust.uses(10, on="2026-04-10")
+
+    ((invoice, _lines),) = billed(4).invoices
+
+    assert (invoice.supplier, invoice.number) == (other, "second-000001")
+    assert invoice.document["supplier"]["name"] == "Second AS"
 
 
 def test_late_results_and_failures_are_credited_by_the_clause() -> None:

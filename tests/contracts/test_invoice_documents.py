@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.test import Client
 from lxml import etree
 
 from contracts.billing import crediting, reading
@@ -89,6 +90,24 @@ def test_every_document_is_valid_by_schema_and_by_the_rules() -> None:
         assert faults(document) == [], invoice.number
         assert check(document) == [], invoice.number
     assert kinds == {"380", "381"}
+
+
+def test_a_month_below_nothing_refers_to_the_invoices_it_takes_back_from() -> None:
+    trust = pooled()
+    note = Invoice.objects.filter(kind="381").first()
+    assert note is not None
+    earlier = Invoice.objects.get(kind="380", call_off=note.call_off)
+
+    root = ET.fromstring(document_of(note))
+    names = {"a": CAC, "b": CBC}
+    told = root.findall("a:BillingReference/a:InvoiceDocumentReference", names)
+
+    assert [one.findtext("b:ID", "", names) for one in told] == [earlier.number]
+    assert [one.findtext("b:IssueDate", "", names) for one in told] == [str(earlier.issued_on)]
+    page = Client()
+    page.force_login(trust.here.administrator)
+    assert earlier.number in page.get(f"/invoices/{note.uid}/").content.decode()
+    assert page.get(f"/api/v1/invoices/{note.uid}").json()["corrects"] == [earlier.number]
 
 
 @pytest.mark.parametrize("treatment", ["reverse_charge", "exempt", "out_of_scope"])

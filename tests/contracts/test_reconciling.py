@@ -63,6 +63,30 @@ def test_what_differs_is_missing_or_was_never_metered_is_told(trust: Buyer) -> N
     assert statuses(officer, elsewhere) == ["extra", "missing"]
 
 
+def test_the_pages_take_a_file_and_show_what_came_of_it_to_its_buyer_alone(trust: Buyer) -> None:
+    client = Client()
+    client.force_login(trust.here.officer)
+    ours = SimpleUploadedFile("claim", claim("drammen,ich-triage,usage,11,1264.00"))
+    shown = client.post("/vendor-invoices/reconcile/", {"file": ours}, follow=True)
+    assert "differing" in shown.content.decode()
+    assert "1\N{NARROW NO-BREAK SPACE}264.00" in shown.content.decode()
+    assert "V-1" in client.get("/vendor-invoices/").content.decode()
+    refused = client.post("/vendor-invoices/reconcile/", {"file": SimpleUploadedFile("c", b"x")})
+    assert refused.status_code == 400
+    assert "file: expected" in refused.content.decode()
+
+    their_client = Client()
+    theirs = parties.member(
+        "their.officer", role="procurement_officer", organisation=trust.here.other_organisation
+    )
+    their_client.force_login(theirs)
+    uid = VendorInvoice.objects.get().uid
+    assert their_client.get(f"/vendor-invoices/{uid}/").status_code == 404
+    assert "V-1" not in their_client.get("/vendor-invoices/").content.decode()
+    their_client.force_login(trust.here.radiologist)
+    assert their_client.get("/vendor-invoices/").status_code == 403
+
+
 def test_a_credit_note_takes_back_what_was_claimed_too_much(trust: Buyer) -> None:
     officer = trust.here.officer
     statuses(officer, claim("drammen,ich-triage,usage,11,264.00"))
