@@ -68,7 +68,7 @@ def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
     Raises MoveNotAllowed where a gate is open, and where the same person signs twice.
     """
     row = _locked(deployment)
-    if to not in SIGNED.get(row.state, ()):
+    if to not in signed_for(row):
         raise MoveNotAllowed(_no_way(row, to))
     _refuse_under_notice(row)
     if open_gates := missing(row, to=to):
@@ -189,8 +189,17 @@ def _refuse_under_notice(row: Deployment) -> None:
         )
 
 
+def signed_for(row: Deployment) -> frozenset[str]:
+    """Where two signatures take it: what was suspended goes back no further than it had come."""
+    found = SIGNED.get(row.state, frozenset())
+    if row.state != State.SUSPENDED:
+        return found
+    last = row.moves.filter(became=State.SUSPENDED).order_by("-pk").first()
+    return found if last and last.was == State.CLINICAL else found - {State.CLINICAL}
+
+
 def _no_way(row: Deployment, to: str) -> str:
-    known = {str(State(one).label) for one in SIGNED.get(row.state, ())}
+    known = {str(State(one).label) for one in signed_for(row)}
     known |= {str(State(one).label) for one in BY_ONE.get(row.state, ())}
     label = State(to).label if to in State.values else to
     return _("From %(was)s it cannot go to %(to)s; expected one of: %(known)s") % {

@@ -22,7 +22,7 @@ from marketplace import deciding, deploying, sboms
 from marketplace.api import compared
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.deciding import Decision, DecisionRefused, counts_of
-from marketplace.deploying import BY_ONE, SIGNED, MoveNotAllowed
+from marketplace.deploying import BY_ONE, MoveNotAllowed, signed_for
 from marketplace.deployments_api import deployments_of, notices_of
 from marketplace.expiry import alarm_of
 from marketplace.gates import GATES_FOR, Standing, standing
@@ -121,7 +121,7 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
         "deployment": row,
         "why": worded(row.suspended_why),
         "gates": [_gate(one) for one in gates],
-        "up": [_way_up(to, gates) for to in sorted(SIGNED.get(row.state, ()))],
+        "up": [_way_up(to, gates) for to in sorted(signed_for(row))],
         "down": [(to, Deployment.State(to).label) for to in sorted(BY_ONE.get(row.state, ()))],
         "waiting": row.signatures.filter(move=None).select_related("user"),
         "moves": [(one, worded(one.why)) for one in row.moves.all()],

@@ -117,15 +117,34 @@ def test_one_person_suspends_it_with_a_reason_and_two_take_it_up_again(
     here: FirstSite, deployment: Deployment
 ) -> None:
     pass_all(deployment, here.officer)
+    for state in ("validation", "clinical"):
+        both_sign(here, deployment, to=state)
     deploying.step(deployment, to="suspended", why="odd results", by=here.radiologist)
     deployment.refresh_from_db()
     assert (deployment.state, deployment.suspended_by, deployment.suspended_why) == (
         "suspended", "radiologist.drammen", "odd results"
     )  # fmt: skip
-    deploying.sign(deployment, to="clinical", by=here.officer)
-    deploying.sign(deployment, to="clinical", by=here.radiologist)
+    both_sign(here, deployment, to="clinical")
     deployment.refresh_from_db()
     assert (deployment.state, deployment.suspended_by) == ("clinical", "")
+
+
+def test_what_was_suspended_goes_back_no_further_than_it_had_come(
+    here: FirstSite, deployment: Deployment
+) -> None:
+    """Else a suspension were a way past validation."""
+    pass_all(deployment, here.officer)
+    deploying.step(deployment, to="suspended", why="odd results", by=here.radiologist)
+    with pytest.raises(MoveNotAllowed, match="From Suspended it cannot go to Clinical"):
+        deploying.sign(deployment, to="clinical", by=here.officer)
+    both_sign(here, deployment, to="validation")
+    deployment.refresh_from_db()
+    assert deployment.state == "validation"
+
+
+def both_sign(here: FirstSite, deployment: Deployment, *, to: str) -> None:
+    assert deploying.sign(deployment, to=to, by=here.officer) is None
+    assert deploying.sign(deployment, to=to, by=here.radiologist) is not None
 
 
 def changed(here: FirstSite, **values: Any) -> Cleared:
