@@ -6,7 +6,7 @@ bought under it, by anyone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -44,7 +44,7 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     if algorithm.pk not in {entry.algorithm_id for entry in entries}:
         raise AlgorithmHasNoPriceError(f"{framework.code} has no price for {algorithm.code}")
     prices = {entry.algorithm_id: pricing.price_of(entry.model, entry.terms) for entry in entries}
-    if len(prices) < len(entries) or not all(map(_is_told_by_volume, prices.values())):
+    if len(prices) < len(entries) or not are_told_by_volume(prices.values()):
         return rated_value(framework, algorithm=algorithm.code, at=at)
     volumes = {
         (counter.algorithm_id, counter.contract_year): counter.quantity
@@ -53,6 +53,11 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     following = (algorithm.pk, contract_year(framework, at=at))
     one_more = volumes | {following: volumes.get(following, 0) + 1}
     return ValueUsed(_value(volumes, prices), _value(one_more, prices))
+
+
+def are_told_by_volume(prices: Iterable[pricing.Price]) -> bool:
+    """Whether the counters of volumes tell what was used under prices of one version each."""
+    return all(map(_is_told_by_volume, prices))
 
 
 def _is_told_by_volume(price: pricing.Price) -> bool:

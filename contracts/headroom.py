@@ -6,24 +6,52 @@ the other, and of its counters, so that none moves meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Protocol
 
 from contracts import pricing
-from contracts.agreements import contract_year
-from contracts.models import FrameworkAgreement, VolumeCounter
+from contracts.agreements import CONTRACT_ZONE, are_told_by_volume, contract_year
+from contracts.models import CallOffLine, FrameworkAgreement, VolumeCounter
+from contracts.priced import agreement_held, line_key
+from contracts.pricing import Usage
+from contracts.rated_value import usage_counted, value_of
 
 
 class NoRoomError(Exception):
     """One more unit would pass the maximum value, or has no price; the message is for people."""
 
 
-class Headroom:
+class Headroom(Protocol):
     """The value used of a locked framework agreement, moved along by what is taken."""
 
-    def __init__(self, framework: FrameworkAgreement) -> None:
-        self.framework = framework
+    def expect(self, usages: Iterable[Usage]) -> None:
+        """Hear what will be asked for at most, before it is taken one by one."""
+
+    def take(self, line: CallOffLine, *, at: datetime, units: int) -> None:
+        """Use so many units more (or, below 0, fewer). Raises NoRoomError, and then takes none."""
+
+
+def of(framework_id: int) -> Headroom:
+    """That of the agreement, which is locked until the transaction ends."""
+    framework = FrameworkAgreement.objects.select_for_update(no_key=True).get(pk=framework_id)
+    entries, prices = list(framework.price_book.all()), {}
+    for entry in entries:
+        with suppress(pricing.PriceTermsError):
+            prices[entry.algorithm_id] = pricing.price_of(entry.model, entry.terms)
+    has_versions = len({entry.algorithm_id for entry in entries}) < len(entries)
+    if has_versions or not are_told_by_volume(prices.values()):
+        return _Rated(framework)
+    return _Counted(framework, prices)
+
+
+class _Counted:
+    """Told by the volume of each contract year, as most prices are."""
+
+    def __init__(self, framework: FrameworkAgreement, prices: dict[int, pricing.Price]) -> None:
+        self.framework, self._prices = framework, prices
         rows = VolumeCounter.objects.filter(framework=framework).select_for_update()
         keys = ("algorithm_id", "contract_year")
         counters = rows.order_by("algorithm_id", "contract_year")  # as metering moves them
@@ -31,38 +59,90 @@ class Headroom:
             (row.algorithm_id, row.contract_year): row.quantity
             for row in counters.only(*keys, "quantity")
         }
-        self._prices = {}
-        for entry in framework.price_book.all():
-            with suppress(pricing.PriceTermsError):
-                self._prices[entry.algorithm_id] = pricing.price_of(entry.model, entry.terms)
         self._used = sum(map(self._cost, self._volumes), Decimal("0.00"))
 
-    @classmethod
-    def of(cls, framework_id: int) -> Headroom:
-        """That of the agreement, which is locked until the transaction ends."""
-        framework = FrameworkAgreement.objects.select_for_update(no_key=True).get(pk=framework_id)
-        return cls(framework)
+    def expect(self, usages: Iterable[Usage]) -> None:
+        """Each is told at once anyway."""
 
-    def take(self, algorithm_id: int, *, at: datetime, units: int) -> None:
-        """Use so many units more (or, below 0, fewer). Raises NoRoomError, and then takes none."""
+    def take(self, line: CallOffLine, *, at: datetime, units: int) -> None:
+        """By what the volume costs with it."""
         if not units:
             return
-        if algorithm_id not in self._prices:
-            raise NoRoomError(f"framework agreement {self.framework.code} has no price for it")
-        key = (algorithm_id, contract_year(self.framework, at=at))
+        if line.algorithm_id not in self._prices:
+            raise _has_no_price(self.framework)
+        key = (line.algorithm_id, contract_year(self.framework, at=at))
         before = self._cost(key) if key in self._volumes else Decimal(0)
         earlier = self._volumes.get(key, 0)
         self._volumes[key] = earlier + units
         used = self._used - before + self._cost(key)
         if units > 0 and used > self.framework.maximum_value:
             self._volumes[key] = earlier
-            left = max(self.framework.maximum_value - self._used, Decimal("0.00"))
-            raise NoRoomError(
-                f"it would pass the maximum value of framework agreement {self.framework.code}: "
-                f"{left} {self.framework.currency} is left"
-            )
+            raise _would_pass(self.framework, used=self._used)
         self._used = used
 
     def _cost(self, key: tuple[int, date]) -> Decimal:
         price = self._prices.get(key[0])
         return pricing.amount(price, self._volumes[key]) if price else Decimal(0)
+
+
+class _Rated:
+    """Rated anew: where prices have versions, scopes, fees or commitments, volumes tell not all.
+
+    All that is expected is rated once; only where it does not fit is it rated one by one.
+    """
+
+    def __init__(self, framework: FrameworkAgreement) -> None:
+        self.framework, self._agreement = framework, agreement_held(framework)
+        self._priced = {line.key for line in self._agreement.lines}
+        list(VolumeCounter.objects.filter(framework=framework).select_for_update()
+             .order_by("algorithm_id", "contract_year"))  # fmt: skip
+        self._taken = list(usage_counted(framework))
+        self._expected: list[Usage] = []
+        self._has_room_for_all: bool | None = None
+
+    def expect(self, usages: Iterable[Usage]) -> None:
+        """Those of lines that the agreement has."""
+        self._expected = [one for one in usages if one.units and one.line in self._priced]
+
+    def take(self, line: CallOffLine, *, at: datetime, units: int) -> None:
+        """By what all that was used costs with it."""
+        if not units:
+            return
+        key = line_key(line.call_off.code, line.algorithm.code, line.site.code)
+        if line.algorithm.code not in self._agreement.prices or key not in self._priced:
+            raise _has_no_price(self.framework)
+        more = Usage(key, at.astimezone(CONTRACT_ZONE).date(), units)
+        if more in self._expected and self._fit_all():
+            self._taken.append(more)
+            self._expected.remove(more)
+            return
+        if units > 0 and self._value(more) > self.framework.maximum_value:
+            raise _would_pass(self.framework, used=self._value())
+        self._taken.append(more)
+        self._has_room_for_all = None
+
+    def _fit_all(self) -> bool:
+        if self._has_room_for_all is None:
+            value = self._value(*self._expected)
+            self._has_room_for_all = value <= self.framework.maximum_value
+        return self._has_room_for_all
+
+    def _value(self, *more: Usage) -> Decimal:
+        used = (*self._taken, *more)
+        on = max((one.day for one in used), default=self._agreement.begins)
+        try:
+            return value_of(self._agreement, used, on=on)
+        except pricing.PriceTermsError as fault:
+            raise NoRoomError(f"{self.framework.code} cannot be rated: {fault}") from fault
+
+
+def _has_no_price(framework: FrameworkAgreement) -> NoRoomError:
+    return NoRoomError(f"framework agreement {framework.code} has no price for it")
+
+
+def _would_pass(framework: FrameworkAgreement, *, used: Decimal) -> NoRoomError:
+    left = max(framework.maximum_value - used, Decimal("0.00"))
+    return NoRoomError(
+        f"it would pass the maximum value of framework agreement {framework.code}: "
+        f"{left} {framework.currency} is left"
+    )

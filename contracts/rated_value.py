@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from contracts.models import FrameworkAgreement, UsageEvent
+from contracts.models import FrameworkAgreement, UsageAdjustment, UsageEvent
 from contracts.priced import agreement_held, line_key
 from contracts.pricing import (
     Agreement,
@@ -61,20 +63,43 @@ def rated_value(framework: FrameworkAgreement, *, algorithm: str, at: datetime) 
 
 def usage_counted(framework: FrameworkAgreement) -> tuple[Usage, ...]:
     """What was counted under the agreement, by line of a call-off and local day."""
+    events = UsageEvent.objects.filter(call_off__framework=framework)
+    corrections = UsageAdjustment.objects.filter(corrects__call_off__framework=framework)
+    return (
+        *_added_up(events, path="", units="units"),
+        *_added_up(corrections, path="corrects__", units="delta_units"),
+    )
+
+
+def _added_up(rows: QuerySet[Any], *, path: str, units: str) -> Iterator[Usage]:
+    """By line and local day of the event that stands at the path."""
+    names = (f"{path}call_off__code", f"{path}algorithm__code", f"{path}site__code")
     counted = (
-        UsageEvent.objects.filter(call_off__framework=framework)
-        .annotate(day=TruncDate("at", tzinfo=CONTRACT_ZONE))
-        .values_list("call_off__code", "algorithm__code", "site__code", "day")
-        .annotate(sum=Sum("units"))
+        rows.annotate(day_=TruncDate(f"{path}at", tzinfo=CONTRACT_ZONE))
+        .values_list(*names, "day_")
+        .annotate(sum_=Sum(units))
         .order_by()
     )
-    return tuple(Usage(line_key(*names), day, units) for *names, day, units in counted)
+    for *of_line, day, total in counted:
+        yield Usage(line_key(*of_line), day, total)
 
 
 def _one_of_each_group(agreement: Agreement, algorithm: str) -> list[Line]:
     """Lines that count together cost the same: one of each call-off stands for all of it."""
     lines = [one for one in agreement.lines if one.algorithm == algorithm]
     return list({one.call_off: one for one in lines}.values())
+
+
+def value_of(agreement: Agreement, used: tuple[Usage, ...], *, on: date) -> Decimal:
+    """What all that was used comes to by the end of the contract year of a day.
+
+    Raises PriceTermsError where it cannot be rated.
+    """
+    as_of = contract_year_of(max(on, agreement.begins), begins=agreement.begins).last
+    try:
+        return _value(agreement, used, as_of=as_of)
+    except (NoPriceError, UnknownIndexError, UnknownLineError) as fault:
+        raise PriceTermsError(str(fault)) from fault
 
 
 def _value(agreement: Agreement, used: tuple[Usage, ...], *, as_of: date) -> Decimal:

@@ -15,11 +15,13 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import metering
+from contracts import headroom, metering
 from contracts.agreements import CONTRACT_ZONE
 from contracts.cloud_events import Correction, EventNotUnderstoodError, Use, read
 from contracts.headroom import Headroom, NoRoomError
 from contracts.models import CallOff, CallOffLine, UsageAdjustment, UsageEvent
+from contracts.priced import line_key
+from contracts.pricing import Usage
 from hub import audit
 from hub.access import CONTRACT_ROLES, site_clause
 from marketplace.models import AlgorithmVersion
@@ -98,7 +100,8 @@ class _Counting:
     def __post_init__(self) -> None:
         self._find_lines()
         for framework_id in sorted({one.framework_id for one in self.call_offs.values()}):
-            self.rooms[framework_id] = Headroom.of(framework_id)
+            self.rooms[framework_id] = headroom.of(framework_id)
+            self.rooms[framework_id].expect(self._expected(framework_id))
         self._find_known()
 
     def _find_lines(self) -> None:
@@ -114,6 +117,17 @@ class _Counting:
             version__in={one.version for one in uses},
         )
         self.versions = {(one.algorithm.code, one.version): one for one in versions}
+
+    def _expected(self, framework_id: int) -> Iterator[Usage]:
+        """What is reported of an agreement, as if all of it were accepted."""
+        for one in self.events:
+            if not isinstance(one, Use) or not one.units:
+                continue
+            line = self.lines.get((one.envelope.call_off, one.algorithm, one.site))
+            if line is not None and line.call_off.framework_id == framework_id:
+                key = line_key(line.call_off.code, line.algorithm.code, line.site.code)
+                day = one.envelope.at.astimezone(CONTRACT_ZONE).date()
+                yield Usage(key, day, one.units)
 
     def _find_known(self) -> None:
         tenants = {one.organisation_id for one in self.call_offs.values()}
@@ -159,7 +173,7 @@ class _Counting:
         if one.units and paid in self.paid:
             return DUPLICATE, _("data.study_ref: counted before under this call-off")
         room = self.rooms[line.call_off.framework_id]
-        room.take(line.algorithm_id, at=one.envelope.at, units=one.units)
+        room.take(line, at=one.envelope.at, units=one.units)
         event = UsageEvent(
             tenant_id=key[0], source=key[1], event_id=key[2], at=one.envelope.at,
             study_ref=one.study_ref, call_off=line.call_off, line=line,
@@ -181,7 +195,7 @@ class _Counting:
         if event.units + self.deltas[corrected] + one.delta_units < 0:
             raise RefusedError(_("data.delta_units: the event would have fewer than 0 units"))
         room = self.rooms[call_off.framework_id]
-        room.take(event.algorithm_id, at=event.at, units=one.delta_units)
+        room.take(event.line, at=event.at, units=one.delta_units)
         adjustment = UsageAdjustment(
             tenant_id=call_off.organisation_id, source=key[1], event_id=key[2], corrects=event,
             delta_units=one.delta_units, reason=one.reason, at=one.envelope.at,

@@ -218,8 +218,10 @@ def test_what_is_late_is_told_by_the_version_and_agreement_it_was_used_under() -
 
     trust = buyer(model="flat", terms=terms(100))
     here = trust.here
-    later = parties.price_of(here.algorithm, under=here.framework, model="flat", terms=terms(10))
-    PriceBookEntry.objects.filter(pk=later.pk).update(valid_from=date(2026, 5, 1))
+    PriceBookEntry.objects.create(
+        framework=here.framework, algorithm=here.algorithm, model="flat", terms=terms(10),
+        valid_from=date(2026, 5, 1),
+    )  # fmt: skip
     other = parties.framework_for(
         here.algorithm, authorities=[here.organisation], code="Z", model="flat", terms=terms(10)
     )

@@ -15,7 +15,7 @@ from django.test import Client
 
 from contracts.agreements import value_used
 from contracts.metering import record
-from contracts.models import UsageAdjustment, UsageEvent, VolumeCounter
+from contracts.models import FrameworkAgreement, UsageAdjustment, UsageEvent, VolumeCounter
 from contracts.taking_usage import take
 from hub.models import AuditEvent, User
 from tests.builders import parties
@@ -242,6 +242,39 @@ def test_fifty_reports_at_once_around_the_maximum_stop_at_it_exactly() -> None:
     assert "maximum value of framework agreement 2020-1968" in max(one.reason for one in done)
     assert counted() == {date(2026, 1, 1): 10}
     assert UsageEvent.objects.count() == 10
+
+
+WITH_A_FEE: dict[str, Any] = {
+    "tiers": [{"unit_price": "24.00"}], "fee": {"amount": "100.00", "prorate": False},
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_the_maximum_holds_where_volume_alone_does_not_tell_the_value() -> None:
+    """A fee counts as well, and so does what was corrected."""
+    here = first_site()
+    here.framework.price_book.update(terms=WITH_A_FEE)
+    FrameworkAgreement.objects.update(maximum_value=Decimal("340.00"))  # the fee and ten of 24.00
+
+    first = take([completed(n) for n in range(15)], by=here.officer)
+    assert [one.status for one in first] == ["accepted"] * 10 + ["rejected"] * 5
+    assert "0.00 NOK is left" in first[-1].reason
+    take([adjusted("back", of=3, units=-1)], by=here.officer)
+    again = take([completed(n) for n in range(20, 23)], by=here.officer)
+    assert [one.status for one in again] == ["accepted", "rejected", "rejected"]
+    value = value_used(here.framework, algorithm=here.algorithm, at=JULY)
+    assert (value.used, value.with_one_more) == (Decimal("340.00"), Decimal("364.00"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_reports_at_once_around_a_maximum_that_is_rated_stop_at_it_exactly() -> None:
+    here = first_site()
+    here.framework.price_book.update(terms=WITH_A_FEE)
+    FrameworkAgreement.objects.update(maximum_value=Decimal("340.00"))
+
+    done = at_once(lambda n: take([completed(n)], by=here.officer)[0])
+
+    assert Counter(one.status for one in done) == {"accepted": 10, "rejected": 40}
 
 
 @pytest.mark.django_db(transaction=True)
