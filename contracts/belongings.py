@@ -99,7 +99,11 @@ def _runs(organisation: Organisation) -> Any:
 
 
 def _outcomes(organisation: Organisation) -> Any:
-    rows = OutcomeReading.objects.filter(framework__holder=organisation)
+    """Of the agreements that name it: what is measured of one is told to all who buy under it."""
+    named = FrameworkAgreement.objects.filter(
+        Q(holder=organisation) | Q(authorities__organisation=organisation)
+    )
+    rows = OutcomeReading.objects.filter(framework__in=named)
     return rows.select_related("framework", "algorithm")
 
 
@@ -132,7 +136,7 @@ for _table in (
     Table("availability", AvailabilityReading,
           "in how much of a month the services of its lines were available",
           _under("line__call_off", AvailabilityReading, *LINE), ("uid",)),
-    Table("outcomes", OutcomeReading, "what was measured under the agreements it holds",
+    Table("outcomes", OutcomeReading, "what was measured under the agreements that name it",
           _outcomes, ("uid",)),
     Table("billing-runs", BillingRun, "the runs that billed them", _runs, ("uid",)),
     Table("billed-events", EventBooking, "which run billed which event",

@@ -18,10 +18,12 @@ from contracts.billing.running import run
 from contracts.models import (
     Authority,
     AuthorityOption,
+    AvailabilityReading,
     CallOff,
     CallOffApproval,
     EventBooking,
     Invoice,
+    OutcomeReading,
     UsageEvent,
     VolumeCounter,
 )
@@ -76,6 +78,11 @@ def here(tmp_path: Path) -> FirstSite:
         )  # fmt: skip
     corrected = adjusted(1, of=0, units=-1, ref_id="0")
     take([corrected | {"source": "hub"}], by=made.administrator)
+    AvailabilityReading.objects.create(line=made.line, month=date(2026, 7, 1), share="0.99")
+    OutcomeReading.objects.create(
+        framework=made.framework, algorithm=made.algorithm, kpi="sent home",
+        contract_year=date(2026, 1, 1), successes=29, n=100,
+    )  # fmt: skip
     run(date(2026, 7, 1), by="tester", is_dry=False)
     for place in (made.site, made.other_site):
         audit.record("study.viewed", actor="somebody", site=place, subject=place.code)
