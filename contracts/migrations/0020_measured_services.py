@@ -12,7 +12,7 @@ from hub.append_only import append_only
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0014_used_prices_stay'),
+        ('contracts', '0016_people_lots_and_results'),
         ('marketplace', '0003_gates_evidence_and_notices'),
     ]
 
