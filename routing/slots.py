@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,17 +12,8 @@ from django.utils import timezone
 
 from marketplace.models import AlgorithmVersion
 from routing import lease
-from routing.models import Priority, Workitem
-
-# A Workitem stands as if it had come this much earlier: STAT goes first, but a routine one that has
-# waited longer than the difference goes before it, so that nothing starves.
-HEAD_START: dict[int, timedelta] = {
-    Priority.STAT: timedelta(minutes=30),
-    Priority.HIGH: timedelta(minutes=15),
-    Priority.MEDIUM: timedelta(minutes=5),
-    Priority.ROUTINE: timedelta(0),
-    Priority.LOW: timedelta(minutes=-15),
-}
+from routing.models import Workitem
+from routing.scheduling import HEAD_START
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from hypothesis.extra.django import TestCase
 from hub.phrases import phrase
 from routing import pathway
 from routing.models import Priority, Workitem
-from routing.slots import HEAD_START, next_up, stands_as
+from routing.scheduling import HEAD_START
+from routing.slots import next_up, stands_as
 from tests.builders import parties, worklists
 
 START = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
