@@ -9,4 +9,4 @@ class RoutingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of the set-up file, and the checks."""
-        from routing import checks, setup  # noqa: F401
+        from routing import checks, setup, setup_pools  # noqa: F401

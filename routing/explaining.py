@@ -7,7 +7,9 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from hub.models import Site
 from hub.phrases import render
+from routing import standing
 from routing.models import Priority, Study, Transition
 
 
@@ -41,8 +43,12 @@ def _moves(study: Study) -> QuerySet[Transition]:
 
 
 def _workitems(study: Study) -> Iterator[str]:
-    for item in study.workitems.select_related("version__algorithm").order_by("pk"):
+    items = list(study.workitems.select_related("version__algorithm").order_by("pk"))
+    places = standing.where(items, names=dict(Site.objects.values_list("code", "name")))
+    for item in items:
         yield f"Workitem {item.uid} {item.version}: {item.state}: {render(item.why)}"
+        if item.pk in places:
+            yield f"  {places[item.pk]}"
         for finding in item.findings.all():
             yield f"  finding: {finding.code.get('meaning')} {finding.status}"
         for delivery in item.deliveries.select_related("node").order_by("pk"):

@@ -29,8 +29,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from routing import tallying
-from routing.models import Arrived, Breaker, Delivery, SetAside, Study, Workitem
+from routing import standing, tallying
+from routing.models import Arrived, Breaker, Delivery, Priority, SetAside, Study, Workitem
 from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
 
@@ -69,6 +69,8 @@ class RoutingCollector(Collector):
             "Workitems that wait for room on the disk or for a container engine, by what.",
             Workitem.objects.filter(state__in=OPEN).exclude(waits_for=""), waits_for="waits_for",
         )
+        yield _queue()
+        yield from _gpus()
         yield _counted(
             "routing_inbox_instances", "Instances received and not part of their study yet.",
             Arrived.objects.all(), site="site__code",
@@ -100,6 +102,33 @@ def _counted(name: str, words: str, rows: QuerySet[Any], **labels: str) -> Gauge
     for *values, count in rows.order_by().values_list(*labels.values()).annotate(Count("pk")):
         family.add_metric([str(value) for value in values], count)
     return family
+
+
+def _queue() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "routing_queue_length", "Workitems that wait for their turn, by priority and site.",
+        labels=["priority", "site"],
+    )  # fmt: skip
+    rows = Workitem.objects.filter(state=Workitem.State.ENTITLED).order_by()
+    for priority, site, count in rows.values_list("priority", "study__site__code").annotate(
+        Count("pk")
+    ):
+        family.add_metric([Priority(priority).name, site], count)
+    return family
+
+
+def _gpus() -> Iterator[Metric]:
+    sizes = GaugeMetricFamily("routing_gpus", "GPUs of a pool.", labels=["pool"])
+    used = GaugeMetricFamily("routing_gpus_in_use", "GPUs that runs hold.", labels=["pool"])
+    gone = CounterMetricFamily(
+        "routing_preemptions", "Runs that gave way to a STAT.", labels=["pool"]
+    )
+    for one in standing.pools_now():
+        if one.gpus is not None:
+            sizes.add_metric([one.pool.code], one.gpus)
+        used.add_metric([one.pool.code], one.used)
+        gone.add_metric([one.pool.code], one.pool.preemptions)
+    yield from (sizes, used, gone)
 
 
 def _moves() -> Iterator[Metric]:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hub.access import PATIENT_ROLES, holds_role
 from hub.pages import way_back
-from routing import acting, operations, reading, retention
+from routing import acting, operations, reading, retention, standing
 from routing.filters import StudyFilter
 from routing.models import Priority, Study, Workitem
 from routing.models.studies import StudyQuerySet
@@ -79,7 +79,7 @@ def study(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {
         "study": found,
         "findings": reading.findings_to_read(found),
-        "workitems": [_workitem(item) for item in found.workitems.all()],
+        "workitems": _workitems(request.user, found),
         "moves": list(zip(moves, [None, *moves], strict=False)),
         "verdicts": [one for one in found.verdicts.all() if one.revision == found.revision],
         "earlier_verdicts": [
@@ -106,6 +106,8 @@ def operate(request: HttpRequest) -> HttpResponse:
         "stuck_workitems": operations.stuck_workitems(request.user)[: operations.SHOWN],
         "dead_letters": operations.dead_letters(request.user)[: operations.SHOWN],
         "set_aside": operations.set_aside(request.user)[: operations.SHOWN],
+        "waiting": standing.waiting(request.user, roles=operations.ROLES),
+        "pools": standing.pools_now(),
         "nodes": operations.nodes(request.user),
         "prospects": operations.prospects(request.user),
         "most_counted": retention.MOST_COUNTED,
@@ -209,8 +211,17 @@ def _row(row: Study) -> dict[str, Any]:
     return {"study": row, "findings": shown, "absent": absent}
 
 
-def _workitem(item: Workitem) -> dict[str, Any]:
-    return {"workitem": item, "findings": reading.findings_on_page(item)}
+def _workitems(user: Any, found: Study) -> list[dict[str, Any]]:
+    items = list(found.workitems.all())
+    places = standing.where(items, names=standing.names_for(user))
+    return [
+        {
+            "workitem": item,
+            "findings": reading.findings_on_page(item),
+            "place": places.get(item.pk),
+        }
+        for item in items
+    ]
 
 
 def _place(request: HttpRequest, name: str) -> Place | None:

@@ -2,6 +2,7 @@
 
 from routing.models.deliveries import Breaker, Delivery, Transition
 from routing.models.orders import Message, Order, PatientMerge, Priority
+from routing.models.pools import GpuPool, GpuShare
 from routing.models.rules import Rule, Verdict
 from routing.models.studies import Arrived, Discarded, Instance, Series, SetAside, Study
 from routing.models.tallies import Tally, TallyMark
@@ -13,6 +14,8 @@ __all__ = [
     "Delivery",
     "Discarded",
     "Finding",
+    "GpuPool",
+    "GpuShare",
     "Instance",
     "Message",
     "Order",

@@ -76,6 +76,10 @@ class Workitem(Actor):
     # what holds it up where it stands, by no fault of its own, and since when
     waits_for = models.CharField(max_length=10, choices=WaitsFor.choices, blank=True)
     waits_since = models.DateTimeField(null=True, blank=True)
+    # told to give way to a STAT, and not gone yet
+    preempt_at = models.DateTimeField(null=True, blank=True)
+    # how often it gave way
+    preemptions = models.PositiveIntegerField(default=0, db_default=0)
     log_tail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
@@ -97,6 +101,11 @@ class Workitem(Actor):
                 fields=["due_at"], condition=Q(due_at__isnull=False), name="workitem_due"
             ),
             models.Index(fields=["version", "state"], name="workitem_running"),
+            models.Index(
+                fields=["version", "finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="workitem_ended",
+            ),
             models.Index(
                 fields=["state", "created_at"], condition=Q(state__in=OPEN), name="workitem_open"
             ),

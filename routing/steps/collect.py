@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
-from routing import lease, nudges, outputs, pathway, staging, worklist
+from routing import giving_way, lease, nudges, outputs, pathway, staging, worklist
 from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
 from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
@@ -57,7 +57,8 @@ def _look(workitem: Workitem) -> None:
             return
         progress = performer.poll(staging.run_of(held, manifest))
         if progress.state == "running" or _may_still_run(held, manifest, progress):
-            _look_again(held)
+            if not giving_way.gives_way(held, performer):
+                _look_again(held)
         elif progress.state == "succeeded":
             _take(held, manifest, performer, progress)
         else:

@@ -29,7 +29,7 @@ _BACK_OFF = timedelta(seconds=5)
 
 
 def dispatch(version_id: int) -> None:
-    """Start Workitems of one algorithm version, most urgent first, until its slots are taken."""
+    """Start what waits in the queue of one algorithm version, until nothing of it can start."""
     with ALGORITHMS.turn(version_id) as may_begin:
         if may_begin:
             _start_all(version_id)
@@ -101,6 +101,7 @@ def _started(workitem: Workitem, manifest: Manifest) -> None:
         Workitem.State.DISPATCHED,
         why=phrase(_("handed to the %(kind)s performer"), kind=manifest.performer.kind),
         dispatched_at=now,
+        preempt_at=None,
         due_at=now + FIRST_LOOK,
     )
     nudges.collect(workitem.pk, seconds=FIRST_LOOK.total_seconds())
