@@ -6,4 +6,9 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
-application = get_asgi_application()
+_django = get_asgi_application()
+
+# no model can be imported before
+from routing.run_doors import in_front_of  # noqa: E402
+
+application = in_front_of(_django)

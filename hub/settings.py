@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -231,7 +232,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-ALLOWED_HOSTS = [*HUB_ALLOWED_HOSTS, HUB_BIND]
+# pods call the hub by the name that they were given
+ALLOWED_HOSTS = [*HUB_ALLOWED_HOSTS, HUB_BIND, str(urlsplit(HUB_CLUSTER_HUB_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = HUB_TRUSTED_ORIGINS
 SESSION_COOKIE_SECURE = HUB_HTTPS
 CSRF_COOKIE_SECURE = HUB_HTTPS
@@ -240,7 +242,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if HUB_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HUB_HTTPS
 SECURE_HSTS_PRELOAD = HUB_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+# pods of the cluster reach the web behind the proxy that speaks TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^api/v1/runs/"]
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -22,7 +22,7 @@ from hub.dicom.validate import (
     validate_returned,
 )
 from hub.phrases import Phrase, phrase
-from routing import staging, taking_in
+from routing import run_files, staging, taking_in
 from routing.copying import pseudonymiser_of
 from routing.models import Finding, Instance, Result, Series, Workitem
 from routing.places import spool, work_folder
@@ -56,7 +56,13 @@ class Outputs:
 
 def read(workitem: Workitem, manifest: Manifest) -> Outputs:
     """Read, check and turn back everything; raises OutputRefused, and then nothing is kept."""
-    output_dir = staging.run_of(workitem, manifest).output_dir
+    run = staging.run_of(workitem, manifest)
+    output_dir = run.output_dir
+    if run.transfer is not None:
+        try:
+            run_files.lay_out(workitem, run)
+        except run_files.NoOutput as fault:
+            raise OutputRefused(fault.why) from fault
     stated = _findings(output_dir, manifest)
     instances = _instances(workitem)
     originals = _originals(workitem, manifest, instances)

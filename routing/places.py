@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from hub.dicom.parcels import Parcels
 from hub.dicom.spool import Spool
 from routing.models import Workitem
 
@@ -26,6 +27,16 @@ def spool() -> Spool:
     return _spool(
         settings.HUB_STORAGE_URL, settings.HUB_MINIMUM_FREE_BYTES, settings.HUB_SYNC
     )
+
+
+@lru_cache(maxsize=4)
+def _parcels(folder: str) -> Parcels:
+    return Parcels(Path(folder))
+
+
+def parcels() -> Parcels:
+    """What runs elsewhere are given and bring; beside the spool, where all hosts see it."""
+    return _parcels(urlparse(settings.HUB_STORAGE_URL).path)
 
 
 def work_root() -> Path:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from hub.dicom.deidentify import OLDEST_YEARS
 from hub.dicom.objects import read_header_of
-from routing import run_tokens
+from routing import run_files, run_tokens
 from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
@@ -101,6 +101,8 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
     if manifest.needs.identity != "as_is":
         _tell_no_more_than_the_files(description, run.input_dir)
     (run.input_dir / "study.json").write_text(json.dumps(description, ensure_ascii=False))
+    if run.transfer is not None:
+        return run_files.offer(workitem, run, other_uids=other_uids(workitem))
     return run
 
 
@@ -147,7 +149,8 @@ def clean_up(workitem: Workitem, performer: Performer) -> None:
 
 
 def discard(workitem: Workitem) -> None:
-    """Remove the working folder of a Workitem that is over."""
+    """Remove the working folder of a Workitem that is over, and what it gave to fetch."""
+    run_files.discard(workitem)
     shutil.rmtree(work_folder(workitem), ignore_errors=True)
 
 
@@ -166,7 +169,7 @@ _TERMS = {
 def other_uids(workitem: Workitem) -> list[str]:
     """The further original UIDs of the input, as staged."""
     kept = work_folder(workitem) / _OTHER_UIDS
-    return list(json.loads(kept.read_text())) if kept.exists() else []
+    return list(json.loads(kept.read_text())) if kept.exists() else run_files.other_uids(workitem)
 
 
 def _link(run: Run, place: int, instance: Instance) -> Staged:

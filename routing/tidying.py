@@ -12,7 +12,7 @@ from django.conf import settings
 
 from routing import staging
 from routing.models import Workitem
-from routing.places import prepared_root, spool, work_root
+from routing.places import parcels, prepared_root, spool, work_root
 from vendors.performers.base import PerformerRefused, SubmitFailed
 
 log = structlog.get_logger(__name__)
@@ -35,9 +35,22 @@ def tidy() -> int:
         if time.time() - folder.stat().st_mtime > _settled():
             shutil.rmtree(folder, ignore_errors=True)
             count += 1
+    parcels().sweep(older_than=time.time() - _settled())
+    for owner in sorted(parcels().owners()):
+        if not (root / owner).exists() and not _is_at_work(owner):
+            parcels().discard(owner)
+            count += 1
     if count:
         log.info("tidy.removed", folders=count)
     return count
+
+
+def _is_at_work(owner: str) -> bool:
+    """Whether a Workitem, perhaps on another host, may still need its parcels."""
+    try:
+        return Workitem.objects.filter(uid=uuid.UUID(owner), state__in=staging.AT_WORK).exists()
+    except ValueError:
+        return False
 
 
 def _tidy(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from routing.models.deliveries import Breaker, Delivery, Transition
 from routing.models.orders import Message, Order, PatientMerge, Priority
 from routing.models.pools import GpuPool, GpuShare
 from routing.models.rules import Rule, Verdict
+from routing.models.run_files import RunFiles
 from routing.models.studies import Arrived, Discarded, Instance, Series, SetAside, Study
 from routing.models.tallies import Tally, TallyMark
 from routing.models.workitems import Finding, Result, Workitem
@@ -23,6 +24,7 @@ __all__ = [
     "Priority",
     "Result",
     "Rule",
+    "RunFiles",
     "Series",
     "SetAside",
     "Study",

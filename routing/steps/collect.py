@@ -14,6 +14,7 @@ from hub.phrases import Phrase, phrase
 from routing import giving_way, lease, nudges, outputs, pathway, staging, worklist
 from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
+from routing.run_files import judged
 from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
 from routing.steps.dispatch import MOST_ATTEMPTS
 from vendors.manifest import Manifest
@@ -55,7 +56,7 @@ def _look(workitem: Workitem) -> None:
             _fail(held, why, Progress("failed"))
             staging.discard(held)
             return
-        progress = performer.poll(staging.run_of(held, manifest))
+        progress = judged(held, performer.poll(staging.run_of(held, manifest)))
         if progress.state == "running" or _may_still_run(held, manifest, progress):
             if not giving_way.gives_way(held, performer):
                 _look_again(held)

@@ -79,6 +79,7 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["study", "mark-read", "mark-unread"], STUDY),
     **dict.fromkeys(["api-study", "api-read", "api-unread"], STUDY_UID),
     **dict.fromkeys(["accept", "reject", "replay-workitem"], WORKITEM),
+    **dict.fromkeys(["run-input", "run-output"], WORKITEM),
     **dict.fromkeys(["api-accept", "api-reject", "api-replay"], WORKITEM),
     **dict.fromkeys(["replay-delivery", "api-replay-delivery"], DELIVERY),
     **dict.fromkeys(["vendors", "vendor", "submit-item", "decide-item", "invite"], VENDOR),
