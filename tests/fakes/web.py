@@ -18,8 +18,10 @@ def serving(settings: Any, *, port: int = 0) -> Iterator[int]:
     """Serve hub.asgi until the end of the block; gives the port, which runs are told of."""
     port = port or free_ports(1)[0]
     settings.HUB_CLUSTER_HUB_URL = f"http://127.0.0.1:{port}"
-    config = uvicorn.Config("hub.asgi:application", host="127.0.0.1", port=port, lifespan="off",
-                            log_config=None, access_log=False, timeout_graceful_shutdown=1)  # fmt: skip
+    config = uvicorn.Config(
+        "hub.asgi:application", host="127.0.0.1", port=port, lifespan="off",
+        log_config=None, access_log=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
