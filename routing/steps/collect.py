@@ -11,10 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
-from routing import giving_way, lease, nudges, outputs, pathway, staging, worklist
+from routing import giving_way, lease, nudges, outputs, pathway, run_files, staging, worklist
 from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
-from routing.run_files import judged
 from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
 from routing.steps.dispatch import MOST_ATTEMPTS
 from vendors.manifest import Manifest
@@ -56,7 +55,7 @@ def _look(workitem: Workitem) -> None:
             _fail(held, why, Progress("failed"))
             staging.discard(held)
             return
-        progress = judged(held, performer.poll(staging.run_of(held, manifest)))
+        progress = run_files.judged(held, performer.poll(staging.run_of(held, manifest)))
         if progress.state == "running" or _may_still_run(held, manifest, progress):
             if not giving_way.gives_way(held, performer):
                 _look_again(held)
