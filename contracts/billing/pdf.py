@@ -67,7 +67,7 @@ def _parties(invoice: Invoice) -> Table:
     credited = ", ".join(number for number, _day in documents.credited(invoice))
     facts = [
         (_("Issued"), invoice.issued_on.isoformat()),
-        (_("Due"), invoice.due_on.isoformat()),
+        (_("Due"), "" if invoice.kind == Invoice.Kind.CREDIT_NOTE else invoice.due_on.isoformat()),
         (_("Period"), f"{invoice.period_from} – {invoice.period_to}"),
         (_("Framework agreement"), said["framework"]),
         (_("Call-off"), said["call_off"]),
@@ -113,7 +113,8 @@ def _totals(invoice: Invoice, lines: Sequence[InvoiceLine], *, sign: int) -> Tab
             "percent": f"{(one.rate * 100).normalize():f}", "base": _money(one.base),
         }  # fmt: skip
         rows.append([name, _money(one.tax)])
-    rows.append([f"{_('To pay')} {invoice.currency}", _money(sign * invoice.gross)])
+    what = _("To be credited") if sign < 0 else _("To pay")
+    rows.append([f"{what} {invoice.currency}", _money(sign * invoice.gross)])
     style = [*_plain_rules(), ("ALIGN", (0, 0), (-1, -1), "RIGHT"),
              ("FONTNAME", (0, -1), (-1, -1), _BOLD)]  # fmt: skip
     return Table(rows, colWidths=[146 * mm, 28 * mm], style=TableStyle(style))
