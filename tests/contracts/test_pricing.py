@@ -17,6 +17,7 @@ from contracts.pricing import (
     months_after,
     price_of,
     rounded,
+    shared,
     value_added_tax,
 )
 from tests.builders.parties import TIERS
@@ -146,3 +147,10 @@ def test_terms_that_say_no_price_are_refused(
 def test_a_negative_quantity_has_no_price() -> None:
     with pytest.raises(ValueError, match="-1"):
         amount(GRADUATED, -1)
+
+
+def test_of_equal_claims_to_an_øre_the_lowest_member_has_it() -> None:
+    assert shared(Decimal("0.01"), {"b": 1, "c": 1, "a": 1}) == {
+        "a": Decimal("0.01"), "b": Decimal("0.00"), "c": Decimal("0.00"),
+    }  # fmt: skip
+    assert shared(Decimal("-0.02"), {"b": 1, "c": 1, "a": 1})["c"] == 0

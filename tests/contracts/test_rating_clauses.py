@@ -160,6 +160,69 @@ def test_the_tax_of_an_invoice_is_that_of_the_sum_of_its_lines(
     assert tuple(str(each) for each in (invoice.net, invoice.vat, invoice.gross)) == expected
 
 
+@pytest.mark.parametrize(("share", "expected"), [("0.995", "0"), ("0.9949", "-1.20")])
+def test_a_bound_of_availability_is_not_below_itself(share: str, expected: str) -> None:
+    sla = {"availability": [{"below": "99.5%", "credit": "5%"}]}
+    here = Availability(VV.key, date(2026, 6, 1), Decimal(share))
+    usages = Usages((used(VV, "2026-06", 1),), (here,))
+
+    lines = rate(agreement(VV, terms=TARIFF | {"sla": sla}), usages, as_of=date(2026, 12, 31))
+
+    assert total([one for one in lines if one.kind is Kind.SERVICE]) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "terms", "expected"),
+    [
+        ("package", {"package": {"size": 10, "price": "100.00"}}, "103.50"),
+        ("stair_step", {"tiers": [{"flat_fee": "100.00"}]}, "103.50"),
+        ("flat", {"tiers": [{"unit_price": "0.00", "flat_fee": "100.00"}]}, "103.50"),
+    ],
+)
+def test_packages_and_fees_of_tiers_follow_the_index(
+    model: str, terms: dict[str, Any], expected: str
+) -> None:
+    here = line(activated=date(2027, 1, 1))
+    of = agreement(here, model=model, terms=terms | {"indexation": FOLLOWS}, series=INDEX)
+
+    lines = rated(of, used(here, "2027-06", 1), as_of=date(2027, 12, 31))
+
+    assert total(lines) == Decimal(expected)
+
+
+def test_what_is_above_the_cap_is_taken_off_by_what_each_came_to() -> None:
+    """Not by how much each used: one was free of charge."""
+    free = line("ahus", activated=date(2026, 1, 1))
+    paid = line("vv", activated=date(2025, 1, 1))
+    terms = {"unit_price": "10.00", "cap": "600.00", "introduction": [
+        {"months": 12, "discount": "100%"}]}  # fmt: skip
+    of = agreement(free, paid, model="flat", terms=terms)
+
+    lines = rated(of, used(free, "2026-06", 100), used(paid, "2026-06", 100))
+
+    assert amounts(lines, kind=Kind.CAP) == ["-400.00"]
+    assert {one.line.organisation for one in lines if one.kind is Kind.CAP} == {"vv"}
+
+
+def test_a_fee_that_nobody_used_is_shared_by_the_days_of_each() -> None:
+    tiers = {"tiers": [{"unit_price": "1.00", "flat_fee": "300.00"}]}
+    late = line("ahus", activated=date(2026, 7, 2))  # 183 of 548 days of both
+    lines = rated(agreement(VV, late, model="graduated", terms=tiers))
+
+    assert {one.line.organisation: str(one.amount) for one in lines} == {
+        "vv": "199.82", "ahus": "100.18",
+    }  # fmt: skip
+
+
+def test_a_minimum_is_topped_up_when_the_last_call_off_ends() -> None:
+    ending = line(ends=date(2026, 6, 30))
+    terms = TARIFF | {"minimum": {"amount": "1000.00", "prorate": False}}
+
+    (top_up,) = rated(agreement(ending, terms=terms), as_of=date(2026, 6, 30))
+
+    assert (top_up.month, str(top_up.amount)) == (date(2026, 6, 1), "1000.00")
+
+
 BANDS = [{"above": "1%", "credit": "2%"}, {"above": "10%", "credit": "5%"}]
 
 
@@ -196,7 +259,8 @@ def test_what_is_free_is_not_credited_on_top() -> None:
         (330, 1_000, "3310.34"),  # 29 % -> 33 %, slope 1: +13.79 %
         (600, 1_000, "4800.00"),  # at most 20 %
         (300, 1_000, "0"),  # above, but not surely
-        (33, 99, "0"),  # too few
+        (66, 99, "0"),  # surely, but too few
+        (66, 100, "4800.00"),  # just enough
         (261, 900, "0"),  # as agreed
         (200, 1_000, "-2400.00"),  # at most 10 % down
     ],
