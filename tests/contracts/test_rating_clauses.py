@@ -120,6 +120,17 @@ def test_a_percentage_is_taken_of_what_the_others_cost_at_the_site() -> None:
     assert amounts(lines, algorithm="support") == ["1200.00"]
 
 
+def test_a_percentage_is_not_taken_of_what_another_call_off_costs_at_the_site() -> None:
+    support = line(algorithm="support")
+    other = line(site=VV.site, call_off="CO-other")
+    price = price_of("percentage", {"percentage": {"share": "5%"}})
+    of = agreement(VV, other, support, support=(Version(date(2026, 1, 1), price),))
+
+    lines = rated(of, used(VV, "2026-01", 1_000), used(other, "2026-01", 1_000))
+
+    assert amounts(lines, algorithm="support") == ["1200.00"]
+
+
 def test_late_results_and_lost_hours_are_credited_after_the_discounts() -> None:
     sla = {"cap": "15%", "late": "50%", "availability": [{"below": "99.5%", "credit": "5%"}]}
     of = agreement(VV, model="flat", terms={"unit_price": "18.00", "sla": sla})
