@@ -171,6 +171,16 @@ def test_a_misspelt_setting_is_refused_with_the_nearest(
         ({"HUB_HTTP_PORT": "web"}, "HUB_HTTP_PORT: expected a whole number"),
         ({"HUB_DATABASE_URL": "postgres://hub@db/hub"}, "HUB_SECRET_KEY: expected a random text"),
         ({"HUB_SECRET_KEY": "short"}, "HUB_SECRET_KEY: expected a random text"),
+        (
+            {"HUB_SECRET_KEY_FALLBACKS": f"{'k' * 60},short"},
+            "HUB_SECRET_KEY_FALLBACKS: expected a random text of at least 50 characters, or "
+            "several with commas, found one of 5 characters",
+        ),
+        ({"HUB_IDENTITY_KEY": "short"}, "HUB_IDENTITY_KEY: expected a random text"),
+        (
+            {"HUB_WORKERS": "receive,route;rum"},
+            "HUB_WORKERS: expected some of receive,route,run,write_back,billing, found rum",
+        ),
     ],
 )
 def test_the_command_line_tells_it_in_one_line(
