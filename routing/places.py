@@ -44,6 +44,11 @@ def work_root() -> Path:
     return Path(settings.HUB_STATE_DIR) / "work"
 
 
+def warm_root() -> Path:
+    """The folder of servers that stay up between runs; of one file system with work_root()."""
+    return Path(settings.HUB_STATE_DIR) / "warm"
+
+
 def prepared_root() -> Path:
     """The folder of copies made ahead; of one file system with work_root()."""
     return Path(settings.HUB_STATE_DIR) / "prepared"

@@ -32,7 +32,7 @@ class Scope:
         """The same for scheduling.py."""
         if self.is_unbounded:
             return scheduling.Pool()
-        most = {pk: one.declared.performer.concurrency for pk, one in self.versions.items()}
+        most = {pk: one.declared.performer.runs_at_once for pk, one in self.versions.items()}
         if self.pool is None:
             return scheduling.Pool(most=most)
         shares = self.pool.shares.select_related("site")
@@ -81,7 +81,7 @@ def _is_in(pool: GpuPool, version: AlgorithmVersion) -> bool:
 def _queues_elsewhere(version: AlgorithmVersion) -> bool:
     """Whether Kueue decides when its Jobs start; the hub's own queue then lets all through."""
     is_on_cluster = version.declared.performer.kind == "kubernetes"
-    return is_on_cluster and bool(getattr(settings, "HUB_CLUSTER_QUEUE", ""))
+    return is_on_cluster and bool(getattr(settings, "HUB_CLUSTER_KUEUE_QUEUE", ""))
 
 
 def _with_gpus() -> QuerySet[AlgorithmVersion]:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from hub.dicom.deidentify import OLDEST_YEARS
 from hub.dicom.objects import read_header_of
-from routing import run_files, run_tokens
+from routing import run_files, run_tokens, serving
 from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
@@ -33,7 +33,7 @@ _THREADS = 2
 
 def performer_of(manifest: Manifest) -> Performer:
     """The Performer that the manifest asks for; raises PerformerRefused where it is not allowed."""
-    return performer_for(
+    performer = performer_for(
         manifest.performer.kind,
         {
             "process": {
@@ -47,6 +47,7 @@ def performer_of(manifest: Manifest) -> Performer:
             },
         },
     )
+    return serving.kept_warm(performer, manifest.performer)
 
 
 def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None) -> Run:
@@ -65,6 +66,7 @@ def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None)
             output_bytes=settings.HUB_OUTPUT_BYTES, least_free_bytes=_least_free_bytes()
         ),
         transfer=run_tokens.transfer_of(workitem, manifest.performer),
+        group=serving.group_of(workitem),
     )
 
 

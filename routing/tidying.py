@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-from routing import staging
+from routing import serving, staging
 from routing.models import Workitem
 from routing.places import parcels, prepared_root, spool, work_root
 from vendors.performers.base import PerformerRefused, SubmitFailed
@@ -24,6 +24,7 @@ _SETTLED_SECONDS = 600.0
 def tidy() -> int:
     """Stop and remove the working folders of Workitems that are over; how many there were."""
     spool().sweep()
+    serving.tend()
     root = work_root()
     count = 0
     for folder in root.iterdir() if root.exists() else ():

@@ -71,6 +71,20 @@ class PerformerSpec:
     resources: Resources = Resources()
     timeout_seconds: int = 300
     concurrency: int = 2
+    # each: started for one run. warm: stays up, between so many and so many for an organisation
+    serving: Literal["each", "warm"] = "each"
+    least_servers: int = 0
+    most_servers: int = 1
+
+    @property
+    def runs_at_once(self) -> int:
+        """How many runs of the version may go on at once."""
+        return min(self.concurrency, self.most_servers) if self.is_warm else self.concurrency
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether one server takes one run after another."""
+        return self.serving == "warm"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -84,6 +98,9 @@ class PerformerSpec:
             resources=Resources(**resources | {"gpu": int(resources.get("gpu", 0))}),
             timeout_seconds=int(data.get("timeout_seconds", 300)),
             concurrency=int(data.get("concurrency", 2)),
+            serving=data.get("serving", "each"),
+            least_servers=int(data.get("min", 0)),
+            most_servers=int(data.get("max", 1)),
         )
 
 
@@ -207,6 +224,13 @@ def _contradictions(data: Mapping[str, Any]) -> list[str]:
     if not low <= high:
         path = "needs.patient_age_years"
         problems.append(f"{path}: expected at_least not above at_most, got {low} and {high}")
+    performer = data["performer"]
+    if performer.get("min", 0) > performer.get("max", 1):
+        least, most = performer["min"], performer.get("max", 1)
+        problems.append(f"performer.min: expected not above max ({most}), got {least}")
+    for name in ("min", "max"):
+        if name in performer and performer.get("serving") != "warm":
+            problems.append(f"performer.{name}: expected only with serving: warm, got it alone")
     seen = set()
     for index, one in enumerate(data["returns"]["findings"]):
         code = (one["code"]["value"], one["code"]["scheme"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 DONE, BAD_INPUT = 0, 64
+PAUSE_SECONDS = 0.02
 Json = dict[str, Any]
 
 
@@ -55,18 +57,42 @@ class Study:
 
 
 def run(analyse: Callable[[Study], list[Json]]) -> NoReturn:
-    """Read the study, analyse it, write findings.json, and end the program."""
+    """Read the study, analyse it, write findings.json, and end the program.
+
+    Where the manifest says ``serving: warm``, do so for one run after another, without end.
+    """
     input_dir = Path(os.environ.get("HUB_INPUT_DIR", "/input"))
     output_dir = Path(os.environ.get("HUB_OUTPUT_DIR", "/output"))
+    if os.environ.get("HUB_SERVING") == "warm":
+        serve(analyse, output_dir)
+    sys.exit(_once(analyse, input_dir, output_dir))
+
+
+def serve(analyse: Callable[[Study], list[Json]], mailbox: Path) -> NoReturn:
+    """Take what is asked for in the mailbox, answer, and wait until the hub has taken it."""
+    (mailbox / "ready").touch()
+    while True:
+        request = mailbox / "request.json"
+        if not request.exists() or (mailbox / "response.json").exists():
+            time.sleep(PAUSE_SECONDS)
+            continue
+        asked = json.loads(request.read_text("utf-8"))
+        exit_code = _once(analyse, mailbox / asked["input"], mailbox / asked["output"])
+        part = mailbox / "response.json.part"
+        part.write_text(json.dumps({"run": asked["run"], "exit_code": exit_code}), "utf-8")
+        part.replace(mailbox / "response.json")
+
+
+def _once(analyse: Callable[[Study], list[Json]], input_dir: Path, output_dir: Path) -> int:
     try:
         result = {"outcome": "complete", "findings": analyse(read_study(input_dir))}
     except UnfitError as error:
         result = {"outcome": "not_analysed", "reason": str(error)}
     except BadInputError as error:
         print(f"bad input: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
     write_findings(output_dir, result)
-    sys.exit(DONE)
+    return DONE
 
 
 def read_study(input_dir: Path) -> Study:

@@ -12,6 +12,7 @@ import pytest
 from tests.vendors.runs import make_run, wait_for
 from vendors.manifest import Resources
 from vendors.performers.base import Limits, SubmitFailed, performer_for
+from vendors.performers.warm import WarmPerformer
 
 pytestmark = pytest.mark.peer
 BUSYBOX = "/bin/busybox"
@@ -283,3 +284,46 @@ def test_an_engine_that_is_not_there_is_told_and_may_be_tried_again(performer, r
         broken.submit(one)
     assert not caught.value.is_permanent
     assert "does not answer" in broken.poll(one).why
+
+
+SERVER = """
+cd $HUB_OUTPUT_DIR; b=/bin/busybox; n=0; $b touch ready
+while true; do
+  if [ -f request.json ] && [ ! -f response.json ]; then
+    run=$($b sed -n 's/.*"run": "\\([^"]*\\)".*/\\1/p' request.json); n=$((n+1))
+    $b cp $run/input/x $run/output/y; echo "$n $HUB_SERVING" > $run/output/n
+    $b find / -name x -path '*input*' > $run/output/seen 2>/dev/null
+    echo "{\\"run\\": \\"$run\\", \\"exit_code\\": 0}" > part; $b mv part response.json
+  fi
+  $b usleep 20000
+done
+"""
+
+
+def test_a_warm_container_takes_one_run_after_another_and_finds_nothing_of_the_last(
+    performer, tmp_path, image
+):
+    warm = WarmPerformer(performer, tmp_path / "warm")
+    spec = {"kind": "container", "image": image, "resources": Resources(memory="64Mi")}
+    command = [BUSYBOX, "sh", "-c", SERVER]
+    runs = [
+        dataclasses.replace(
+            make_run(tmp_path / name, f"{name}-{os.getpid()}", command, serving="warm", **spec),
+            group=f"v1-o{os.getpid()}",
+        )
+        for name in ("a", "b")
+    ]
+    try:
+        for one in runs:
+            (one.input_dir / "x").write_text(one.name)
+            progress = outcome_of(warm, one)
+            assert (progress.state, progress.why) == ("succeeded", "")
+            assert (one.output_dir / "y").read_text() == one.name
+            [seen] = (one.output_dir / "seen").read_text().split()
+            assert seen == f"/output/{one.name}/input/x"
+        assert [(one.output_dir / "n").read_text() for one in runs] == ["1 warm\n", "2 warm\n"]
+        assert list((tmp_path / "warm").rglob("x")) == []
+    finally:
+        [slot] = warm._slots(runs[0].group, runs[0].spec)
+        warm._stop(slot, runs[0].spec)
+    assert podman("ps", "--all", "--quiet", "--filter", f"name=hub-warm-{runs[0].group}")[1] == ""

@@ -19,7 +19,7 @@ State = Literal["unknown", "silent", "running", "succeeded", "failed"]
 Settings = Mapping[str, Mapping[str, Any]]
 
 # modules of this package that are no way of running
-NOT_A_KIND = frozenset({"base", "shim", "files", "carrier"})
+NOT_A_KIND = frozenset({"base", "shim", "files", "carrier", "warm"})
 # what runs where the hub's folders are not: input and output travel by HTTP (Run.transfer)
 CARRIED = frozenset({"kubernetes"})
 # contract with vendors: bad input, unsupported, bad configuration; the same run would end the same
@@ -91,6 +91,8 @@ class Run:
     work_dir: Path
     limits: Limits = field(default_factory=Limits)
     transfer: Transfer | None = None
+    # of one version and organisation: only runs of one group follow each other in a warm server
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not RUN_NAME.fullmatch(self.name):

@@ -144,6 +144,7 @@ class ContainerPerformer:
             *("--volume", f"{run.output_dir.absolute()}:/output:rw"),
             *("--env", "HUB_INPUT_DIR=/input", "--env", "HUB_OUTPUT_DIR=/output"),
             *_environment_of_package(run),
+            *(("--env", "HUB_SERVING=warm") if run.spec.is_warm else ()),
             *("--env", "HOME=/tmp", "--env", f"OMP_NUM_THREADS={processors}"),
             *("--env", f"OPENBLAS_NUM_THREADS={processors}"),
             *("--log-opt", f"max-size={limits.log_bytes}", "--pull", self.pull),

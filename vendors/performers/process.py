@@ -143,6 +143,8 @@ class ProcessPerformer:
             input_dir=environment["HUB_INPUT_DIR"],
             output_dir=environment["HUB_OUTPUT_DIR"],
         )
+        if run.spec.is_warm:
+            environment["HUB_SERVING"] = "warm"
         if self.program_dir is not None:
             environment["PYTHONPATH"] = str(self.program_dir.absolute())
         return environment | dict.fromkeys(THREAD_VARIABLES, str(processors))
