@@ -349,7 +349,7 @@ def line_up(
     At most MOST_PLACES of them; all of the waiting must be given, not only the first of a kind.
     """
     order = _Order(pool, waiting, running, used, now)
-    room = _Room(pool, running)
+    room, now_taken = _Room(pool, running), _Room(pool, running)
     alike: defaultdict[tuple[str, int], deque[Waiting]] = defaultdict(deque)
     for item in sorted(waiting, key=lambda one: (one.since, one.key)):
         alike[item.site, item.priority].append(item)
@@ -358,20 +358,23 @@ def line_up(
     for number in range(1, min(len(waiting), MOST_PLACES) + 1):
         queue = min((queue for queue in alike.values() if queue), key=lambda q: order.rank(q[0]))
         item = queue.popleft()
-        places.append(_place(room, item, number, by_site))
+        places.append(_place(room, now_taken, item, number, by_site))
         order.has_gone(item)
     return tuple(places)
 
 
-def _place(room: _Room, item: Waiting, number: int, by_site: tuple[str, ...]) -> Place:
+def _place(
+    room: _Room, now_taken: _Room, item: Waiting, number: int, by_site: tuple[str, ...]
+) -> Place:
+    """``room`` is as it will be once those before it have started, ``now_taken`` as it is."""
     pool, most = room.pool, room.pool.room_for(item.priority)
     if most is not None and item.gpus > most:
         return Place(item, number, "too_big", used=item.gpus, most=most)
     if not room.has_gpus(item):
         reserved = 0 if item.priority == Priority.STAT else pool.stat_reserve
-        return Place(item, number, "gpus", room.gpus, pool.gpus or 0, reserved, by_site)
+        return Place(item, number, "gpus", now_taken.gpus, pool.gpus or 0, reserved, by_site)
     if not room.has_turn(item):
-        used = room.runs[item.version]
+        used = now_taken.runs[item.version]
         return Place(item, number, "turn", used, pool.most[item.version])
     room.take(item)
     return Place(item, number, "next")

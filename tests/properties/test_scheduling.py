@@ -369,6 +369,13 @@ def test_each_that_waits_is_told_what_for() -> None:
     )
 
 
+def test_what_is_told_of_as_in_use_is_not_what_is_about_to_start() -> None:
+    waiting = [one(2, since=1.0), one(3, since=2.0)]
+    first, second = line_up(Pool(2), waiting, [Running(one(1), 0.0)], used={}, now=5.0)
+    assert first == Place(waiting[0], 1, "next")
+    assert second == Place(waiting[1], 2, "gpus", used=1, most=2, sites=("drammen",))
+
+
 def test_use_is_forgotten_after_an_hour() -> None:
     ledger = Ledger()
     ledger.add(one(1, gpus=2), started_at=0.0, ended_at=60.0)
