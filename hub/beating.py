@@ -10,6 +10,13 @@ from celery.beat import Scheduler as CelerysScheduler
 from celery.schedules import schedstate
 
 _SLACK_SECONDS = 1.0
+# Far above the longest that beat waits between two looks: it has an entry every few seconds.
+_STILL_SECONDS = 60.0
+
+
+def is_ticking() -> bool:
+    """Whether beat looked lately at what is due."""
+    return time.monotonic() - Scheduler.ticked_at < _STILL_SECONDS
 
 
 class Scheduler(CelerysScheduler):  # type: ignore[misc]  # Celery has no types
@@ -19,11 +26,13 @@ class Scheduler(CelerysScheduler):  # type: ignore[misc]  # Celery has no types
     """
 
     _ahead: float | None = None
+    ticked_at = time.monotonic()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Nudge for what is due; in how many seconds to look again."""
         ahead, before = time.time() - time.monotonic(), self._ahead
         self._ahead = ahead
+        Scheduler.ticked_at = time.monotonic()
         if before is not None and ahead < before - _SLACK_SECONDS:
             for entry in self.schedule.values():
                 self._bring_back(entry)

@@ -70,6 +70,7 @@ HUB_RETRY_SECONDS = seconds("HUB_RETRY_SECONDS", 1.0)
 HUB_SEND_TIMEOUT_SECONDS = seconds("HUB_SEND_TIMEOUT_SECONDS", 30.0)
 HUB_TURN_SECONDS = seconds("HUB_TURN_SECONDS", 5.0)
 HUB_SYNC = flag("HUB_SYNC", default=True)
+HUB_HEARTBEAT_FILE = text("HUB_HEARTBEAT_FILE", "")
 HUB_MINIMUM_FREE_BYTES = whole("HUB_MINIMUM_FREE_BYTES", 512 * 1024 * 1024, least=0)
 HUB_WORKER_THREADS = whole("HUB_WORKER_THREADS", 12)
 HUB_WORKERS = text("HUB_WORKERS", "receive,route,run,write_back,billing")
@@ -224,9 +225,11 @@ TIME_ZONE = "Europe/Oslo"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = HUB_STATE_DIR / "static"
+# An image has them collected and compressed beside the code; elsewhere they lie in the apps.
+_collected = BASE_DIR / "staticfiles"
+STATIC_ROOT = _collected if _collected.is_dir() else HUB_STATE_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = _collected != STATIC_ROOT
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

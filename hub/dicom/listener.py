@@ -43,6 +43,11 @@ class Listener:
         with self._lock:
             return dict(self._open)
 
+    @property
+    def is_accepting(self) -> bool:
+        """Whether the thread that takes connections lives; the system would queue them anyway."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Take no more connections. May be called twice."""
         if self._thread.is_alive():

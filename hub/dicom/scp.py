@@ -99,6 +99,11 @@ class Server:
         return self._listener.port
 
     @property
+    def is_accepting(self) -> bool:
+        """Whether it takes associations."""
+        return self._listener.is_accepting
+
+    @property
     def associations(self) -> int:
         """How many peers are connected."""
         return len(self._listener.connections)

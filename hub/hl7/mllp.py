@@ -341,6 +341,15 @@ class MllpServer:
         """Peers connected now."""
         return self._serving.connection_count
 
+    def is_turning(self, patience: float = 5.0) -> bool:
+        """Whether the event loop gets to something new within `patience` seconds."""
+        turned = threading.Event()
+        try:
+            self._loop.call_soon_threadsafe(turned.set)
+        except RuntimeError:  # it is closed
+            return False
+        return turned.wait(patience)
+
     def close(self, grace: float = 5.0) -> None:
         """Stop listening; messages at hand get `grace` seconds to be answered."""
         if not self._thread.is_alive():

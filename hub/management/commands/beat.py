@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from hub import heartbeat
+from hub.beating import is_ticking
 from hub.celery import app
 
 
@@ -15,4 +17,5 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Beat until told to stop."""
+        heartbeat.start(is_ticking)
         app.Beat(loglevel="WARNING", quiet=True, schedule=None, pidfile=None).run()

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from hub import heartbeat
 from hub.dicom import scp
 from hub.dicom.received import ReceivedInstance
 from hub.doors import told, wait_for_stop
@@ -63,6 +64,7 @@ class Command(BaseCommand):
         except OSError as fault:
             why = told("HUB_DICOM_PORT", settings.HUB_BIND, settings.HUB_DICOM_PORT, fault)
             raise CommandError(why, returncode=2) from fault
+        heartbeat.start(lambda: server.is_accepting)
         healing.start(receiver)
         wait_for_stop()
         server.shutdown(grace=settings.HUB_DRAIN_SECONDS)

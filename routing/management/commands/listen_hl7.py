@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from hub import heartbeat
 from hub.doors import told, wait_for_stop
 from hub.hl7.gathering import Gathering
 from hub.hl7.mllp import MllpServer
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         except OSError as fault:
             why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)
             raise CommandError(why, returncode=2) from fault
+        heartbeat.start(server.is_turning)
         wait_for_stop()
         server.close(grace=settings.HUB_DRAIN_SECONDS)
         gathering.close()
