@@ -50,7 +50,7 @@ def test_the_default_in_the_table_is_that_of_the_code(name: str) -> None:
     elif isinstance(value, tuple):
         assert said == (",".join(value) or "none")
     elif value == "":
-        assert name == "HUB_SECRET_KEY"
+        assert name == "HUB_SECRET_KEY" or said == "none"
     elif isinstance(value, float):
         assert float(said) == value
     else:

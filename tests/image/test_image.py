@@ -78,8 +78,10 @@ def test_it_holds_the_hub_and_nothing_of_its_makers(image: str) -> None:
     lies_there = run(image, "-c", "ls -A /app;"
                 "find /app -name '.env*' -o -name secret-key -o -name '*.po'",
                 entrypoint="sh").split()  # fmt: skip
-    assert set(lies_there) == {"LICENSE", "contracts", "hub", "manage.py", "marketplace", "routing",
-                          "staticfiles", "vendors"}  # fmt: skip
+    assert set(lies_there) - {"__pycache__"} == {
+        "LICENSE", "contracts", "hub", "manage.py", "marketplace", "routing", "staticfiles",
+        "vendors",
+    }  # fmt: skip
     makers = ("pytest", "pip", "setuptools", "mypy")
     found = f"[one for one in {makers} if importlib.util.find_spec(one)]"
     assert run(image, "-c", f"import importlib.util; print({found})") == "[]"
@@ -104,7 +106,8 @@ def test_a_new_volume_is_the_hubs_own(image: str) -> None:
 
 
 def test_its_checks_pass(image: str) -> None:
-    assert "no issues" in run(image, "manage.py", "check")
+    said = run(image, "-c", "python manage.py check 2>&1", entrypoint="sh")
+    assert "no issues" in said
 
 
 def test_the_web_process_answers_and_ends_on_sigterm(image: str, started: Started) -> None:
@@ -143,8 +146,9 @@ def test_each_other_process_says_that_it_lives_and_ends_on_sigterm(
 
 def test_a_process_that_says_nothing_any_more_is_told_as_dead(image: str, tmp_path: Path) -> None:
     said = run(image, "-c", "touch -d '1 minute ago' /tmp/alive; for age in 30 90; do "
-               "python -I -S hub/alive.py /tmp/alive $age; echo $?; done;"
-               "python -I -S hub/alive.py /tmp/missing 30; echo $?", entrypoint="sh")  # fmt: skip
+               "python -I -S hub/alive.py /tmp/alive $age 2>&1; echo $?; done;"
+               "python -I -S hub/alive.py /tmp/missing 30 2>&1; echo $?",
+               entrypoint="sh")  # fmt: skip
     assert said.splitlines() == [
         "/tmp/alive: touched 60 s ago, expected at most 30", "1", "0",
         "/tmp/missing: not there", "1",

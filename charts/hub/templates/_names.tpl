@@ -1,0 +1,47 @@
+{{- define "hub.fullname" -}}
+{{- if contains "avrop" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-avrop" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "hub.selector" -}}
+app.kubernetes.io/name: avrop
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "hub.labels" -}}
+{{ include "hub.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "hub.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{- define "hub.secret" -}}
+{{ if .Values.bundled.enabled }}{{ include "hub.fullname" . }}-bundled{{ else }}{{ .Values.secret.name }}{{ end }}
+{{- end }}
+
+{{/* The name that pods of runs call the hub by: of the Service, within the cluster. */}}
+{{- define "hub.webName" -}}
+{{ include "hub.fullname" . }}-web.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- define "hub.cidrs" -}}
+{{- range . }}
+- ipBlock:
+    cidr: {{ . }}
+    {{- if eq . "0.0.0.0/0" }}
+    except: [169.254.169.254/32]
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- define "hub.policyHead" -}}
+metadata:
+  name: {{ include "hub.fullname" .root }}-{{ .name }}
+  labels: {{- include "hub.labels" .root | nindent 4 }}
+{{- end }}

@@ -1,0 +1,128 @@
+"""Values that cannot be meant are refused by name, and what the chart sets the hub knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import helm_python
+import pytest
+import yaml
+
+from hub.management.commands.worker import Command as Worker
+from tests.charts.rendering import CHART, SETS, Object, is_hub, objects, of, pods, texts, values_of
+from tests.docs.test_settings_are_documented import in_code
+
+SECRET = {"HUB_SECRET_KEY", "HUB_DATABASE_URL", "HUB_BROKER_URL"}
+DIGEST = "sha256:" + "b" * 64
+UNFIT: list[tuple[Object, str]] = [
+    ({"replica": 3}, "replica"),
+    ({"web": {"replicas": "two"}}, "/web/replicas"),
+    ({"web": {"replicas": 0}}, "/web/replicas"),
+    ({"beat": {"replicas": 2}}, "/beat"),
+    ({"hosts": []}, "/hosts"),
+    ({"hosts": ["https://ai.example.org"]}, "/hosts/0"),
+    ({"settings": {"DEBUG": "on"}}, "'DEBUG' does not match pattern '^HUB_"),
+    ({"secret": {"name": ""}}, "/secret/name"),
+    ({"image": {"digest": "latest"}}, "/image/digest"),
+    ({"storage": {"kind": "ftp"}}, "/storage/kind"),
+    ({"storage": {"size": "lots"}}, "/storage/size"),
+    ({"listenDicom": {"service": {"port": 70000}}}, "/listenDicom/service/port"),
+    ({"listenDicom": {"service": {"type": "External"}}}, "/listenDicom/service/type"),
+    ({"networkPolicy": {"dicomFrom": ["10.1.2.3"]}}, "/networkPolicy/dicomFrom/0"),
+    ({"workers": {"run": {"queues": ["runs"]}}}, "/workers/run/queues/0"),
+    ({"gpu": {"resourceName": "gpu"}}, "/gpu/resourceName"),
+    ({"workerAutoscaling": {"queueLength": "guess"}}, "/workerAutoscaling/queueLength"),
+]
+CONTRADICTIONS: list[tuple[Object, str]] = [
+    ({"settings": {"HUB_SECRET_KEY": "x"}}, "settings.HUB_SECRET_KEY: expected in the Secret"),
+    ({"settings": {"HUB_HTTP_PORT": 80}}, "settings.HUB_HTTP_PORT: the chart sets it"),
+    ({"storage": {"accessMode": "ReadWriteOnce"}}, "storage.accessMode: expected ReadWriteMany"),
+    ({"bundled": {"enabled": True}, "storage": {"kind": "s3"}}, "storage.kind: expected file"),
+    ({"workers": {"run": None}}, "workers: expected one that serves the queue run"),
+    ({"gpu": {"enabled": True}}, "image.digest: expected sha256:"),
+    ({"image": {"digest": DIGEST}, "gpu": {"enabled": True, "namespace": "ai"}},
+     "gpu.namespace: expected a namespace other than"),
+    ({"ingress": {"enabled": True}, "gateway": {"enabled": True}}, "expected ingress or gateway"),
+    ({"workerAutoscaling": {"enabled": True, "queueLength": "keda"}},
+     "workerAutoscaling.prometheusAddress: expected http://"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "named"), UNFIT, ids=lambda one: str(one)[:60])
+def test_a_value_that_cannot_be_meant_is_refused_by_name(values: Object, named: str) -> None:
+    with helm_python.Chart.load(str(CHART)) as chart, pytest.raises(
+        helm_python.HelmValuesError, match=re.escape(named)
+    ):
+        chart.validate_schema(values)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_values_that_are_meant_are_taken(name: str) -> None:
+    with helm_python.Chart.load(str(CHART)) as chart:
+        chart.validate_schema(values_of(name))
+
+
+@pytest.mark.parametrize(("values", "sentence"), CONTRADICTIONS, ids=lambda one: str(one)[:60])
+def test_values_that_contradict_each_other_are_refused_in_a_sentence(
+    values: Object, sentence: str
+) -> None:
+    with pytest.raises(helm_python.HelmRenderError, match=re.escape(sentence)):
+        objects(values)
+
+
+def variables(pod: Object) -> dict[str, Any]:
+    """The variables of a pod; what comes out of a Secret is told as its key."""
+    return {
+        one["name"]: one["value"] if "value" in one else one["valueFrom"]
+        for one in pod["spec"]["containers"][0]["env"]
+    }
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_variable_is_a_setting_of_the_hub(name: str) -> None:
+    given = {key for _, pod in pods(of(name)) if is_hub(pod) for key in variables(pod)}
+    of_cluster = {key for key in given if key.startswith("HUB_CLUSTER_")}
+    assert bool(of_cluster) == (name == "gpu")
+    assert given - {"POD_IP"} - of_cluster <= set(in_code())
+    assert given > SECRET
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_secret_stands_in_a_manifest_of_a_pod(name: str) -> None:
+    for _, pod in pods(of(name)):
+        for key, value in variables(pod).items():
+            if key in SECRET or re.search("PASSWORD|SECRET_", key):
+                assert set(value) == {"secretKeyRef"}
+
+
+def test_more_of_the_secret_and_the_store_of_objects_come_from_it_alone() -> None:
+    (pod,) = [pod for owner, pod in pods(of("production")) if owner == "avrop-web"]
+    for key in (*SECRET, "HUB_STORAGE_URL", "HUB_SECRET_KEY_FALLBACKS"):
+        assert variables(pod)[key] == {"secretKeyRef": {"name": "avrop-secrets", "key": key}}
+
+
+def test_without_bundled_the_chart_makes_no_secret() -> None:
+    assert not [one for one in of("production") if one["kind"] == "Secret"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_queue_of_the_hub_has_a_worker(name: str) -> None:
+    of_hub = Worker().create_parser("manage.py", "worker").get_default("queues").split(",")
+    commands = [pod["spec"]["containers"][0].get("args", []) for _, pod in pods(of(name))]
+    served = [one[2].split(",") for one in commands if one[:2] == ["worker", "--queues"]]
+    assert sorted(sum(served, [])) == sorted(set(sum(served, [])))
+    assert set(of_hub) <= set(sum(served, []))
+
+
+def test_every_value_is_explained_in_its_readme() -> None:
+    readme = (CHART / "README.md").read_text()
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    missing = [name for name in defaults if f"`{name}" not in readme]
+    assert missing == []
+
+
+def test_the_notes_say_what_to_do_next() -> None:
+    (notes,) = [text for path, text in texts(values_of("gpu")).items() if path.endswith(".txt")]
+    assert "manage.py cluster check" in notes
+    assert "https://avrop.example.org/" in notes
