@@ -154,6 +154,39 @@ def test_who_cannot_be_sent_an_invoice_is_told_before_it_is_made() -> None:
         billed(4)
 
 
+def test_a_run_that_breaks_off_leaves_nothing_half() -> None:
+    """The first agreement was booked and issued before the second could not be rated."""
+    trust = buyer()
+    here = trust.here
+    follows = {
+        "series": "none", "base_month": "2025-11", "ref_month": "2026-01", "effective": "2026-02-01"
+    }  # fmt: skip
+    other = parties.framework_for(
+        here.algorithm, authorities=[here.organisation], code="Z", model="flat",
+        terms={"unit_price": "18.00"},
+    )  # fmt: skip
+    theirs = parties.call_off_under(other, organisation=here.organisation, code="CO-Z")
+    parties.line_of(theirs, algorithm=here.algorithm, site=here.site)
+    other.price_book.update(terms={"unit_price": "18.00", "indexation": follows})
+    trust.uses(10, on="2026-04-10")
+    usage = UsageEvent.objects.get()
+    UsageEvent.objects.bulk_create([
+        UsageEvent(
+            tenant=usage.tenant, source="x", event_id="y", at=usage.at, study_ref="z",
+            call_off=theirs, line=theirs.lines.get(), algorithm=usage.algorithm,
+            version=usage.version, site=usage.site,
+        )
+    ])  # fmt: skip
+
+    with pytest.raises(NotBilledError, match="the index none is not known"):
+        billed(4)
+
+    kept = [one.objects.count() for one in (BillingRun, EventBooking, Invoice, RatingSnapshot)]
+    assert kept == [0, 0, 0, 0]
+    assert CallOff.objects.get(code="CO-0001").invoiced_to_date == 0
+    assert nets(billed(4, frameworks=["2020-1968"])) == [240]
+
+
 def test_who_sees_all_buyers_bills_and_nobody_else() -> None:
     trust = buyer()
     here = trust.here
