@@ -157,11 +157,16 @@ def _must_be_over(period: date, *, is_dry: bool) -> None:
     if period.day != 1:
         raise NotBilledError(_("period: expected a month such as 2026-06"))
     today = timezone.now().astimezone(CONTRACT_ZONE).date()
-    if not is_dry and last_day_of(period) >= today:
+    if not is_dry and not is_over(period, today=today):
         raise NotBilledError(
             _("period: %(month)s is not over; until then there are dry runs only")
             % {"month": f"{period:%Y-%m}"}
         )
+
+
+def is_over(month: date, *, today: date) -> bool:
+    """Whether the last day of the month that begins on ``month`` is behind, where today is so."""
+    return last_day_of(month) < today
 
 
 def _must_follow(period: date, frameworks: Sequence[FrameworkAgreement]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from contracts.billing import booking, facts
-from contracts.billing.running import ChangedMeanwhileError, NotBilledError, run
+from contracts.billing.running import ChangedMeanwhileError, NotBilledError, is_over, run
 from contracts.models import (
     BilledIsFinal,
     BillingRun,
@@ -143,6 +143,12 @@ def test_a_month_that_is_not_over_is_only_shown() -> None:
     assert billed(12, year=2028, is_dry=True).invoices == []
 
 
+def test_a_month_is_over_once_its_last_day_is() -> None:
+    february = date(2028, 2, 1)
+    assert not is_over(february, today=date(2028, 2, 29))
+    assert is_over(february, today=date(2028, 3, 1))
+
+
 def test_who_cannot_be_sent_an_invoice_is_told_before_it_is_made() -> None:
     trust = buyer()
     trust.here.organisation.organisation_number = ""
@@ -185,6 +191,20 @@ def test_a_run_that_breaks_off_leaves_nothing_half() -> None:
     assert kept == [0, 0, 0, 0]
     assert CallOff.objects.get(code="CO-0001").invoiced_to_date == 0
     assert nets(billed(4, frameworks=["2020-1968"])) == [240]
+
+
+def test_free_examinations_stand_on_the_invoice_of_their_month_and_on_no_later_one() -> None:
+    fee = {"amount": "50.00", "period": "month", "prorate": False}
+    trust = buyer(terms=TARIFF | {"included_units": 1_000, "fee": fee})
+    trust.uses(10, on="2026-04-10")
+    ((_invoice, lines),) = billed(4).invoices
+    assert [(one.kind, one.quantity, one.amount) for one in lines if one.month.month == 4] == [
+        ("usage", 10, 0), ("fee", 1, 50),
+    ]  # fmt: skip
+
+    trust.uses(5, on="2026-04-11")
+    ((_invoice, lines),) = billed(5).invoices
+    assert [(one.kind, one.month.month) for one in lines] == [("fee", 5)]
 
 
 def test_who_sees_all_buyers_bills_and_nobody_else() -> None:
