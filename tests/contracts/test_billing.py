@@ -207,6 +207,17 @@ def test_free_examinations_stand_on_the_invoice_of_their_month_and_on_no_later_o
     assert [(one.kind, one.month.month) for one in lines] == [("fee", 5)]
 
 
+def test_a_month_is_booked_to_midnight_in_oslo_and_not_a_second_beyond() -> None:
+    trust = buyer()
+    trust.report(
+        completed("last", time="2026-04-30T21:59:59Z"),
+        completed("first", time="2026-04-30T22:00:00Z"),
+    )
+    for month in (4, 5):
+        outcome = billed(month)
+        assert (outcome.events, nets(outcome)) == (1, [24])
+
+
 def test_who_sees_all_buyers_bills_and_nobody_else() -> None:
     trust = buyer()
     here = trust.here
