@@ -11,6 +11,8 @@ import pytest
 
 # What a host without cgroups of version 2 and with low limits needs.
 NARROW = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
+_MIRROR = "http://deb.debian.org/debian"
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _TAG = "localhost/hub-test-base"
 # As much as python:3.11-slim has of what algorithms use.
 _PACKAGES = "base-files,coreutils,dash,libc-bin,libstdc++6,python3,python3-venv,python-is-python3"
@@ -38,7 +40,8 @@ def debian_python(folder: Path) -> str:
         pytest.skip("mmdebstrap is missing")
     done = subprocess.run(
         ["mmdebstrap", "--quiet", "--mode=root", "--variant=extract", f"--include={_PACKAGES}",
-         "--dpkgopt=path-exclude=/usr/share/doc/*", "bookworm", folder / "base.tar"],
+         "--dpkgopt=path-exclude=/usr/share/doc/*", "bookworm", folder / "base.tar",
+         f"deb [signed-by={_KEYRING}] {_MIRROR} bookworm main"],
         env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
