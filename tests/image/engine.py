@@ -31,12 +31,12 @@ def unfit(reason: str) -> None:
     pytest.skip(reason)
 
 
-def podman(*words: str, seconds: int = 120) -> subprocess.CompletedProcess[str]:
+def podman(*words: str, seconds: int = 600) -> subprocess.CompletedProcess[str]:
     command = ["podman", "--runtime", "runc", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
 
 
-def must(*words: str, seconds: int = 120) -> str:
+def must(*words: str, seconds: int = 600) -> str:
     done = podman(*words, seconds=seconds)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout.strip()

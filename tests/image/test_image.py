@@ -117,14 +117,14 @@ def test_the_web_process_answers_and_ends_on_sigterm(image: str, started: Starte
         done = podman("exec", web, "python", "-c", ASK, path)
         return done.stdout if done.returncode == 0 else ""
 
-    until(lambda: ask("/health/live"), "it lives", seconds=300)
+    until(lambda: ask("/health/live"), "it lives", seconds=900)
     assert '"status": "ok"' in ask("/health/ready")
     assert ask("/static/hub/hub.css").startswith("200 gzip")
     assert "Logg inn" in ask("/login/"), "the Norwegian catalogue is compiled into the image"
     assert not state_of(web)["ExitCode"]
     before = time.monotonic()
     must("stop", "--time", "25", web)
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 24, "it was killed at the end of its grace"
     assert state_of(web)["ExitCode"] in (0, 143)
 
 
@@ -133,12 +133,12 @@ def test_each_other_process_says_that_it_lives_and_ends_on_sigterm(
     process: str, started: Started
 ) -> None:
     one = started(
-        f"python manage.py migrate --verbosity 0 && exec python manage.py {process}",
+        f"exec python manage.py {process}",
         "--env", "HUB_HEARTBEAT_FILE=/tmp/alive",
     )  # fmt: skip
     until(
         lambda: podman("exec", one, "python", "-I", "-S", "hub/alive.py", "/tmp/alive", "30")
-        .returncode == 0, "it lives", seconds=300,
+        .returncode == 0, "it lives", seconds=900,
     )  # fmt: skip
     must("stop", "--time", "25", one)
     assert state_of(one)["ExitCode"] in (0, 143)
