@@ -11,12 +11,12 @@ FORMATTED := demo tools tests/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv demo hub test faults soak check fmt messages sbom clean
+.PHONY: help venv demo hub test test-kubernetes faults soak check fmt messages sbom clean
 
 help: ## print these lines
 	@echo "Avrop: a vendor-neutral AI hub for medical imaging"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-17s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-22s%s\n", $$1, $$2}'
 
 demo: $(RUNNING) ## a morning at nine hospital trusts; ARGS=--help tells what else it can do
 	@$(BIN)/python -m demo $(ARGS)
@@ -26,6 +26,9 @@ hub: $(RUNNING) ## the hub in the foreground, set up by the environment or .env
 
 test: $(DEVELOPING) ## all tests, with all they need; ARGS="tests/routing -x" for some
 	@tools/test $(ARGS)
+
+test-kubernetes: $(DEVELOPING) ## the suite of the performer against the cluster of KUBECONFIG, real containers and all
+	@HUB_REQUIRE_ALL=1 $(BIN)/python -m pytest -p no:cacheprovider --timeout 1800 tests/real_cluster $(ARGS)
 
 faults: $(DEVELOPING) ## what dies, lies or runs full, at length; ARGS="--seconds 60 --seed 7" for less
 	@tools/faults $(ARGS)

@@ -9,6 +9,7 @@ import difflib
 import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,6 +89,17 @@ def keys(name: str) -> list[str]:
     if short := [len(one) for one in given if len(one) < SHORTEST_KEY]:
         raise _unfit(name, f"{_A_KEY}, or several with commas", f"one of {short[0]} characters")
     return given
+
+
+def pairs(name: str, default: Mapping[str, str] | None = None) -> dict[str, str]:
+    """NAME=VALUE with commas between them, or the default."""
+    found: dict[str, str] = {}
+    for one in texts(name):
+        key, equals, value = one.partition("=")
+        if not key or not equals or not value:
+            raise _unfit(name, "NAME=VALUE with commas between", one)
+        found[key] = value
+    return found or dict(default or {})
 
 
 def flag(name: str, *, default: bool) -> bool:

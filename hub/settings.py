@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from hub import queues
+from hub import cluster_environment, queues
 from hub.environment import (
     SHORTEST_KEY,
     ae_title,
@@ -59,9 +59,8 @@ HUB_CONTAINER_ARGS = texts("HUB_CONTAINER_ARGS")
 HUB_CONTAINER_RUN_ARGS = texts("HUB_CONTAINER_RUN_ARGS")
 HUB_OUTPUT_BYTES = whole("HUB_OUTPUT_BYTES", 1024**3)
 HUB_ENGINE_PATIENCE_SECONDS = seconds("HUB_ENGINE_PATIENCE_SECONDS", 14400.0)
-HUB_CLUSTER_HUB_URL = url(
-    "HUB_CLUSTER_HUB_URL", "http://hub-web:8000", schemes=("http", "https")
-)
+HUB_CLUSTER_HUB_URL = url("HUB_CLUSTER_HUB_URL", "http://hub-web:8000", schemes=("http", "https"))
+HUB_CLUSTER = cluster_environment.read()
 HUB_LEASE_SECONDS = seconds("HUB_LEASE_SECONDS", 15.0)
 HUB_RESTART_SECONDS = seconds("HUB_RESTART_SECONDS", 10.0)
 HUB_DRAIN_SECONDS = seconds("HUB_DRAIN_SECONDS", 60.0)
@@ -178,7 +177,6 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "worklist"
 LOGOUT_REDIRECT_URL = "login"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
 
 
 def _database() -> dict[str, Any]:

@@ -45,9 +45,18 @@ def performer_of(manifest: Manifest) -> Performer:
                 "args": settings.HUB_CONTAINER_ARGS,
                 "run_args": settings.HUB_CONTAINER_RUN_ARGS,
             },
+            "kubernetes": cluster_settings(),
         },
     )
     return serving.kept_warm(performer, manifest.performer)
+
+
+def cluster_settings() -> dict[str, Any]:
+    """What the performer ``kubernetes`` is set up with."""
+    return settings.HUB_CLUSTER | {
+        "wait_seconds": int(settings.HUB_ENGINE_PATIENCE_SECONDS),
+        "hub_url": settings.HUB_CLUSTER_HUB_URL,
+    }
 
 
 def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None) -> Run:
@@ -66,6 +75,8 @@ def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None)
             output_bytes=settings.HUB_OUTPUT_BYTES, least_free_bytes=_least_free_bytes()
         ),
         transfer=run_tokens.transfer_of(workitem, manifest.performer),
+        priority=workitem.priority,
+        labels={"workitem": str(workitem.uid), "algorithm": manifest.algorithm},
         group=serving.group_of(workitem),
     )
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
 from routing import giving_way, lease, nudges, outputs, pathway, run_files, staging, worklist
+from routing.looking_again import look_again
 from routing.models import Finding, Result, Study, Workitem
 from routing.outputs import OutputRefused, Outputs
 from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
@@ -21,9 +22,8 @@ from vendors.performers.base import Performer, PerformerRefused, Progress
 
 log = structlog.get_logger(__name__)
 
-_SHORTEST_LOOK = 0.1
-# A critical result must not lie finished: the hub's own time is to be 1.5 s at most.
-_LONGEST_LOOK = 0.5
+# of one Workitem, also where none of them counts as an attempt
+MOST_RUNS = 20
 # how long a performer may not answer for a run that is past its time
 _SILENCE = timedelta(minutes=10)
 
@@ -58,7 +58,7 @@ def _look(workitem: Workitem) -> None:
         progress = run_files.judged(held, performer.poll(staging.run_of(held, manifest)))
         if progress.state == "running" or _may_still_run(held, manifest, progress):
             if not giving_way.gives_way(held, performer):
-                _look_again(held)
+                look_again(held, progress)
         elif progress.state == "succeeded":
             _take(held, manifest, performer, progress)
         else:
@@ -70,17 +70,6 @@ def _may_still_run(workitem: Workitem, manifest: Manifest, progress: Progress) -
     longest = timedelta(seconds=manifest.performer.timeout_seconds) + _SILENCE
     since = workitem.dispatched_at
     return progress.state == "silent" and since is not None and timezone.now() < since + longest
-
-
-def _look_again(workitem: Workitem) -> None:
-    """Soon after the start, later less often: a twentieth of the time it has run so far."""
-    now = timezone.now()
-    ran = (now - (workitem.dispatched_at or now)).total_seconds()
-    seconds = min(max(ran / 20, _SHORTEST_LOOK), _LONGEST_LOOK)
-    Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence).update(
-        due_at=now + timedelta(seconds=seconds)
-    )
-    nudges.collect(workitem.pk, seconds=seconds)
 
 
 def _take(
@@ -122,17 +111,18 @@ def _give_up(
 ) -> None:
     """A run that ended badly: tried again where that can help, otherwise failed with the reason."""
     staging.clean_up(workitem, performer)
-    attempts = workitem.attempts + 1
+    # What the cluster took away is run again, and was no attempt of the algorithm.
+    attempts = workitem.attempts + (0 if progress.is_disruption else 1)
     why = phrase(_("the algorithm failed: %(why)s"), why=progress.why or "no trace of the run")
     can_help = progress.is_retryable or progress.state in ("unknown", "silent")
-    if can_help and attempts < MOST_ATTEMPTS:
+    if can_help and attempts < MOST_ATTEMPTS and workitem.runs < MOST_RUNS:
         with transaction.atomic():
             pathway.advance(
                 workitem, Workitem.State.ENTITLED,
                 why=phrase(_("tried again: %(why)s"), why=why),
                 attempts=attempts, runs=workitem.runs + 1,
                 log_tail="\n".join(progress.log_tail),
-                due_at=timezone.now() + timedelta(seconds=2**attempts),
+                due_at=timezone.now() + timedelta(seconds=2**max(attempts, 1)),
             )  # fmt: skip
     else:
         _fail(workitem, why, progress)

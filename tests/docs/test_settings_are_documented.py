@@ -15,7 +15,10 @@ PAGE = "docs/how-to/run-in-production.md"
 def in_code() -> dict[str, ast.expr | None]:
     """Each setting that is read from the environment, with the expression of its default."""
     found: dict[str, ast.expr | None] = {}
-    for node in ast.walk(ast.parse(pages.text_of("hub/settings.py"))):
+    text = pages.text_of("hub/settings.py") + pages.text_of("hub/cluster_environment.py").replace(
+        "from __future__ import annotations", ""
+    )
+    for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or not node.args:
             continue
         name = node.args[0]

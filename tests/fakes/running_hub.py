@@ -74,6 +74,7 @@ class RunningHub:
             "HUB_SEND_TIMEOUT_SECONDS": "3",
             "HUB_MINIMUM_FREE_BYTES": "1000000",
             "HUB_ALLOW_PROCESS_PERFORMER": "on",
+            "HUB_CLUSTER_HUB_URL": f"http://127.0.0.1:{self.http_port}",
         }
         return kept | own | self.settings | changes
 

@@ -1,11 +1,14 @@
 """The rows of vendors; each module has those of one part of it."""
 
+from vendors.models.cluster_runs import ClusterRun, ClusterWatch
 from vendors.models.legal import LegalFact
 from vendors.models.onboarding import OnboardingItem, SubProcessor
 from vendors.models.people import Invitation, VendorMember
 from vendors.models.suppliers import Vendor
 
 __all__ = [
+    "ClusterRun",
+    "ClusterWatch",
     "Invitation",
     "LegalFact",
     "OnboardingItem",

@@ -7,7 +7,7 @@ import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -81,7 +81,8 @@ class Run:
 
     ``input_dir`` and ``output_dir`` hold what goes in and comes out and nothing else; ``work_dir``
     is the performer's own. All three lie in a folder that others of this host cannot enter.
-    ``transfer`` is set for the CARRIED kinds alone.
+    ``transfer`` is set for the CARRIED kinds alone. ``labels`` lead to its Workitem, and say
+    nothing of the patient.
     """
 
     name: str
@@ -91,6 +92,9 @@ class Run:
     work_dir: Path
     limits: Limits = field(default_factory=Limits)
     transfer: Transfer | None = None
+    # 1 is the most urgent, 5 the least (Requested Procedure Priority); what may be told of it
+    priority: int = 4
+    labels: Mapping[str, str] = field(default_factory=dict)
     # of one version and organisation: only runs of one group follow each other in a warm server
     group: str = ""
 
@@ -114,6 +118,10 @@ class Progress:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     is_retryable: bool = False
+    # taken away by what runs it: run again, and no attempt of the algorithm
+    is_disruption: bool = False
+    # when it wants to be asked again; None: as often as its age says
+    next_look: timedelta | None = None
 
     @property
     def is_over(self) -> bool:

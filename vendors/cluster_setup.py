@@ -1,0 +1,88 @@
+"""How the hub's runs stand in a cluster: what its settings say, checked, as one frozen value."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# what a finished Job is kept for where the hub does not come to clean it up
+KEEP_SECONDS = 3600
+_TOLERATION = re.compile(
+    r"(?P<key>[A-Za-z0-9._/-]+)(=(?P<value>[A-Za-z0-9._-]+))?"
+    r"(:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute))?"
+)
+
+
+class SetupRefused(ValueError):
+    """A setting of the cluster cannot be meant; ``str()`` names it and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSetup:
+    """All that a run in the cluster hangs on beside itself."""
+
+    namespace: str
+    kubeconfig: str = ""
+    carrier_image: str = ""
+    carrier_command: tuple[str, ...] = ()
+    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resources: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, str], ...] = ()
+    runtime_class: str = ""
+    # of STAT, of everything else, of what is less urgent than routine; empty: none
+    priority_classes: tuple[str, ...] = ()
+    pull_secrets: tuple[str, ...] = ()
+    queue: str = ""
+    wait_seconds: int = 14400
+    hub_url: str = ""
+
+    def gpu_resource_of(self, algorithm: str) -> str:
+        """What the cluster calls the GPUs that an algorithm is to have."""
+        return self.gpu_resources.get(algorithm, self.gpu_resource)
+
+    def priority_class_of(self, priority: int) -> str:
+        """The PriorityClass of a Requested Procedure Priority, 1 (STAT) to 5 (LOW)."""
+        if not self.priority_classes:
+            return ""
+        stat, routine, background = self.priority_classes
+        return stat if priority == 1 else background if priority > 4 else routine
+
+
+def cluster_setup(settings: Mapping[str, Any]) -> ClusterSetup:
+    """From the settings of the performer ``kubernetes``; raises SetupRefused."""
+    if not settings.get("namespace"):
+        raise SetupRefused("the hub is given no cluster: HUB_CLUSTER_NAMESPACE is not set")
+    if not settings.get("carrier_image"):
+        raise SetupRefused(
+            "HUB_CLUSTER_CARRIER_IMAGE: expected the image of the hub, which carries input and "
+            "output in the cluster"
+        )
+    classes = tuple(settings.get("priority_classes") or ())
+    if classes not in ((), ("none",)) and len(classes) != 3:
+        raise SetupRefused(
+            "HUB_CLUSTER_PRIORITY_CLASSES: expected three names (of STAT, routine, background) "
+            f"or none, found {len(classes)}"
+        )
+    given = dict(settings)
+    given["carrier_command"] = tuple(shlex.split(str(settings.get("carrier_command", ""))))
+    given["tolerations"] = tuple(map(_toleration, settings.get("tolerations") or ()))
+    given["priority_classes"] = () if classes == ("none",) else classes
+    given["pull_secrets"] = tuple(settings.get("pull_secrets") or ())
+    return ClusterSetup(**given)
+
+
+def _toleration(text: str) -> Mapping[str, str]:
+    found = _TOLERATION.fullmatch(text)
+    if found is None:
+        raise SetupRefused(
+            "HUB_CLUSTER_TOLERATIONS: expected KEY, KEY=VALUE or KEY=VALUE:EFFECT, found "
+            f"{text!r}"
+        )
+    value, effect = found["value"], found["effect"]
+    kept: dict[str, str] = {"key": found["key"], "operator": "Equal" if value else "Exists"}
+    kept |= {"value": value} if value else {}
+    return kept | ({"effect": effect} if effect else {})
