@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from hub.dicom.object_store import Address, StoreUrlUnfit
+
 _FLAGS = {
     **dict.fromkeys(("on", "true", "yes", "1"), True),
     **dict.fromkeys(("off", "false", "no", "0"), False),
@@ -155,6 +157,11 @@ def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
     if scheme not in schemes or "://" not in given:
         known = " or ".join(f"{one}://..." for one in schemes)
         raise _unfit(name, known, f"{scheme}://..." if scheme else "none")
+    if scheme == "s3":
+        try:
+            Address.of(given)
+        except StoreUrlUnfit as fault:
+            raise _unfit(name, str(fault), "another form") from fault
     if scheme == "file" and (not given.startswith("file:///") or set(given) & set(_OF_URLS)):
         raise _unfit(name, f"file:///FOLDER, three slashes, {_PLAIN_PATH}", given)
     return given

@@ -119,8 +119,6 @@ def broker() -> None:
 def storage() -> str | None:
     """Instances can be written, and there is room for them."""
     folder = storage_folder()
-    if folder is None:
-        return None
     folder.mkdir(parents=True, exist_ok=True)
     _write_in(folder)
     free = shutil.disk_usage(folder).free
@@ -129,10 +127,10 @@ def storage() -> str | None:
     return None
 
 
-def storage_folder() -> Path | None:
-    """The folder in which instances lie; None where they lie in an object store."""
+def storage_folder() -> Path:
+    """The folder in which instances lie, or from which they go to an object store."""
     where = urlsplit(settings.HUB_STORAGE_URL)
-    return Path(where.path) if where.scheme in ("", "file") else None
+    return Path(where.path) if where.scheme == "file" else Path(settings.HUB_STATE_DIR) / "spool"
 
 
 def _write_in(folder: Path) -> None:

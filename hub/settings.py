@@ -49,7 +49,8 @@ HUB_DATABASE_URL = url(
 )
 HUB_DATABASE_POOLED = flag("HUB_DATABASE_POOLED", default=False)
 HUB_BROKER_URL = url("HUB_BROKER_URL", "filesystem://", schemes=BROKER_SCHEMES)
-HUB_STORAGE_URL = url("HUB_STORAGE_URL", f"file://{HUB_STATE_DIR}/spool", schemes=("file",))
+HUB_STORAGE_URL = url("HUB_STORAGE_URL", f"file://{HUB_STATE_DIR}/spool", schemes=("file", "s3"))
+HUB_CACHE_BYTES = whole("HUB_CACHE_BYTES", 50 * 1024**3)
 HUB_QUIET_SECONDS = seconds("HUB_QUIET_SECONDS", 30.0)
 HUB_SHORT_QUIET_SECONDS = seconds("HUB_SHORT_QUIET_SECONDS", HUB_QUIET_SECONDS / 3)
 HUB_CEILING_SECONDS = seconds("HUB_CEILING_SECONDS", HUB_QUIET_SECONDS * 30)
@@ -380,6 +381,7 @@ LOGGING = {
     "loggers": {
         "pynetdicom": {"level": "WARNING"},
         "pydicom": {"level": "ERROR"},
+        "botocore": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "uvicorn.access": {"level": "WARNING"},

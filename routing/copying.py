@@ -63,7 +63,7 @@ class Copier:
     def copy(self, instance: Instance, target: Path) -> Copied:
         """Write the copy of an instance; raises DeidentificationFailed."""
         made = deidentify_file(
-            spool().path(instance.key), target,
+            spool().fetched(instance.key), target,
             pseudonymiser=self.pseudonymiser, options=self._options,
         )  # fmt: skip
         return Copied(
@@ -112,7 +112,7 @@ class Prepared:
         """Move the copy of an instance to its place; None where there is none."""
         copied = self._copied.get(instance.pk)
         # An original that is lost is to be told, whatever was made of it before.
-        if copied is None or not spool().path(instance.key).exists():
+        if copied is None or not spool().fetched(instance.key).exists():
             return None
         try:
             os.rename(_place(self._folder, instance), target)

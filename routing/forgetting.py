@@ -19,8 +19,9 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from hub import audit
+from hub.dicom.remote_spool import RemoteSpool
 from hub.models import Site
-from routing import healing, retention
+from routing import healing, retention, uploading
 from routing.exclusion import Busy, alone
 from routing.models import (
     Delivery,
@@ -192,9 +193,17 @@ def _remove_files() -> None:
         over = [
             row.pk
             for row in batch
-            if row.key in wanted or spool().discard(row.key, untouched=_UNTOUCHED)
+            if row.key in wanted or _is_gone(row.key)
         ]
         Discarded.objects.filter(pk__in=over).delete()
+
+
+def _is_gone(key: str) -> bool:
+    if not spool().discard(key, untouched=_UNTOUCHED):
+        return False
+    if isinstance(spool(), RemoteSpool):
+        uploading.forgotten(key)
+    return True
 
 
 def _wanted(batch: Sequence[str]) -> set[str]:

@@ -63,7 +63,7 @@ def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int
 def rows_of(batch: Sequence[str]) -> set[str]:
     """Which keys of one series have a row; found by its study, for keys alone have no index."""
     try:
-        study = read_file_header(spool().path(batch[0])).study.study_instance_uid
+        study = read_file_header(spool().fetched(batch[0])).study.study_instance_uid
     except (NotInSpool, UnreadableDataset, OSError):
         study = ""
     site = batch[0].split("/")[1]

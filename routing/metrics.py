@@ -29,7 +29,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from routing import standing, tallying
+from routing import places, standing, tallying, uploading
 from routing.models import Arrived, Breaker, Delivery, Priority, SetAside, Study, Workitem
 from routing.models.workitems import OPEN
 from routing.pathway import ACTIVE
@@ -66,11 +66,12 @@ class RoutingCollector(Collector):
         )
         yield _counted(
             "routing_workitems_held_up",
-            "Workitems that wait for room on the disk or for a container engine, by what.",
+            "Workitems that wait for room, for a container engine or for the object store.",
             Workitem.objects.filter(state__in=OPEN).exclude(waits_for=""), waits_for="waits_for",
         )
         yield _queue()
         yield from _gpus()
+        yield from _backlog()
         yield _counted(
             "routing_inbox_instances", "Instances received and not part of their study yet.",
             Arrived.objects.all(), site="site__code",
@@ -166,6 +167,18 @@ def _durations(
     return family
 
 
+def _backlog() -> Iterator[GaugeMetricFamily]:
+    """What waits on the disks of hosts for the object store; 0 where there is none."""
+    count, seconds = uploading.backlog()
+    for name, words, value in (
+        ("hub_storage_backlog_files", "Files that are not in the object store yet.", count),
+        ("hub_storage_backlog_seconds", "For how long the oldest of them is waiting.", seconds),
+    ):
+        family = GaugeMetricFamily(name, words)
+        family.add_metric([], value)
+        yield family
+
+
 def _ages() -> GaugeMetricFamily:
     """How long the oldest row of each kind has waited for the hub itself; 0 where none waits."""
     family = GaugeMetricFamily(
@@ -199,8 +212,9 @@ def _breakers() -> GaugeMetricFamily:
 
 def _free_bytes() -> Iterator[GaugeMetricFamily]:
     where = urlsplit(settings.HUB_STORAGE_URL)
-    folder = Path(where.path)
-    if where.scheme in ("", "file") and folder.exists():
+    # With an object store, the room of what is on its way there.
+    folder = Path(where.path) if where.scheme == "file" else places.work_root().parent
+    if folder.exists():
         family = GaugeMetricFamily("hub_storage_free_bytes", "Room left for instances.")
         family.add_metric([], shutil.disk_usage(folder).free)
         yield family

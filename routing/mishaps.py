@@ -46,8 +46,7 @@ def of_workitem(workitem_id: int, *, step: str, fault: Exception) -> None:
         tries = workitem.attempts + 1
         if workitem.state not in pathway.ACTIVE:
             return
-        if waiting.is_lack_of_room(fault):
-            waiting.for_room(workitem)
+        if waiting.for_what_is_lacking(workitem, fault):
             return
         may_fail = Workitem.State.FAILED in pathway.WORKITEM_MOVES[workitem.state]
         if tries >= MOST_TRIES and may_fail:

@@ -114,7 +114,7 @@ def _originals(
         study_instance_uid=workitem.study.study_instance_uid,
         series_instance_uids=workitem.input_series,
         sop_instance_uids=instances,
-        header=read_header_of(spool().path(first.key)),
+        header=read_header_of(spool().fetched(first.key)),
         other_uids=staging.other_uids(workitem),
     )
 

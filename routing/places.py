@@ -9,17 +9,30 @@ from urllib.parse import urlparse
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from hub.dicom.object_store import Address, ObjectStore
 from hub.dicom.parcels import Parcels
+from hub.dicom.remote_spool import RemoteSpool
 from hub.dicom.spool import Spool
 from routing.models import Workitem
 
 
 @lru_cache(maxsize=4)
 def _spool(url: str, minimum_free_bytes: int, sync: bool) -> Spool:  # noqa: FBT001 (a key)
-    parts = urlparse(url)
-    if parts.scheme != "file":
-        raise ImproperlyConfigured(f"HUB_STORAGE_URL: expected file:///folder, found {url}")
-    return Spool(Path(parts.path), minimum_free_bytes=minimum_free_bytes, sync=sync)
+    if (store := _store(url)) is not None:
+        # A folder of this host alone: what lies in it is on its way, or a copy.
+        here = Path(settings.HUB_STATE_DIR) / "spool"
+        return RemoteSpool(here, store, minimum_free_bytes, sync=sync)
+    return Spool(Path(urlparse(url).path), minimum_free_bytes=minimum_free_bytes, sync=sync)
+
+
+@lru_cache(maxsize=4)
+def _store(url: str) -> ObjectStore | None:
+    if urlparse(url).scheme == "file":
+        return None
+    try:
+        return ObjectStore(Address.of(url))
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"HUB_STORAGE_URL: expected {fault}") from fault
 
 
 def spool() -> Spool:
@@ -30,13 +43,18 @@ def spool() -> Spool:
 
 
 @lru_cache(maxsize=4)
-def _parcels(folder: str) -> Parcels:
-    return Parcels(Path(folder))
+def _parcels(url: str) -> Parcels:
+    store = _store(url)
+    return Parcels(Path(urlparse(url).path) if store is None else _carried_here(), store)
+
+
+def _carried_here() -> Path:
+    return Path(settings.HUB_STATE_DIR) / "spool" / "carried"
 
 
 def parcels() -> Parcels:
     """What runs elsewhere are given and bring; beside the spool, where all hosts see it."""
-    return _parcels(urlparse(settings.HUB_STORAGE_URL).path)
+    return _parcels(settings.HUB_STORAGE_URL)
 
 
 def work_root() -> Path:

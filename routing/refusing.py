@@ -109,7 +109,7 @@ def _is_reported(raw: bytes, *, sender: str, fault: MessageError) -> bool:
     if last is None or last.reason != _words(fault).stored():
         return False
     try:
-        return spool().path(last.key).read_bytes() == raw
+        return spool().fetched(last.key).read_bytes() == raw
     except OSError:
         return False
 

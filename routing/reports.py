@@ -41,7 +41,8 @@ def build(
             edition=edition,
         ),
         referenced_objects=[
-            read_object(spool().path(row.key)) for row in workitem.results.filter(kind="returned")
+            read_object(spool().fetched(row.key))
+            for row in workitem.results.filter(kind="returned")
         ],
     )
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.dicom import scu
 from hub.dicom.durable import SpoolFull
+from hub.dicom.object_store import StoreAway
 from hub.hl7.ack import NotAnAcknowledgement, read_ack
 from hub.hl7.connection import MllpConnection, NoAnswer, Unreachable
 from hub.hl7.er7 import UnparsableMessage
@@ -104,10 +105,12 @@ class DicomSender:
         if delivery.workitem_id not in self._rows:
             self.prepare([delivery])
         rows = _addressed(delivery, self._rows[delivery.workitem_id])
-        files = [spool().path(row.key) for row in rows]
         try:
+            files = [spool().fetched(row.key) for row in rows]
             outcomes = self._association.store(files)
-        except (scu.Unreachable, scu.AssociationRefused, scu.StoreInterrupted) as fault:
+        except (
+            scu.Unreachable, scu.AssociationRefused, scu.StoreInterrupted, StoreAway
+        ) as fault:
             why = phrase(_("not delivered: %(why)s"), why=str(fault))
             is_begun = isinstance(fault, scu.StoreInterrupted)
             raise Undelivered(why, may_have_arrived=is_begun) from fault

@@ -190,7 +190,7 @@ def _link(run: Run, place: int, instance: Instance) -> Staged:
     target = run.input_dir / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # A copy, not a link: an algorithm must not be able to reach the one kept in the spool.
-    shutil.copyfile(spool().path(instance.key), target)
+    shutil.copyfile(spool().fetched(instance.key), target)
     uids = (instance.series.series_instance_uid, instance.sop_instance_uid)
     return instance, *uids, path, instance.instance_number
 

@@ -12,7 +12,17 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError
 
 from hub.models import Node
-from routing import forgetting, mishaps, outbox, preparing, staging, sweeping, tallying, tidying
+from routing import (
+    forgetting,
+    mishaps,
+    outbox,
+    preparing,
+    staging,
+    sweeping,
+    tallying,
+    tidying,
+    uploading,
+)
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.steps import collect as collect_step
@@ -34,6 +44,7 @@ def _task(
     @functools.wraps(step)
     def run(row_id: int = 0) -> None:
         try:
+            uploading.start()
             step(row_id)
         except (Overtaken, ObjectDoesNotExist) as fault:
             log.info("task.nothing_to_do", task=name, row=row_id, why=str(fault))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.dicom.deidentify import NoRoomForCopy
 from hub.dicom.durable import NO_ROOM, SpoolFull
+from hub.dicom.object_store import StoreAway
 from hub.phrases import Phrase, phrase
 from routing.models import Workitem
 
@@ -39,6 +40,19 @@ def for_room(workitem: Workitem) -> None:
     why = phrase(_("waits for room on the disk of the hub"))
     _wait(workitem, Workitem.WaitsFor.ROOM, why, timezone.now())
     log.warning("waiting.no_room", workitem=str(workitem.uid), state=workitem.state)
+
+
+def for_what_is_lacking(workitem: Workitem, fault: BaseException) -> bool:
+    """Wait where room or the object store is what broke a step; False where it was neither."""
+    if is_lack_of_room(fault):
+        for_room(workitem)
+        return True
+    if not any(isinstance(one, StoreAway) for one in (fault, fault.__cause__)):
+        return False
+    why = phrase(_("waits for the object store: %(why)s"), why=str(fault))
+    _wait(workitem, Workitem.WaitsFor.STORE, why, timezone.now())
+    log.warning("waiting.no_store", workitem=str(workitem.uid), why=str(fault))
+    return True
 
 
 def for_engine(workitem: Workitem, said: str) -> bool:

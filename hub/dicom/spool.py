@@ -175,10 +175,17 @@ class Spool:
             raise NotInSpool(key)
         return self._root.joinpath(*segments)
 
+    def fetched(self, key: str) -> Path:
+        """Give the path of a key for somebody who reads the file, which is there if it is at all.
+
+        Raises NotInSpool for what is no key.
+        """
+        return self.path(key)
+
     def open(self, key: str) -> BufferedReader:
         """Open a file for reading in binary; the caller closes it. Raises NotInSpool."""
         try:
-            return self.path(key).open("rb")
+            return self.fetched(key).open("rb")
         except (FileNotFoundError, IsADirectoryError) as error:
             raise NotInSpool(key) from error
 

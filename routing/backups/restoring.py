@@ -20,6 +20,7 @@ from hub.dumping import FILE_NAMES, DumpFailed, is_empty, put_back
 from routing.backups import manifest
 from routing.backups.manifest import REFERRED, SPOOL, BackupRefused, Entry, Manifest
 from routing.backups.verifying import verify
+from routing.models import Kept
 from routing.places import spool
 
 _STEP = 1 << 20
@@ -45,6 +46,8 @@ def restore(folder: Path, *, accept_another_key: bool = False, actor: str) -> Ma
         ) from fault
     # What an older version left, brought up to this one before anything is written.
     call_command("migrate", verbosity=0, interactive=False)
+    # Of the store that was backed up: in this one is nothing yet, and all lies here.
+    Kept.objects.all().delete()
     audit.record("backup.restored", actor=actor, subject=told.name, made_at=told.made_at)
     return told
 

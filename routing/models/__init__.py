@@ -1,6 +1,7 @@
 """The rows of the way of a study; state is written by pathway.advance() alone."""
 
 from routing.models.deliveries import Breaker, Delivery, Transition
+from routing.models.kept import Kept
 from routing.models.orders import Message, Order, PatientMerge, Priority
 from routing.models.pools import GpuPool, GpuShare
 from routing.models.rules import Rule, Verdict
@@ -18,6 +19,7 @@ __all__ = [
     "GpuPool",
     "GpuShare",
     "Instance",
+    "Kept",
     "Message",
     "Order",
     "PatientMerge",

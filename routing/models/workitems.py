@@ -53,6 +53,7 @@ class Workitem(Actor):
     class WaitsFor(models.TextChoices):
         ROOM = "room", _("Room on the disk")
         ENGINE = "engine", _("The container engine")
+        STORE = "store", _("The object store")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     study = models.ForeignKey(Study, models.CASCADE, related_name="workitems")

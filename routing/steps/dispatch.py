@@ -108,8 +108,7 @@ def _started(workitem: Workitem, manifest: Manifest) -> None:
 
 
 def _not_submitted(workitem: Workitem, fault: SubmitFailed) -> None:
-    if waiting.is_lack_of_room(fault):
-        waiting.for_room(workitem)
+    if waiting.for_what_is_lacking(workitem, fault):
         return
     if fault.is_away and waiting.for_engine(workitem, fault.reason):
         return
@@ -119,9 +118,9 @@ def _not_submitted(workitem: Workitem, fault: SubmitFailed) -> None:
 
 
 def _not_staged(workitem: Workitem, fault: OSError | DeidentificationFailed) -> None:
-    if waiting.is_lack_of_room(fault):
-        waiting.for_room(workitem)
-    elif isinstance(fault, OSError):
+    if waiting.for_what_is_lacking(workitem, fault):
+        return
+    if isinstance(fault, OSError):
         why = phrase(_("the input could not be staged: %(why)s"), why=fault.strerror or "error")
         _not_started(workitem, why, timezone.now() + _BACK_OFF)
     else:

@@ -12,7 +12,7 @@ from hub import heartbeat
 from hub.dicom import scp
 from hub.dicom.received import ReceivedInstance
 from hub.doors import told, wait_for_stop
-from routing import healing
+from routing import healing, uploading
 from routing.peers import Peers
 from routing.places import spool
 from routing.steps.receive import Receiver
@@ -66,6 +66,7 @@ class Command(BaseCommand):
             raise CommandError(why, returncode=2) from fault
         heartbeat.start(lambda: server.is_accepting)
         healing.start(receiver)
+        uploading.start()
         wait_for_stop()
         server.shutdown(grace=settings.HUB_DRAIN_SECONDS)
         receiver.close()

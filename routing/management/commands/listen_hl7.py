@@ -9,6 +9,7 @@ from hub import heartbeat
 from hub.doors import told, wait_for_stop
 from hub.hl7.gathering import Gathering
 from hub.hl7.mllp import MllpServer
+from routing import uploading
 from routing.intake import Intake
 
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)
             raise CommandError(why, returncode=2) from fault
         heartbeat.start(server.is_turning)
+        uploading.start()
         wait_for_stop()
         server.close(grace=settings.HUB_DRAIN_SECONDS)
         gathering.close()
