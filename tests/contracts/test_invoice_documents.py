@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,10 +16,10 @@ import pytest
 from django.test import Client
 from lxml import etree
 
-from contracts.billing import crediting, reading
+from contracts.billing import crediting, documents, reading
 from contracts.billing.checking import check
 from contracts.billing.ubl import CAC, CBC
-from contracts.models import Invoice
+from contracts.models import Invoice, InvoiceLine
 from hub.models import Organisation
 from tests.builders import parties
 from tests.contracts.billed import TARIFF, Buyer, billed, buyer
@@ -197,3 +199,19 @@ def test_a_document_for_people_is_made_of_any_name(name: str) -> None:
     assert made.startswith(b"%PDF-")
     assert made == reading.pdf_of(invoice, lines)
     assert faults(document_of(invoice)) == []
+
+
+def charge(position: int, kind: str, amount: str, *, of: int = 1) -> InvoiceLine:
+    return InvoiceLine(
+        position=position, kind=kind, amount=Decimal(amount), line_id=of, month=date(2026, 4, 1),
+        vat_rate=Decimal("0.25"),
+    )  # fmt: skip
+
+
+def test_a_line_bears_no_more_discount_than_it_came_to_and_none_of_another_hospital() -> None:
+    twice = [charge(1, "usage", "100"), charge(2, "introduction", "-60"),
+             charge(3, "introduction", "-60")]  # fmt: skip
+    assert documents.allowances(twice, sign=1) == {1: 60, 2: 0}
+
+    elsewhere = [charge(1, "usage", "100", of=2), charge(2, "introduction", "-60")]
+    assert documents.allowances(elsewhere, sign=1) == {}
