@@ -327,6 +327,8 @@ def test_late_results_and_failures_are_credited_by_the_clause() -> None:
     trust = buyer(model="flat", terms=terms)
     trust.report(*(completed(n, time="2026-04-10T09:00:00Z", latency_s=99) for n in range(95)))
     trust.report(*(completed(n, time="2026-04-11T09:00:00Z", latency_s=101) for n in "abcde"))
+    failed = {"outcome": "failed", "fault": "supplier", "latency_s": 101}  # no result, so not late
+    trust.report(completed("failed", time="2026-04-12T09:00:00Z", **failed))
     assert nets(billed(4)) == [100 * 18 - 5 * 9]
 
 
