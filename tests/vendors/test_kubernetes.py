@@ -217,8 +217,8 @@ def test_what_ended_while_nobody_watched_is_found(api, tmp_path) -> None:
         performer.submit(run)
     until(lambda: api.store.all("jobs")[0]["status"].get("conditions"), "it ended", seconds=10)
     with watched(api, tmp_path) as told:
-        until(lambda: run.name in told, "it is told of", seconds=10)
-        assert performer.poll(run).state == "succeeded"
+        assert wait_for(performer, run).state == "succeeded"
+        assert run.name in told
 
 
 def test_a_job_that_somebody_deleted_is_run_again(api, tmp_path) -> None:
