@@ -4,7 +4,9 @@ from django.urls import URLPattern, path
 
 from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
+from contracts.api import documents
 from contracts.views import agreement_changes, agreements
+from contracts.views import documents as files
 
 pages: list[URLPattern] = [
     path("frameworks/", agreements.frameworks, name="frameworks"),
@@ -14,6 +16,9 @@ pages: list[URLPattern] = [
     path("frameworks/<int:pk>/term-options/<path:code>/", agreements.move_term_option,
          name="move-term-option"),
     path("frameworks/<int:pk>/amendments/", agreement_changes.amend, name="framework-amend"),
+    path("frameworks/<int:pk>/documents/", files.bring_to_agreement, name="framework-documents"),
+    path("frameworks/<int:pk>/documents/<int:document>/", files.take_from_agreement,
+         name="framework-document"),
     path("frameworks/<int:pk>/lots/", agreement_changes.set_lot, name="framework-lot"),
     path("frameworks/<int:pk>/lots/remove/", agreement_changes.remove_lot,
          name="framework-lot-remove"),
@@ -36,6 +41,10 @@ v1: list[URLPattern] = [
          name="api-move-term-option"),
     path("frameworks/<int:pk>/amendments/", changes.AmendmentsView.as_view(),
          name="api-amendments"),
+    path("frameworks/<int:pk>/documents/", documents.FrameworkDocumentsView.as_view(),
+         name="api-framework-documents"),
+    path("frameworks/<int:pk>/documents/<int:document>/",
+         documents.FrameworkDocumentView.as_view(), name="api-framework-document"),
     path("frameworks/<int:pk>/lots/", changes.LotsView.as_view(), name="api-lots"),
     path("frameworks/<int:pk>/lots/<path:code>/", changes.LotView.as_view(), name="api-lot"),
     path("frameworks/<int:pk>/suppliers/", changes.SuppliersView.as_view(), name="api-suppliers"),

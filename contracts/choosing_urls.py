@@ -2,10 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from contracts.api import dialogue, evaluations, needs, procedures, specifications, submissions
+from contracts.api import (
+    dialogue,
+    documents,
+    evaluations,
+    needs,
+    procedures,
+    specifications,
+    submissions,
+)
 from contracts.api import values as value_models
 from contracts.views import choosing as views
-from contracts.views import planning, requirements
+from contracts.views import documents as files
+from contracts.views import planning, requirements, tables
 from contracts.views import procedure_acts as acts
 from contracts.views import procedures as course
 
@@ -14,6 +23,15 @@ _SPEC = f"{_PROCEDURE}/specifications/<slug:stage>/<int:version>"
 
 pages: list[URLPattern] = [
     path("needs/", views.need_lists, name="need-lists"),
+    path("needs/new/", tables.page_of(tables.NEEDS), name="need-list-new"),
+    path("needs/<slug:code>/edit/", tables.page_of(tables.NEEDS), name="need-list-edit"),
+    path("evaluation-models/", views.evaluation_models, name="evaluation-models"),
+    path("evaluation-models/new/", tables.page_of(tables.EVALUATION), name="evaluation-model-new"),
+    path("evaluation-models/<slug:code>/", tables.page_of(tables.EVALUATION),
+         name="evaluation-model-edit"),
+    path("value/new/", tables.page_of(tables.VALUE), name="value-model-new"),
+    path("value/<slug:code>/edit/", tables.page_of(tables.VALUE), name="value-model-edit"),
+    path("value/<slug:code>/outcomes/", views.measure, name="value-model-measure"),
     path("needs/<slug:code>/", views.need_list, name="need-list"),
     path("needs/<slug:code>/select/", views.select, name="need-list-select"),
     path("value/", views.value_models, name="value-models"),
@@ -40,6 +58,8 @@ pages: list[URLPattern] = [
     path(f"{_PROCEDURE}/suggestions/<int:pk>/accept/", requirements.accept,
          name="suggestion-accept"),
     path(f"{_PROCEDURE}/submissions/<int:pk>/withdraw/", acts.withdraw, name="submission-withdraw"),
+    path(f"{_PROCEDURE}/documents/", files.bring, name="procedure-documents"),
+    path(f"{_PROCEDURE}/documents/<int:pk>/", files.take, name="procedure-document"),
     path(f"{_PROCEDURE}/requirements/", acts.draft_requirements, name="requirements-draft"),
     path(f"{_SPEC}/requirements/", requirements.write, name="requirement-new"),
     path(f"{_SPEC}/requirements/<int:pk>/", requirements.write, name="requirement"),
@@ -92,6 +112,16 @@ v1 = [
         f"{_PROCEDURE}/result-notice/",
         procedures.ResultNoticeView.as_view(),
         name="api-result-notice",
+    ),
+    path(
+        f"{_PROCEDURE}/documents/",
+        documents.ProcedureDocumentsView.as_view(),
+        name="api-procedure-documents",
+    ),
+    path(
+        f"{_PROCEDURE}/documents/<int:pk>/",
+        documents.ProcedureDocumentView.as_view(),
+        name="api-procedure-document",
     ),
     path(
         f"{_PROCEDURE}/market-contacts/",

@@ -46,6 +46,18 @@ def price_of(text: str) -> dict[str, Any]:
     return {"model": "graduated", "tiers": tiers}
 
 
+def text_of(price: Mapping[str, Any]) -> str:
+    """What price_of() reads again; nothing where the price is of a kind that it does not know."""
+    if price.get("model") == "flat":
+        return str(price.get("unit_price", ""))
+    if price.get("model") != "graduated":
+        return ""
+    return "; ".join(
+        f"{tier['up_to']}: {tier['unit_price']}" if tier.get("up_to") else str(tier["unit_price"])
+        for tier in price.get("tiers", [])
+    )
+
+
 def _fixed(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {"name": per, "amount": form[f"fixed-{per}"], "per": per}

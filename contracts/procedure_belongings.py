@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Q
+
 from contracts.models import (
     DialogueNote,
     DialogueRound,
+    Document,
     EvaluationFreeze,
     EvaluationModel,
     MarketContact,
@@ -54,6 +57,14 @@ def _of(path: str, model: Any, *related: str) -> Any:
 def _in(path: str, model: Any, *related: str) -> Any:
     """Rows of the model that belong to a procedure of the organisation, found at the path."""
     return _of(f"{path}__organisation", model, *related)
+
+
+def _documents(organisation: Organisation) -> Any:
+    """Those of its procedures, and of the agreements that it holds."""
+    mine = Q(procedure__organisation=organisation) | Q(framework__holder=organisation)
+    return Document.objects.filter(mine).select_related(
+        "procedure", "framework", "participant__procedure", "participant__vendor"
+    )
 
 
 def _companies(code: str) -> Iterator[tuple[str, str, Value]]:
@@ -127,6 +138,8 @@ for _table in (
           ("submission", "criterion", "evaluator", "at")),
     Table("protocols", Protocol, "protocols as they were written",
           _in("procedure", Protocol, "procedure"), ("procedure", "made_at")),
+    Table("documents", Document, "documents of procedures and agreements; content in base64",
+          _documents, ("procedure", "framework", "participant", "sha256")),
     Table("selection-runs", SelectionRun, "which needs were chosen, from what",
           _in("need_list", SelectionRun, "need_list"), ("need_list", "at")),
     Table("simulation-runs", SimulationRun, "simulations of value, with their seed",

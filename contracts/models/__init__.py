@@ -11,6 +11,7 @@ from contracts.models.billing import (
 )
 from contracts.models.call_offs import CallOff, CallOffApproval, CallOffLine
 from contracts.models.claims import VendorInvoice, VendorInvoiceLine
+from contracts.models.documents import Document, DocumentIsKept
 from contracts.models.evaluations import (
     AwardCriterion,
     EvaluationFreeze,
@@ -58,6 +59,8 @@ __all__ = [
     "CallOffLine",
     "DialogueNote",
     "DialogueRound",
+    "Document",
+    "DocumentIsKept",
     "EvaluationFreeze",
     "EvaluationModel",
     "EventBooking",

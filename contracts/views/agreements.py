@@ -18,6 +18,7 @@ from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
 from contracts.forms import base
 from contracts.forms.agreements import AmendmentForm, LotForm, SupplierForm
+from contracts.forms.documents import DocumentForm
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from contracts.models.options import Option
 from contracts.options import OptionMoveError
@@ -57,6 +58,7 @@ def framework_page(
     found = reading.whole_frameworks(request.user).filter(pk=pk).first()
     if found is None:
         raise Http404
+    may_change = acting.may_act_for(request.user, found.holder)
     context = {
         **_with_utilisation(found),
         "authorities": [
@@ -72,9 +74,10 @@ def framework_page(
         "term_options": [
             {"row": row, **_state(row)} for row in found.term_options.all()
         ],
-        "may_extend": acting.may_act_for(request.user, found.holder),
+        "may_extend": may_change,
         "may_draft": holds_role(request.user, roles=acting.OFFICER),
-        "forms": _forms(found, bound),
+        "forms": _forms(found, bound) if may_change else {},
+        "documents": found.documents.defer("content"),
         "lots": reading.lot_utilisations(found),
         "suppliers": found.suppliers.all(),
         "first_has_lots": found.suppliers.filter(vendor=found.supplier).exists(),
@@ -185,7 +188,7 @@ def _forms(found: FrameworkAgreement, bound: base.Form | None) -> dict[str, base
     """The forms on the page, each empty but for the one that was refused."""
     empty = [
         AmendmentForm(key="amend"), LotForm(key="lot"),
-        SupplierForm(framework=found, key="supplier"),
+        SupplierForm(framework=found, key="supplier"), DocumentForm(key="document"),
     ]  # fmt: skip
     return {one.key: one for one in (*empty, *filter(None, [bound]))}
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from contracts import choosing, tender_access, valuing
-from contracts.api.values import AskedRunSerializer
+from contracts import choosing, evaluation_editing, tender_access, valuing
+from contracts.api.values import AskedRunSerializer, MeasurementSerializer
+from contracts.forms.tables import MeasurementForm
 from contracts.models import NeedList, SimulationRun, ValueModel
+from contracts.valuing import NoSuchMeasurement
 from contracts.views import tornado
 from contracts.views.buttons import button, page
 from hub.csp import HEADER
@@ -61,6 +65,15 @@ def select(request: HttpRequest, code: str) -> str:
 
 @login_required
 @require_GET
+def evaluation_models(request: HttpRequest) -> HttpResponse:
+    """The evaluation models that the person may see, with what the rules say against each."""
+    rows = tender_access.evaluation_models(request.user).order_by("code")
+    told = [{"row": one, "problems": evaluation_editing.problems_today(one)} for one in rows]
+    return page(request, "evaluation_models", {"models": told})
+
+
+@login_required
+@require_GET
 def value_models(request: HttpRequest) -> HttpResponse:
     """The value models that the person may see."""
     rows = tender_access.value_models(request.user).order_by("code")
@@ -71,11 +84,18 @@ def value_models(request: HttpRequest) -> HttpResponse:
 @require_GET
 def value_model(request: HttpRequest, code: str) -> HttpResponse:
     """One model: results of its newest run, who gains, and quarters beside the plan."""
+    return _shown(request, code)
+
+
+def _shown(
+    request: HttpRequest, code: str, *, bound: MeasurementForm | None = None
+) -> HttpResponse:
     row = _model(request, code)
     run = row.runs.last()
     context: dict[str, Any] = {
         "model": row, "run": run, "parameters": row.parameters.all(),
         "quarters": valuing.against_plan(row),
+        "measure": bound or MeasurementForm(key="measure"),
     }  # fmt: skip
     if run is not None:
         matrix = run.results["incentives"]
@@ -89,7 +109,31 @@ def value_model(request: HttpRequest, code: str) -> HttpResponse:
             ],
             "is_stale": run.inputs != valuing.inputs_of(row),
         }
-    return page(request, "value_model", context)
+    return page(request, "value_model", context, status=400 if bound else 200)
+
+
+@login_required
+@require_POST
+def measure(request: HttpRequest, code: str) -> HttpResponse:
+    """Keep what a driver was in a quarter."""
+    row, form = _model(request, code), MeasurementForm(request.POST, key="measure")
+    if form.is_valid():
+        asked = MeasurementSerializer(data=form.cleaned_data)
+        if asked.is_valid():
+            said = asked.validated_data
+            try:
+                valuing.measure(
+                    row, quarter=said["quarter"], name=said["name"], measured=said["value"],
+                    source=said["source"], by=request.user,
+                )  # fmt: skip
+            except NoSuchMeasurement as refused:
+                form.refuse([str(refused)])
+            else:
+                messages.success(request, _("Noted."))
+                return redirect("value-model", code)
+        else:
+            form.refuse(f"{name}: {one}" for name, found in asked.errors.items() for one in found)
+    return _shown(request, code, bound=form)
 
 
 @button

@@ -8,9 +8,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from contracts import participating, result_notices, tender_access, tenders
+from contracts import documents, participating, result_notices, tender_access, tenders
 from contracts.forms import base
 from contracts.forms import procedures as forms
+from contracts.forms.documents import BuyersDocumentForm, DocumentForm
 from contracts.models import Participant, Procedure, SuggestedRequirement
 from contracts.submitting import TAKEN_BACK
 from contracts.views.buttons import page
@@ -46,6 +47,7 @@ def _context(row: Procedure, participant: Participant | None) -> dict[str, Any]:
             for one in tender_access.submissions(row, participant)
         ],
         "contacts": row.market_contacts.all(),
+        "documents": documents.of_procedure(row, participant),
     }  # fmt: skip
 
 
@@ -63,6 +65,7 @@ class Shown:
     def for_participant(self) -> dict[str, Any]:
         """What one who takes part may do."""
         return {
+            "document": self.pick(DocumentForm(key="document")),
             "ask": self.pick(forms.QuestionForm(key="ask")),
             "suggest": self.pick(forms.SuggestionForm(key="suggest"))
             if self.row.state == State.DIALOGUE else None,
@@ -88,6 +91,7 @@ class Shown:
             "close": self.pick(forms.CloseRoundForm(key="close")),
             "note": self.pick(forms.NoteForm(procedure=row, key="note")),
             "stage": self.pick(forms.StageForm(key="stage")),
+            "document": self.pick(BuyersDocumentForm(key="document")),
             "result": self.pick(forms.ResultNoticeForm(key="result")),
             "may_plan": state not in tenders.ENDED,
         }  # fmt: skip

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts import dialogue, protocols, specifying, submitting, valuing
+from contracts import dialogue, documents, protocols, specifying, submitting, valuing
 from contracts.models import NeedList, Submission, ValueModel, ValueParameter
 from hub.models import Organisation
 from tests.builders import tenders
 
 HIDDEN = "Northern AS"
 GIVEN: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(["need-list", "need-list-select", "api-need-list", "api-selections"],
+    **dict.fromkeys(["need-list", "need-list-select", "need-list-edit",
+                     "api-need-list", "api-selections"],
                     {"code": "wanted"}),
-    **dict.fromkeys(["value-model", "value-model-simulate", "tornado", "api-value-model",
+    **dict.fromkeys(["value-model", "value-model-simulate", "value-model-edit",
+                     "value-model-measure",
+                     "tornado", "api-value-model",
                      "api-simulations", "api-outcomes"], {"code": "worth", "pk": "run"}),
-    "api-evaluation-model": {"code": "best-value"},
+    **dict.fromkeys(["api-evaluation-model", "evaluation-model-edit"], {"code": "best-value"}),
     **dict.fromkeys([
         "procedure", "procedure-plan", "procedure-result", "market-contact", "participant-add",
         "round-open", "note-add", "suggestion-make", "requirements-draft", "procedure-move",
@@ -26,6 +29,9 @@ GIVEN: dict[str, dict[str, Any]] = {
         "api-suggestions", "api-specifications", "api-submissions", "api-evaluation", "api-scores",
         "api-protocols",
     ], {"code": "2026-100"}),
+    **dict.fromkeys(["procedure-documents", "api-procedure-documents"], {"code": "2026-100"}),
+    **dict.fromkeys(["procedure-document", "api-procedure-document"],
+                    {"code": "2026-100", "pk": "document"}),
     **dict.fromkeys(["participant-judge", "round-close"], {"code": "2026-100", "number": 1}),
     **dict.fromkeys(["suggestion-reject", "suggestion-accept"],
                     {"code": "2026-100", "pk": "suggestion"}),
@@ -44,11 +50,15 @@ GIVEN: dict[str, dict[str, Any]] = {
                     {"code": "2026-100", "pk": "tender"}),
     **dict.fromkeys(["api-participant-decision", "api-round-closing"],
                     {"code": "2026-100", "number": 1}),
-    **dict.fromkeys(["need-lists", "value-models", "procedures", "procedure-new", "api-need-lists",
+    **dict.fromkeys(["need-lists", "value-models", "procedures", "procedure-new",
+                     "need-list-new", "value-model-new", "evaluation-model-new",
+                     "evaluation-models", "api-need-lists",
                      "api-value-models", "api-evaluation-models", "api-procedures"], {}),
 }  # fmt: skip
 NAMES = frozenset(GIVEN)
-COLLECTIONS = frozenset({"api-need-lists", "api-value-models", "api-evaluation-models",
+COLLECTIONS = frozenset({"procedure-new", "need-list-new", "evaluation-model-new",
+                         "value-model-new", "api-need-lists", "api-value-models",
+                         "api-evaluation-models",
                          "api-procedures"})  # fmt: skip
 
 
@@ -62,6 +72,10 @@ def made(organisation: Organisation) -> tenders.Dialogue:
         content={"responses": [tenders.answer("F-1", comment=HIDDEN, comment_kind="other")]},
     )  # fmt: skip
     specifying.draft(scene.procedure, stage="specification", by=scene.buyer)
+    documents.keep(
+        documents.Brought("evidence", "certificate.pdf", HIDDEN.encode()), of=scene.procedure,
+        participant=scene.first, by=scene.first_user,
+    )  # fmt: skip
     NeedList.objects.create(
         code="wanted", organisation=organisation, title="Wanted", pick=1, weight_gain=1,
         weight_competence=0,
@@ -80,6 +94,7 @@ def given(name: str, scene: tenders.Dialogue) -> dict[str, Any]:
         "tender": scene.first.submissions.first(),
         "requirement": scene.procedure.specs.get(stage="specification", version=2)
         .requirements.first(),
+        "document": scene.procedure.documents.first(),
         "run": ValueModel.objects.get(code="worth").runs.first(),
     }
     return {

@@ -22,6 +22,7 @@ FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
 TERM: Given = lambda scene: {**FRAMEWORK(scene), "code": "more"}  # noqa: E731
 SUPPLIER: Given = lambda scene: {**FRAMEWORK(scene), "vendor": "examplemed"}  # noqa: E731
+DOCUMENT: Given = lambda scene: {**FRAMEWORK(scene), "document": 1}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
 
 
@@ -42,6 +43,8 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["framework-supplier", "api-suppliers"], FRAMEWORK),
     **dict.fromkeys(["framework-supplier-remove", "api-supplier"], SUPPLIER),
     "api-lot": TERM,
+    **dict.fromkeys(["framework-documents", "api-framework-documents"], FRAMEWORK),
+    **dict.fromkeys(["framework-document", "api-framework-document"], DOCUMENT),
     **dict.fromkeys(["call-off", "api-call-off"], CALL_OFF),
     **dict.fromkeys(["approve-call-off", "api-approve-call-off"], CALL_OFF),
     **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),

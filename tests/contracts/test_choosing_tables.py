@@ -1,0 +1,118 @@
+"""Lists of needs, evaluation models and value models written on pages, judged as by the API."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from contracts.models import EvaluationModel, NeedList, OutcomeMeasurement, ValueModel
+from hub.models import Organisation, User
+from tests.builders import parties
+from tests.builders import tenders as building
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def trust() -> Organisation:
+    return parties.organisation("vestre-viken", name="Vestre Viken HF")
+
+
+def client_of(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def buyer(trust: Organisation) -> Client:
+    return client_of(parties.member("buyer", role="procurement_officer", organisation=trust))
+
+
+def rows(name: str, *given: dict[str, str]) -> dict[str, str]:
+    """Rows of a set, and an empty one after them."""
+    form = {f"{name}-TOTAL_FORMS": str(len(given) + 1), f"{name}-INITIAL_FORMS": "0"}
+    for index, row in enumerate(given):
+        form |= {f"{name}-{index}-{field}": value for field, value in row.items()}
+    return form
+
+
+NEED = {"code": "a", "title": "A", "modality": "CT", "organ": "brain", "volume": "10",
+        "gain": "2.00", "competence": "3", "risk": "low", "best_class": "IIa"}  # fmt: skip
+HEAD = {"code": "wanted", "organisation": "vestre-viken", "title": "Wanted", "pick": "1",
+        "weight_gain": "0.6", "weight_competence": "0.4"}  # fmt: skip
+
+
+def test_needs_are_written_and_changed(buyer: Client) -> None:
+    breadth = {"dimension": "organ", "at_most_each": "1", "every": "brain, lung"}
+    form = HEAD | rows("needs", NEED) | rows("breadth", breadth)
+    wrong = HEAD | rows("needs", NEED | {"competence": "9"}) | rows("breadth")
+    refused = buyer.post("/needs/new/", wrong)
+    assert refused.status_code == 400
+    assert 'id="form-needs-0-competence_error"' in refused.content.decode() or (
+        "needs-0-competence" in refused.content.decode()
+    )
+    assert NeedList.objects.count() == 0
+    assert buyer.post("/needs/new/", form).status_code == 302
+    row = NeedList.objects.get()
+    assert row.breadth.get().every == ["brain", "lung"]
+    assert "brain, lung" in buyer.get("/needs/wanted/edit/").content.decode()
+    more = form | rows("needs", NEED, NEED | {"code": "b"}) | {"title": "More"}
+    assert buyer.post("/needs/wanted/edit/", more).status_code == 302
+    row.refresh_from_db()
+    assert (row.title, row.needs.count()) == ("More", 2)
+    taken = buyer.post("/needs/new/", form).content.decode()
+    assert "expected a code that is not taken" in taken
+
+
+def test_an_evaluation_model_is_written_until_a_notice_announced_it(
+    trust: Organisation, buyer: Client
+) -> None:
+    criteria = [
+        {"code": "price", "name": "Price", "kind": "price", "weight": "40"},
+        {"code": "quality", "name": "Quality", "kind": "quality", "weight": "30"},
+        {"code": "env", "name": "Env", "kind": "quality", "weight": "30", "is_environment": "on"},
+    ]
+    demand = {"item": "triage", "start": "2027-01-01", "months": "24", "monthly": "1000"}
+    form = {"code": "m", "organisation": "vestre-viken", "title": "M", "formula": "linear"}
+    form |= rows("criteria", *criteria) | rows("scenario", demand)
+    assert buyer.post("/evaluation-models/new/", form).status_code == 302
+    model = EvaluationModel.objects.get()
+    assert model.criteria.get(code="env").is_environment
+    assert model.scenario == [{"item": "triage", "start": "2027-01-01", "months": 24,
+                               "monthly": 1000}]  # fmt: skip
+    procedure = building.planned(trust, evaluation_model=model)
+    type(procedure).objects.update(state="published")
+    late = buyer.post("/evaluation-models/m/", form | {"criteria-0-weight": "50"})
+    assert "announced by 2026-100" in late.content.decode()
+    assert "best" in buyer.get("/evaluation-models/").content.decode() or "M" in model.title
+
+
+def test_a_value_model_is_written_and_measured(buyer: Client) -> None:
+    form = {"code": "v", "organisation": "vestre-viken", "title": "V", "years": "2",
+            "price": "10000: 24.00; 18.00"}  # fmt: skip
+    form |= rows("parameters", {"name": "volume", "value": "1000", "low": "500", "high": "2000"})
+    bad = buyer.post("/value/new/", form | {"price": "free"})
+    assert 'id="head-price_error"' in bad.content.decode()
+    assert buyer.post("/value/new/", form).status_code == 302
+    model = ValueModel.objects.get()
+    assert model.price["tiers"] == [{"up_to": 10000, "unit_price": "24.00"},
+                                    {"unit_price": "18.00"}]  # fmt: skip
+    assert "10000: 24.00; 18.00" in buyer.get("/value/v/edit/").content.decode()
+    said = {"quarter": "2026-04-02", "name": "volume", "value": "300", "source": "PACS"}
+    late = buyer.post("/value/v/outcomes/", said)
+    assert 'id="measure-quarter_error"' in late.content.decode()
+    assert buyer.post("/value/v/outcomes/", said | {"quarter": "2026-04-01"}).status_code == 302
+    assert OutcomeMeasurement.objects.get().value == 300
+
+
+def test_nobody_else_writes_them(trust: Organisation, buyer: Client) -> None:
+    buyer.post("/needs/new/", HEAD | rows("needs", NEED) | rows("breadth"))
+    other = parties.organisation("ous", name="OUS")
+    stranger = client_of(parties.member("s", role="procurement_officer", organisation=other))
+    assert stranger.get("/needs/wanted/edit/").status_code == 404
+    wrong = stranger.post("/needs/new/", HEAD | {"code": "x"} | rows("needs", NEED))
+    assert wrong.status_code == 400
+    _vendor, supplier = building.company("northern")
+    assert client_of(supplier).get("/needs/new/").status_code == 403
+    assert NeedList.objects.count() == 1
