@@ -91,7 +91,8 @@ def _not_created(message: str) -> Wait:
 
 
 def _no_place(message: str) -> Wait:
-    said = message.split(" preemption:")[0].strip().rstrip(".")
+    # from 1.34 the scheduler speaks of claims in between, also where there are none
+    said = message.split(" preemption:")[0].split(" no new claims to ")[0].strip().rstrip(".,")
     if "persistentvolumeclaim" in said and "not found" in said:
         return Wait(f"a volume is missing: {said}", Failure.CONFIGURATION, is_final=True)
     return Wait(f"waits for room in the cluster: {said}", Failure.NO_PLACE)

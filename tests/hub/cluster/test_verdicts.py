@@ -118,3 +118,15 @@ def test_what_newer_servers_say_beside_is_passed_over() -> None:
     assert said(seen(conditions=[met], terminating=1)).state == "running"
     done = {"type": "Complete", "status": "True", "reason": "CompletionsReached"}
     assert said(seen(conditions=[met, done])).state == "succeeded"
+
+
+def test_what_newer_schedulers_add_of_claims_and_preemption_is_no_part_of_the_sentence() -> None:
+    """Kubernetes 1.36, word for word."""
+    message = (
+        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, "
+        "preemption: not eligible due to preemptionPolicy=Never."
+    )
+    waits = said(seen(PodSeen("p", "hub-x-abc", "Pending", no_place=message)))
+    assert waits.why == (
+        "waits for room in the cluster: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu"
+    )
