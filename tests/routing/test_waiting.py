@@ -254,7 +254,8 @@ def test_what_a_silent_engine_left_running_is_ended_before_the_next_run_begins(
     assert (folder / first).exists()
     # it falls silent, and is given up for this run once that must be over
     engine.rename(folder / "away")
-    Workitem.objects.update(dispatched_at=timezone.now() - timedelta(hours=1), due_at=None)
+    now = timezone.now()
+    Workitem.objects.update(dispatched_at=now - timedelta(hours=1), due_at=now)
     worker.lose_everything()
     place.time_passes()
     place.time_passes()
@@ -264,7 +265,7 @@ def test_what_a_silent_engine_left_running_is_ended_before_the_next_run_begins(
     # it is back: the old container goes first
     (folder / "away").rename(engine)
     worker.lose_everything()
-    Workitem.objects.update(due_at=None)
+    Workitem.objects.update(due_at=timezone.now())
     sweeping.sweep()
     place.work(until=lambda: Workitem.objects.filter(state="dispatched").exists())
     assert not (folder / first).exists()
