@@ -23,8 +23,8 @@ pages: list[URLPattern] = [
 ]
 v1: list[URLPattern] = [
     path("usage-events", usage.UsageEventsView.as_view(), name="api-usage-events"),
-    path("availability", measurements.AvailabilityView.as_view(), name="api-availability"),
-    path("outcomes", measurements.OutcomesView.as_view(), name="api-outcomes"),
+    path("availability", measurements.AvailabilityView.as_view(), name="api-measured-availability"),
+    path("outcomes", measurements.OutcomesView.as_view(), name="api-measured-outcomes"),
     path("usage", usage.UsageView.as_view(), name="api-usage"),
     path("billing-runs", billing.BillingRunsView.as_view(), name="api-billing-runs"),
     path("invoices", billing.InvoicesView.as_view(), name="api-invoices"),

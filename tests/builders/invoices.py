@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from contracts.billing.documents import document_of
-from contracts.models import Invoice, InvoiceLine
+from contracts.models import Invoice, InvoiceLine, VendorInvoice
 from tests.builders.parties import FirstSite
 
 
@@ -26,3 +26,12 @@ def invoice_of(here: FirstSite) -> Invoice:
         amount=Decimal("240.00"), vat_rate=Decimal("0.25"),
     )  # fmt: skip
     return invoice
+
+
+def claim_of(here: FirstSite, *, number: str) -> VendorInvoice:
+    """What the vendor itself asks for April 2026, as it was taken in and found to match."""
+    return VendorInvoice.objects.create(
+        supplier=here.vendor, organisation=here.organisation, number=number, kind="380",
+        month=date(2026, 4, 1), currency="NOK", net=Decimal("240.00"), sha256="0" * 64,
+        received_at=datetime(2026, 5, 5, 8, tzinfo=UTC), received_by=here.officer.username,
+    )  # fmt: skip

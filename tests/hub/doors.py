@@ -109,6 +109,10 @@ PROCUREMENT: dict[str, Given] = {
     "invoice-line": lambda scene: {"uid": scene.invoice.uid, "position": 1},
     **dict.fromkeys(["api-invoice-ubl", "api-invoice-csv", "api-invoice-pdf"], INVOICE),
     **dict.fromkeys(["api-usage-events", "api-usage", "api-price-simulations"], NOTHING),
+    **dict.fromkeys(["record-availability", "record-outcome"], NOTHING),
+    **dict.fromkeys(["api-measured-availability", "api-measured-outcomes"], NOTHING),
+    **dict.fromkeys(["vendor-invoices", "reconcile-vendor-invoice"], NOTHING),
+    "vendor-invoice": lambda scene: {"uid": scene.claim.uid},
 }
 DOORS |= PROCUREMENT
 # It goes on for ever for those who may listen at all; what it tells whom: test_live.

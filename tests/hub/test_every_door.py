@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from knox.models import AuthToken
 
-from contracts.models import AuthorityOption, Invoice, TermOption
+from contracts.models import AuthorityOption, Invoice, TermOption, VendorInvoice
 from hub.models import AuditEvent, Organisation, User
 from hub.phrases import phrase
 from routing.models import Delivery, SetAside, Study, Workitem
@@ -53,6 +53,7 @@ class Scene:
     workitem: Workitem
     delivery: Delivery
     invoice: Invoice
+    claim: VendorInvoice
     tender: Dialogue
 
     def secrets(self) -> list[str]:
@@ -60,7 +61,7 @@ class Scene:
         return [
             PATIENT, "HEMMELIG", NUMBER, LOG, self.study.study_instance_uid,
             self.study.accession_number, str(self.study.uid), str(self.workitem.uid), "ICH Triage",
-            "2020-1968", "CO-0001", "HEMMELIG-3000000",
+            "2020-1968", "CO-0001", "HEMMELIG-3000000", self.claim.number,
             choosing_doors.HIDDEN,
         ]  # fmt: skip
 
@@ -91,7 +92,8 @@ def scene() -> Scene:
         reason=phrase("cut off").stored(),
     )  # fmt: skip
     tender = choosing_doors.made(places.organisation)
-    return Scene(places, study, item, letter, invoices.invoice_of(places), tender)
+    claim = invoices.claim_of(places, number="HEMMELIG-4000")
+    return Scene(places, study, item, letter, invoices.invoice_of(places), claim, tender)
 
 
 def walked(patterns: Any, before: str = "") -> Iterator[tuple[str, str]]:
@@ -327,7 +329,8 @@ def test_no_form_of_another_site_changes_anything_for_who_is_signed_in(scene: Sc
             where = address(name, scene)
             answer = client.generic(method, where, data="reason=x&language=nb&theme=light",
                                     content_type="application/x-www-form-urlencoded")  # fmt: skip
-            unfit = (415,) if name in PROCUREMENT else ()  # found out before who is asking
+            # found out before who is asking
+            unfit = (415,) if name in PROCUREMENT or name.endswith("-documents") else ()
             assert answer.status_code in (401, 403, 405, *unfit), (name, method)
     assert state_of_the_hub() == before
     acts = AuditEvent.objects.exclude(action__in=("study.viewed", "worklist.viewed")).filter(
