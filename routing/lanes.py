@@ -24,9 +24,10 @@ class _Turn:
 
 
 class Lanes:
-    """Turns of destinations in this process: of those that did not answer lately, only so many.
+    """Turns of destinations in this process: of those that do not answer, only so many.
 
-    Also one that is new is such a destination, until its first answer.
+    Of one that has not been asked lately nothing is known. Such ones share the turns of the slow,
+    and one turn more: what is silent must not keep from being asked who would answer at once.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class Lanes:
         self._turns: set[_Turn] = set()
         # {number of a node: when it last answered promptly}
         self._answered: dict[int, float] = {}
+        # those that did not, when they were last asked
+        self._silent: set[int] = set()
 
     @contextmanager
     def turn(self, node_id: int) -> Iterator[bool]:
@@ -45,7 +48,8 @@ class Lanes:
         turn = _Turn(node_id, self._clock())
         with self._lock:
             slow = sum(self._is_slow(other) for other in self._turns)
-            may_begin = not self._is_slow(turn) or slow < self._most_slow()
+            most = self._most_slow() + (node_id not in self._silent)
+            may_begin = not self._is_slow(turn) or slow < most
             if may_begin:
                 self._turns.add(turn)
         try:
@@ -63,8 +67,10 @@ class Lanes:
             )
             if is_reachable and now - began <= _PROMPT_SECONDS:
                 self._answered[node_id] = now
+                self._silent.discard(node_id)
             else:
                 self._answered.pop(node_id, None)
+                self._silent.add(node_id)
             for turn in self._turns:
                 if turn.node_id == node_id:
                     turn.began = now

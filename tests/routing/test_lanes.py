@@ -21,6 +21,8 @@ def test_the_slow_together_have_only_so_many_turns_and_the_prompt_have_theirs() 
         assert may_begin
         lanes.note(1, is_reachable=True)
     with ExitStack() as turns:
+        for node in (11, 12, 13):
+            lanes.note(node, is_reachable=False)
         slow = [turns.enter_context(lanes.turn(node)) for node in (11, 12, 13)]
         assert slow == [True, True, False]
         assert turns.enter_context(lanes.turn(1))
@@ -34,6 +36,7 @@ def test_one_that_takes_long_counts_as_slow_before_its_turn_has_ended() -> None:
     lanes = Lanes(most_slow=lambda: 1, clock=clock)
     with lanes.turn(1):
         lanes.note(1, is_reachable=True)
+        lanes.note(2, is_reachable=False)
         with lanes.turn(2) as may_begin:
             assert may_begin
         clock.now += 5
@@ -45,15 +48,25 @@ def test_one_that_takes_long_counts_as_slow_before_its_turn_has_ended() -> None:
         assert not may_begin
 
 
-def test_one_that_cannot_be_reached_or_has_long_been_silent_is_prompt_no_more() -> None:
-    clock = Clock()
-    lanes = Lanes(most_slow=lambda: 1, clock=clock)
+def test_one_that_could_not_be_reached_is_prompt_no_more() -> None:
+    lanes = Lanes(most_slow=lambda: 1, clock=Clock())
     with lanes.turn(1), lanes.turn(2):
         lanes.note(1, is_reachable=True)
         lanes.note(2, is_reachable=True)
         lanes.note(2, is_reachable=False)
     with lanes.turn(9), lanes.turn(1) as one, lanes.turn(2) as two:
         assert (one, two) == (True, False)
+
+
+def test_who_has_not_been_asked_lately_is_asked_beside_what_is_silent() -> None:
+    clock = Clock()
+    lanes = Lanes(most_slow=lambda: 1, clock=clock)
+    with lanes.turn(1):
+        lanes.note(1, is_reachable=True)
     clock.now += 600
-    with lanes.turn(9), lanes.turn(1) as one:
-        assert not one
+    with ExitStack() as turns:
+        assert turns.enter_context(lanes.turn(9))
+        clock.now += 5
+        # of one nothing is known any more, of the other nothing yet: one of them is asked
+        asked = [turns.enter_context(lanes.turn(node)) for node in (1, 2)]
+        assert asked == [True, False]
