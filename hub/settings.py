@@ -278,6 +278,7 @@ SPECTACULAR_SETTINGS = {
         "CallOffStateEnum": "contracts.models.CallOff.State",
         "OptionStateEnum": "contracts.models.OptionState",
         "DeliveryKindEnum": "routing.models.Delivery.Kind",
+        "DocumentKindEnum": "contracts.models.Document.Kind",
         "ProcedureStateEnum": "contracts.models.Procedure.State",
         "ProcedureKindEnum": "contracts.models.Procedure.Kind",
         "ParticipantStateEnum": "contracts.models.Participant.State",

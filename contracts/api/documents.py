@@ -22,7 +22,7 @@ from contracts.views.documents import attachment
 from hub.api import PROBLEMS, Conflict
 
 
-class DocumentSerializer(serializers.ModelSerializer[Document]):
+class KeptDocumentSerializer(serializers.ModelSerializer[Document]):
     """A document without its bytes."""
 
     participant = serializers.IntegerField(
@@ -37,7 +37,7 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         )  # fmt: skip
 
 
-class NewDocumentSerializer(serializers.Serializer[Any]):
+class NewKeptDocumentSerializer(serializers.Serializer[Any]):
     """A file; with ``sha256`` it is refused where its digest is another."""
 
     kind = serializers.ChoiceField(choices=Document.Kind.choices)
@@ -62,19 +62,19 @@ class ProcedureDocumentsView(_Documents):
     """The documents of a procedure that one may see, and a further one."""
 
     @extend_schema(operation_id="procedure_documents_list",
-                   responses={200: DocumentSerializer(many=True), **PROBLEMS})  # fmt: skip
+                   responses={200: KeptDocumentSerializer(many=True), **PROBLEMS})  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         row, participant = tender_access.either(request.user, code)
         found = documents.of_procedure(row, participant)
-        return Response(DocumentSerializer(found, many=True).data)
+        return Response(KeptDocumentSerializer(found, many=True).data)
 
     @extend_schema(
-        request=NewDocumentSerializer, responses={201: DocumentSerializer, **REFUSALS}
+        request=NewKeptDocumentSerializer, responses={201: KeptDocumentSerializer, **REFUSALS}
     )
     def post(self, request: Request, code: str) -> Response:
         row, participant = tender_access.either(request.user, code)
         made = documents.keep(_brought(request), of=row, participant=participant, by=request.user)
-        return Response(DocumentSerializer(made).data, status=201)
+        return Response(KeptDocumentSerializer(made).data, status=201)
 
 
 class ProcedureDocumentView(_Documents):
@@ -90,18 +90,18 @@ class FrameworkDocumentsView(_Documents):
     """The documents of an agreement, and a further one on behalf of its holder."""
 
     @extend_schema(operation_id="framework_documents_list",
-                   responses={200: DocumentSerializer(many=True), **PROBLEMS})  # fmt: skip
+                   responses={200: KeptDocumentSerializer(many=True), **PROBLEMS})  # fmt: skip
     def get(self, request: Request, pk: int) -> Response:
         rows = _framework(request, pk).documents.defer("content")
-        return Response(DocumentSerializer(rows, many=True).data)
+        return Response(KeptDocumentSerializer(rows, many=True).data)
 
     @extend_schema(
-        request=NewDocumentSerializer, responses={201: DocumentSerializer, **REFUSALS}
+        request=NewKeptDocumentSerializer, responses={201: KeptDocumentSerializer, **REFUSALS}
     )
     def post(self, request: Request, pk: int) -> Response:
         framework = acting.framework_to_change(request.user, pk)
         made = documents.keep(_brought(request), of=framework, participant=None, by=request.user)
-        return Response(DocumentSerializer(made).data, status=201)
+        return Response(KeptDocumentSerializer(made).data, status=201)
 
 
 class FrameworkDocumentView(_Documents):
@@ -120,7 +120,7 @@ def _framework(request: Request, pk: int) -> FrameworkAgreement:
 
 
 def _brought(request: Request) -> Brought:
-    asked = NewDocumentSerializer(data=request.data)
+    asked = NewKeptDocumentSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
     said = asked.validated_data
     return Brought(

@@ -114,9 +114,12 @@ def test_what_was_exported_comes_back_in_an_empty_database(here: FirstSite, tmp_
     call_command("import", str(first), stdout=io.StringIO())
 
     second = exported(tmp_path / "second")
-    tables = [table.name for table in belongings.tables() if table.name != "audit"]
+    tables = {table.name for table in belongings.tables()} - {"audit"}
+    # what procedures leave behind has a scene of its own: test_procedure_belongings.py
+    empty = {f"{one}.jsonl" for one in tables if not rows(first, one)}
+    assert {"usage.jsonl", "invoices.jsonl", "call-off-approvals.jsonl"}.isdisjoint(empty)
     for name in ("setup.yaml", "ich-triage-1.0.0.json", *(f"{one}.jsonl" for one in tables)):
-        assert (first / name).stat().st_size, name
+        assert name in empty or (first / name).stat().st_size, name
         assert (second / name).read_text() == (first / name).read_text(), name
     trail = rows(second, "audit")
     assert [row for row in rows(first, "audit") if row not in trail] == []

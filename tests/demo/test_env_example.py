@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_setting_stands_in_the_example_as_a_comment() -> None:
-    settings = (ROOT / "hub" / "settings.py").read_text()
+    read = ("settings.py", "cluster_environment.py")
+    settings = "".join((ROOT / "hub" / name).read_text() for name in read)
     example = (ROOT / ".env.example").read_text()
     known = set(re.findall(r"\b[a-z_]+\(\s*\"(HUB_\w+)\"\s*[,)]", settings))
     assert len(known) > 20

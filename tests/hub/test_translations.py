@@ -14,7 +14,7 @@ from hub.phrases import phrase, render
 
 LOCALE = Path(__file__).resolve().parents[2] / "hub" / "locale"
 LANGUAGES = ["nb", "da"]
-FIELD = re.compile(r'^(msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
+FIELD = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
 PLACE = re.compile(r"%\(\w+\)s|%%|\{\w+\}")
 
 Entry = dict[str, str]
@@ -58,7 +58,9 @@ def test_the_compiled_catalogue_is_the_one_that_was_written(language: str) -> No
     for entry in entries(language):
         if "msgid_plural" in entry:
             continue
-        assert compiled.gettext(entry["msgid"]) == entry["msgstr"]
+        context, text = entry.get("msgctxt"), entry["msgid"]
+        found = compiled.pgettext(context, text) if context else compiled.gettext(text)
+        assert found == entry["msgstr"]
 
 
 def test_a_kept_sentence_speaks_the_language_of_its_reader() -> None:

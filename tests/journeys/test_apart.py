@@ -22,9 +22,9 @@ NOT_THERE = f"localhost/none@sha256:{'0' * 64}"
 # An engine that answers nobody until a file is there, and then that it has no such image.
 ENGINE = """#!/bin/sh
 while [ ! -e "$0.answers" ]; do sleep 0.2; done
-case "$*" in
-    *inspect*) echo "no such container" >&2; exit 1;;
-    *) echo "image not known" >&2; exit 125;;
+case "$1" in
+    run) echo "image not known" >&2; exit 125;;
+    *) echo "no such container" >&2; exit 1;;
 esac
 """
 MOVES = f"""SELECT t.id FROM routing_transition t JOIN routing_workitem w ON w.id = t.workitem_id

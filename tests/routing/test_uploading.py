@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from hub.dicom.object_store import Address, ObjectStore, StoreAway
 from hub.dicom.remote_spool import NotHereYet, RemoteSpool
-from routing import forgetting, healing, uploading
+from routing import forgetting, healing, places, uploading
 from routing.models import Arrived, Discarded, Instance, Kept
 from routing.places import spool
 from routing.steps.receive import Receiver
@@ -37,6 +37,8 @@ def store(server: S3, place: Place, settings: Any) -> Iterator[S3]:
     """The first site with all that it receives going to the store."""
     settings.HUB_STORAGE_URL = server.url
     settings.HUB_CACHE_BYTES = 0
+    # a test before may have left the disk of another host
+    places._spool.cache_clear()
     for key in server.held():
         server.client.delete_object(Bucket="avrop", Key=key)
     yield server
@@ -61,8 +63,6 @@ def received(place: Place) -> list[str]:
 
 def of_another_host(settings: Any, tmp_path: Path) -> None:
     settings.HUB_STATE_DIR = tmp_path
-    from routing import places
-
     places._spool.cache_clear()
 
 
