@@ -17,7 +17,7 @@ from tests.fakes.rabbitmq import running_rabbitmq
 from tests.fakes.waiting import until
 from tests.faults.trusts import OF_STUDY, SITES, Sent, Trusts, two_trusts
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.peer, pytest.mark.long, pytest.mark.timeout(900)]
 NOT_THERE = f"localhost/none@sha256:{'0' * 64}"
 # An engine that answers nobody until a file is there, and then that it has no such image.
 ENGINE = """#!/bin/sh
