@@ -29,9 +29,14 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
 # -- the hub ------------------------------------------------------------------------------------------
 FROM packages AS hub
 WORKDIR /app
-COPY . /app/
+COPY LICENSE manage.py /app/
+COPY contracts /app/contracts
+COPY hub /app/hub
+COPY marketplace /app/marketplace
+COPY routing /app/routing
+COPY vendors /app/vendors
 # The key is of this step alone: it lies in a state folder that is thrown away.
-RUN rm requirements.txt && mkdir staticfiles \
+RUN mkdir staticfiles \
     && export HUB_STATE_DIR=/tmp/state \
     && /opt/hub/bin/python manage.py collectstatic --no-input --verbosity 0 \
     && /opt/hub/bin/python -m whitenoise.compress --quiet staticfiles \

@@ -20,8 +20,8 @@ from routing.models import Finding
 from routing.places import work_folder
 from tests.builders import worker
 from tests.builders.studies import head_ct
-from tests.fakes.images import NARROW, debian_python, must, podman
 from tests.fakes.running_hub import ROOT
+from tests.image.engine import NARROW, base_image, must, podman
 from tests.routing.conftest import Place, place  # noqa: F401 (a fixture)
 from tests.vendors.runs import make_run, wait_for
 from vendors.manifest import Resources
@@ -78,7 +78,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> str:
          "--dest", folder / "wheels"],
         check=True, timeout=900, capture_output=True,
     )  # fmt: skip
-    (folder / "Containerfile").write_text(PYTHON.format(base=debian_python(folder)))
+    (folder / "Containerfile").write_text(PYTHON.format(base=base_image(folder)))
     common = ("build", *NARROW, "--network", "none", "--volume", f"{folder}/wheels:/wheels:ro")
     must(*common, "--tag", "localhost/hub-python", str(folder), seconds=900)
     must(

@@ -21,7 +21,6 @@ PACKAGES = (
     "base-files", "coreutils", "dash", "findutils", "libc-bin", "libstdc++6", "python3",
     "python3-venv", "python-is-python3",
 )  # fmt: skip
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -47,6 +46,17 @@ def _tag(name: str, *ingredients: str) -> str:
     return f"localhost/{name}:{hashlib.sha256(chr(0).join(ingredients).encode()).hexdigest()[:16]}"
 
 
+def _mirror() -> str:
+    """Where this host has its own packages from."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)",
+             "Created-By: Packages", "Codename: bookworm"]  # fmt: skip
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    mirrors = [line.split()[0] for line in said.splitlines()]
+    if not mirrors:
+        unfit("this host has no packages of Debian 12")
+    return mirrors[0]
+
+
 def base_image(folder: Path) -> str:
     """Debian's Python and little else, unpacked; made once on each host."""
     tag = _tag("avrop-test-base", *PACKAGES)
@@ -58,7 +68,7 @@ def base_image(folder: Path) -> str:
     done = subprocess.run(
         ["mmdebstrap", "--quiet", "--mode=root", "--variant=extract",
          f"--include={','.join(PACKAGES)}", *kept_out, "bookworm", folder / "base.tar",
-         f"deb [signed-by={KEYRING}] {MIRROR} bookworm main"],
+         f"deb [signed-by={KEYRING}] {_mirror()} bookworm main"],
         env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"},
         capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip

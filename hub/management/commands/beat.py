@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hub import heartbeat
+from hub import draining, heartbeat
 from hub.beating import is_ticking
 from hub.celery import app
 
@@ -17,5 +17,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Beat until told to stop."""
+        draining.end_on_sigterm()
         heartbeat.start(is_ticking)
         app.Beat(loglevel="WARNING", quiet=True, schedule=None, pidfile=None).run()

@@ -10,7 +10,7 @@ from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from hub import heartbeat, queues
+from hub import draining, heartbeat, queues
 from hub.celery import app
 
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"--queues: {fault}", returncode=2) from fault
         queues.serve(served)
         settings.HUB_WORKER_THREADS = options["threads"]
+        draining.end_on_sigterm()
         heartbeat.start()
         threading.Thread(target=_warm_up, daemon=True).start()
         app.worker_main(
