@@ -180,7 +180,9 @@ def test_a_destination_without_a_lane_asks_again_and_is_sent_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready(place, studies=1)
-    monkeypatch.setattr(outbox, "_LANES", Lanes(most_slow=lambda: 0))
+    lanes = Lanes(most_slow=lambda: 0)
+    lanes.note(place.rows.pacs.pk, is_reachable=False)
+    monkeypatch.setattr(outbox, "_LANES", lanes)
     outbox.deliver(place.rows.pacs)
     assert states(place.rows.pacs) == ["pending"]
     assert place.pacs.received == []
