@@ -191,7 +191,7 @@ def test_an_api_server_that_dies_in_between_loses_nothing(clustered: Clustered) 
         clustered.region.send(scan)
         until(lambda: clustered.api.store.all("pods"), "its pod is there")
         clustered.api.stop()
-        until(lambda: not clustered.api.watches, "nobody watches")
+        until(lambda: not clustered.api.watches, "nobody watches", seconds=180)
         clustered.api.start_again()
         (item,) = clustered.region.settled(scan, seconds=90)["workitems"]
         assert item["state"] == "written_back"
