@@ -7,5 +7,6 @@ both would end where patient data must never be.
 import logging
 import warnings
 
-logging.getLogger("pydicom").setLevel(logging.ERROR)
+# Not a level: pydicom sets its own when it is imported, which is later than this.
+logging.getLogger("pydicom").addFilter(lambda record: record.levelno >= logging.ERROR)
 warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
