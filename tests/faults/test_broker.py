@@ -16,18 +16,10 @@ from tests.faults.trusts import meanwhile, two_trusts
 
 pytestmark = pytest.mark.long
 Running = Callable[[Path], AbstractContextManager[Redis | RabbitMq]]
-# docs/how-to/run-in-production.md says so too
-UNSOLVED = "a worker that lost RabbitMQ again and again may take no more messages"
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "running",
-    [
-        running_redis,
-        pytest.param(running_rabbitmq, marks=pytest.mark.xfail(reason=UNSOLVED, strict=False)),
-    ],
-)
+@pytest.mark.parametrize("running", [running_redis, running_rabbitmq])
 def test_a_broker_that_is_killed_again_and_again_loses_and_doubles_nothing(
     tmp_path: Path, running: Running
 ) -> None:
