@@ -81,7 +81,7 @@ def _is_in(pool: GpuPool, version: AlgorithmVersion) -> bool:
 def _queues_elsewhere(version: AlgorithmVersion) -> bool:
     """Whether Kueue decides when its Jobs start; the hub's own queue then lets all through."""
     is_on_cluster = version.declared.performer.kind == "kubernetes"
-    return is_on_cluster and bool(getattr(settings, "HUB_CLUSTER_KUEUE_QUEUE", ""))
+    return is_on_cluster and bool(settings.HUB_CLUSTER["queue"])
 
 
 def _with_gpus() -> QuerySet[AlgorithmVersion]:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import structlog
 from django.db import OperationalError, connection
 
-from hub.cluster.client import ClusterSettings, connect
+from hub.cluster.check import count_gpus
+from hub.cluster.client import Cluster, ClusterSettings, connect
 from hub.cluster.ledger import Ledger
 from hub.cluster.seen import RunSeen
 from hub.cluster.verdicts import RunVerdict, verdict
@@ -20,20 +21,30 @@ from vendors.cluster_setup import ClusterSetup
 
 log = structlog.get_logger(__name__)
 
-# how often it says that it lives, and looks what time alone has changed
-_BEAT_SECONDS, _CLOCK_SECONDS = 5.0, 2.0
+# how often it says that it lives, looks what time alone has changed, and counts GPUs
+_BEAT_SECONDS, _CLOCK_SECONDS, _COUNT_SECONDS = 5.0, 2.0, 60.0
 _LISTING = "not everything is listed yet"
 
 
 class Watch:
-    """Hears what the informer tells; ``changed`` is called with the names of runs to look at."""
+    """Hears what the informer tells.
 
-    def __init__(self, setup: ClusterSetup, changed: Callable[[Sequence[str]], None]) -> None:
-        self._setup, self._changed = setup, changed
+    ``changed`` is called with the names of runs to look at, ``counted`` with the GPUs of all nodes
+    now and then, where the hub may see nodes.
+    """
+
+    def __init__(
+        self,
+        setup: ClusterSetup,
+        changed: Callable[[Sequence[str]], None],
+        counted: Callable[[int], object],
+    ) -> None:
+        self._setup, self._changed, self._counted = setup, changed, counted
         self._ledger = Ledger()
         self._said: dict[str, tuple[str, str]] = {}
         self._late: set[str] = set()
         self._beat_at = self._clock_at = 0.0
+        self._count_at = -_COUNT_SECONDS
         self._trouble = _LISTING
 
     def run(self, stop: threading.Event, *, rhythm: Rhythm | None = None) -> None:
@@ -42,14 +53,16 @@ class Watch:
         for kept in cluster_runs.all_of_them():
             self._ledger.restore(kept.name, RunSeen.from_json(kept.seen))
         informer = Informer(cluster, rhythm=rhythm)
-        informer.run(self._hear, idle=lambda: self._idle(informer), stop=stop)
+        informer.run(self._hear, idle=lambda: self._idle(informer, cluster), stop=stop)
 
     def _hear(self, told: Told) -> None:
         self._note(self._ledger.hear(told))
 
-    def _idle(self, informer: Informer) -> None:
+    def _idle(self, informer: Informer, cluster: Cluster) -> None:
         if self._late:
             self._note(tuple(self._late))
+        if informer.is_up_to_date and time.monotonic() - self._count_at >= _COUNT_SECONDS:
+            self._count_gpus(cluster)
         trouble = "" if informer.is_up_to_date else informer.trouble or _LISTING
         self._look_at_clock()
         is_other = trouble != self._trouble
@@ -60,6 +73,16 @@ class Watch:
         self._beat_at, self._trouble = time.monotonic(), trouble
         try:
             cluster_runs.say_alive(self._setup.namespace, trouble=trouble)
+        except OperationalError:
+            self._lose_database()
+
+    def _count_gpus(self, cluster: Cluster) -> None:
+        self._count_at = time.monotonic()
+        count = count_gpus(cluster, {self._setup.gpu_resource, *self._setup.gpu_resources.values()})
+        if count is None:
+            return
+        try:
+            self._counted(count)
         except OperationalError:
             self._lose_database()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -214,6 +214,15 @@ def _limits(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:
             if what in ("memory", "cpu") and checks.quantity(asked) > checks.quantity(limit):
                 says = f"asks for {asked} of {what}, the LimitRange allows {limit}"
                 yield Line(f"algorithm {one.algorithm}", "fails", says)
+
+
+def count_gpus(cluster: Cluster, resources: Collection[str]) -> int | None:
+    """How many of these resources pods may take on all nodes; None where nodes cannot be seen."""
+    body = _seen(cluster, "/api/v1/nodes")
+    if not isinstance(body, dict):
+        return None
+    nodes = [checks.node_of(one) for one in body["items"]]
+    return sum(node.count(resource) for node in nodes for resource in resources)
 
 
 def _nodes(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:

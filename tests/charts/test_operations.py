@@ -40,6 +40,17 @@ def test_the_hub_may_do_with_runs_what_it_must_and_nothing_else() -> None:
     assert not kind(of("gpu"), "ClusterRole", "ClusterRoleBinding")
 
 
+def test_nodes_may_be_listed_where_that_is_asked_for_and_nothing_else_of_the_cluster() -> None:
+    asked = values_of("gpu")
+    asked["gpu"] |= {"readNodes": True}
+    made = objects(asked)
+    (role,) = kind(made, "ClusterRole")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}]
+    (bound,) = kind(made, "ClusterRoleBinding")
+    assert bound["roleRef"]["name"] == role["metadata"]["name"]
+    assert [one["name"] for one in bound["subjects"]] == ["avrop-cluster"]
+
+
 def test_without_runs_on_the_cluster_there_are_no_rights_at_all() -> None:
     assert not kind(of("production"), "Role", "RoleBinding", "Namespace", "PriorityClass")
 
@@ -143,7 +154,7 @@ def test_beat_is_single() -> None:
 def test_every_process_says_whether_it_lives(name: str) -> None:
     for owner, template in pods(of(name)):
         container = template["spec"]["containers"][0]
-        if is_hub(template) and not owner.startswith(("avrop-migrate", "avrop-watch")):
+        if is_hub(template) and not owner.startswith("avrop-migrate"):
             assert container["livenessProbe"], owner
     web = spec(name, "Deployment", "avrop-web")["template"]["spec"]["containers"][0]
     assert web["startupProbe"]["httpGet"]["path"] == "/health/ready"

@@ -106,7 +106,7 @@ def test_a_pool_of_the_cluster_is_as_large_as_that_says(rows: parties.FirstSite)
 
 
 def test_kueue_decides_where_it_is_set_up(rows: parties.FirstSite, settings: Any) -> None:
-    settings.HUB_CLUSTER_KUEUE_QUEUE = "hub"
+    settings.HUB_CLUSTER = {**settings.HUB_CLUSTER, "queue": "hub"}
     GpuPool.objects.create(code="main", size=1)
     needs_gpus(rows.version, kind="kubernetes", concurrency=1)
     items = [waits(rows.site, rows.version, minutes=9 - n) for n in range(3)]

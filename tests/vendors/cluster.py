@@ -52,11 +52,17 @@ def run_of(folder: Path, *, number: int = 0, **changes: Any) -> Run:
 
 
 @contextmanager
-def watched(api: ClusterApi, folder: Path, **rhythm: Any) -> Iterator[list[str]]:
-    """The hub's watch, in a thread; gives the names of runs that it told of, as they come."""
+def watched(
+    api: ClusterApi, folder: Path, *, counts: list[int] | None = None, **rhythm: Any
+) -> Iterator[list[str]]:
+    """The hub's watch, in a thread; gives the names of runs that it told of, as they come.
+
+    ``counts`` gets how many GPUs it saw.
+    """
     told: list[str] = []
+    counts = [] if counts is None else counts
     stop = threading.Event()
-    watch = Watch(cluster_setup(settings_for(api, folder)), told.extend)
+    watch = Watch(cluster_setup(settings_for(api, folder)), told.extend, counts.append)
 
     def work() -> None:
         try:

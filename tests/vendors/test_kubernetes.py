@@ -238,17 +238,20 @@ def test_to_ask_about_watched_runs_asks_the_cluster_nothing(api, tmp_path) -> No
     player.always = made_up.never_placed()
     performer = performer_for(api, tmp_path)
     runs = [run_of(tmp_path) for _ in range(20)]
-    with watched(api, tmp_path):
+    counts: list[int] = []
+    with watched(api, tmp_path, counts=counts):
         for run in runs:
             performer.submit(run)
         until(lambda: ClusterRun.objects.filter(state="waiting").count() == 20, "all wait")
+        until(lambda: counts, "the watch has counted GPUs")
         before = sum(api.requests.values())
         looks = [performer.poll(run) for run in runs for _ in range(5)]
         assert {look.state for look in looks} == {"running"}
         assert {look.next_look.total_seconds() for look in looks} == {60}
         assert sum(api.requests.values()) == before
         assert api.requests["POST jobs"] == 20
-        assert before == 26
+        # three lists, three watches, a Job each, and the nodes once a minute
+        assert before == 27
 
 
 def test_settings_that_lead_nowhere_are_named(api, tmp_path) -> None:
@@ -261,3 +264,26 @@ def test_settings_that_lead_nowhere_are_named(api, tmp_path) -> None:
     ]:
         with pytest.raises(PerformerRefused, match=says):
             by_kind("kubernetes", {"kubernetes": good | changes})
+
+
+def test_the_watch_counts_the_gpus_of_nodes_that_take_pods(api, tmp_path) -> None:
+    for name, gpus, is_cordoned in (("a", "2", False), ("b", "4", False), ("c", "8", True)):
+        api.store.add("nodes", {
+            "metadata": {"name": name}, "spec": {"unschedulable": is_cordoned},
+            "status": {"allocatable": {"cpu": "8", "nvidia.com/gpu": gpus}},
+        })  # fmt: skip
+    counts: list[int] = []
+    with watched(api, tmp_path, counts=counts):
+        until(lambda: counts, "it has counted", seconds=20)
+    assert counts == [6]
+
+
+def test_who_may_not_see_nodes_is_told_no_number_and_watches_all_the_same(api, tmp_path) -> None:
+    api.allowed = lambda asked: asked["resource"] != "nodes"
+    api.actor = Player(made_up.success())
+    counts: list[int] = []
+    performer, run = performer_for(api, tmp_path), run_of(tmp_path)
+    with watched(api, tmp_path, counts=counts):
+        performer.submit(run)
+        assert wait_for(performer, run).state == "succeeded"
+    assert counts == []

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from routing import cluster_nudges, staging
+from hub import heartbeat
+from routing import cluster_nudges, pools, staging
 
 
 class Command(BaseCommand):
@@ -27,6 +28,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         try:
             setup = cluster_setup(staging.cluster_settings())
-            Watch(setup, cluster_nudges.look_at).run(stop)
+            heartbeat.start()
+            Watch(setup, cluster_nudges.look_at, pools.tell_size).run(stop)
         except (SetupRefused, NoCluster) as fault:
             raise CommandError(str(fault), returncode=2) from fault
