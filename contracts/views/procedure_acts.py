@@ -50,40 +50,31 @@ def _pressed(
     return show(request, code, bound=form)
 
 
-def of_buyer(make: Make) -> Callable[[Verb], Callable[..., HttpResponse]]:
-    """A form for one who buys; everybody else finds nothing."""
+def _form_of(
+    find: Callable[[Any, str], Any],
+) -> Callable[[Make], Callable[[Verb], Callable[..., HttpResponse]]]:
+    """A form about the row that ``find`` gives somebody for a code; who gets none finds nothing."""
 
-    def decorate(verb: Verb) -> Callable[..., HttpResponse]:
-        @login_required
-        @require_POST
-        def press(request: HttpRequest, code: str, **where: Any) -> HttpResponse:
-            row = tender_access.procedure_for_buyer(request.user, code)
-            form = make(request.POST, row, **where)
-            return _pressed(
-                request, code, form, lambda: verb(row, form, by=request.user, **where)
-            )
+    def of(make: Make) -> Callable[[Verb], Callable[..., HttpResponse]]:
+        def decorate(verb: Verb) -> Callable[..., HttpResponse]:
+            @login_required
+            @require_POST
+            def press(request: HttpRequest, code: str, **where: Any) -> HttpResponse:
+                row = find(request.user, code)
+                form = make(request.POST, row, **where)
+                return _pressed(
+                    request, code, form, lambda: verb(row, form, by=request.user, **where)
+                )
 
-        return press
+            return press
 
-    return decorate
+        return decorate
+
+    return of
 
 
-def of_participant(make: Make) -> Callable[[Verb], Callable[..., HttpResponse]]:
-    """A form for one who takes part; everybody else finds nothing."""
-
-    def decorate(verb: Verb) -> Callable[..., HttpResponse]:
-        @login_required
-        @require_POST
-        def press(request: HttpRequest, code: str, **where: Any) -> HttpResponse:
-            participant = tender_access.participant_of(request.user, code)
-            form = make(request.POST, participant, **where)
-            return _pressed(
-                request, code, form, lambda: verb(participant, form, by=request.user, **where)
-            )
-
-        return press
-
-    return decorate
+of_buyer = _form_of(tender_access.procedure_for_buyer)
+of_participant = _form_of(tender_access.participant_of)
 
 
 # -- the buyer ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -81,23 +82,24 @@ def accept(request: HttpRequest, code: str, pk: int) -> HttpResponse:
 
 
 def _written(spec: RequirementSpec, form: Any, by: Any, replaced: str) -> bool:
-    try:
-        said = _judged(form.cleaned_data)
-        specifying.write_requirement(spec, said, replaced=replaced, by=by)
-    except ProcedureMoveRefused as refused:
-        form.refuse(base.told(refused))
-        return False
-    except ValidationError as refused:
-        _put(form, refused)
-        return False
-    return True
+    said = dict(form.cleaned_data)
+    return _is_done(form, lambda: specifying.write_requirement(
+        spec, _judged(said), replaced=replaced, by=by
+    ))  # fmt: skip
 
 
 def _accepted(suggestion: SuggestedRequirement, form: Any, by: Any) -> bool:
     said = dict(form.cleaned_data)
     reply = said.pop("reply")
+    return _is_done(form, lambda: dialogue.accept_suggestion(
+        suggestion, requirement=_judged(said), reply=reply, by=by
+    ))  # fmt: skip
+
+
+def _is_done(form: Any, verb: Callable[[], object]) -> bool:
+    """Do it; a refusal is put beside the field it is about."""
     try:
-        dialogue.accept_suggestion(suggestion, requirement=_judged(said), reply=reply, by=by)
+        verb()
     except ProcedureMoveRefused as refused:
         form.refuse(base.told(refused))
         return False

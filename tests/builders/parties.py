@@ -12,6 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.test import Client
+
 from contracts.models import Authority, CallOff, CallOffLine, FrameworkAgreement, PriceBookEntry
 from hub.models import Membership, Node, Organisation, Site, User
 from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Deployment
@@ -196,6 +198,13 @@ def member(
     user, _ = User.objects.get_or_create(username=username, defaults={"name": username})
     Membership.objects.create(user=user, role=role, site=site, organisation=organisation)
     return user
+
+
+def client_of(user: User) -> Client:
+    """A browser in which somebody is signed in; a fault of the hub is an answer, as outside."""
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
 
 
 def algorithm_version(

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from contracts import dialogue, submitting
 from hub.models import Organisation, User
 from tests.builders import parties
 from tests.builders import tenders as building
+from tests.builders.parties import client_of
 from tests.builders.tenders import answer, requirement, tender_of
 
 pytestmark = pytest.mark.django_db
@@ -25,12 +25,6 @@ SECRETS = ("northern", "Northern", "HEMMELIG")
 @pytest.fixture
 def trust() -> Organisation:
     return parties.organisation("vestre-viken", name="Vestre Viken HF")
-
-
-def client_of(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
 
 
 def send(user: User, where: str, body: Any, *, method: str = "POST") -> Any:

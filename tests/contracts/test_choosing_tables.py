@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 
 from contracts.models import EvaluationModel, NeedList, OutcomeMeasurement, ValueModel
-from hub.models import Organisation, User
+from hub.models import Organisation
 from tests.builders import parties
 from tests.builders import tenders as building
+from tests.builders.parties import client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -16,12 +17,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def trust() -> Organisation:
     return parties.organisation("vestre-viken", name="Vestre Viken HF")
-
-
-def client_of(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
-from django.test import Client
 
 from contracts import evaluating, submitting
 from contracts.models import Document
 from hub.models import Organisation, User
 from tests.builders import parties
 from tests.builders import tenders as building
+from tests.builders.parties import client_of
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/procedures/2026-100/documents/"
@@ -26,12 +26,6 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 @pytest.fixture
 def trust() -> Organisation:
     return parties.organisation("vestre-viken", name="Vestre Viken HF")
-
-
-def client_of(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
 
 
 def bring(user: User, where: str = API, content: bytes = CONTENT, **fields: Any) -> Any:

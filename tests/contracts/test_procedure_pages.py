@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from contracts import submitting
@@ -18,9 +17,10 @@ from contracts.models import (
     RequirementSpec,
     SuggestedRequirement,
 )
-from hub.models import Organisation, User
+from hub.models import Organisation
 from tests.builders import parties
 from tests.builders import tenders as building
+from tests.builders.parties import client_of
 
 pytestmark = pytest.mark.django_db
 PAGE = "/procedures/2026-100/"
@@ -29,12 +29,6 @@ PAGE = "/procedures/2026-100/"
 @pytest.fixture
 def trust() -> Organisation:
     return parties.organisation("vestre-viken", name="Vestre Viken HF")
-
-
-def client_of(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
 
 
 def test_a_procedure_is_planned_and_announced_on_pages(trust: Organisation) -> None:

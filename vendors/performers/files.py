@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vendors.performers.base import LOG_TAIL_LINES, Run
 
@@ -99,3 +101,12 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield entry
         if entry.is_dir(follow_symlinks=False):
             yield from _entries(Path(entry.path))
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What a file of the hub's own says, None where there is none."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return data

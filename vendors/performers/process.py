@@ -29,7 +29,7 @@ from vendors.performers.base import (
     SubmitFailed,
     is_final,
 )
-from vendors.performers.files import tail_of_files, why_stop, why_too_much
+from vendors.performers.files import read_json, tail_of_files, why_stop, why_too_much
 
 SHIM = Path(__file__).with_name("shim.py")
 CANCEL_SECONDS = 5.0
@@ -66,7 +66,7 @@ class ProcessPerformer:
             return Progress("unknown", why="no such run was started here")
         # the lock before the file: a shim that ends between the two has written the file
         is_alive = _is_alive(control)
-        ended = _read(control / "exit.json")
+        ended = read_json(control / "exit.json")
         log_tail = tail_of_files(control / "log.1", control / "log")
         if ended is not None:
             return _outcome(run, ended, log_tail)
@@ -151,10 +151,10 @@ class ProcessPerformer:
 
     def _stop(self, run: Run, control: Path) -> None:
         deadline = time.monotonic() + CANCEL_SECONDS
-        pids = _read(control / "pid.json")
+        pids = read_json(control / "pid.json")
         while _is_alive(control) and time.monotonic() < deadline:
             if pids is None:  # only just started
-                pids = _read(control / "pid.json")
+                pids = read_json(control / "pid.json")
             elif not (control / "exit.json").exists():
                 _kill(pids["shim"], signal.SIGTERM)
             time.sleep(STEP_SECONDS)
@@ -205,14 +205,6 @@ def _lock(control: Path) -> Any:
 def _is_alive(control: Path) -> bool:
     with _lock(control) as lock:
         return lock is None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    return data
 
 
 def _outcome(run: Run, ended: dict[str, Any], log_tail: tuple[str, ...]) -> Progress:

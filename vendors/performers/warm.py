@@ -21,7 +21,7 @@ from typing import Any
 
 from vendors.manifest import PerformerSpec
 from vendors.performers.base import Limits, Performer, Progress, Run, SubmitFailed, is_final
-from vendors.performers.files import bytes_below, open_to_all, why_too_much
+from vendors.performers.files import bytes_below, open_to_all, read_json, why_too_much
 
 # a server is replaced once it is so old, between two runs
 LONGEST_SECONDS = 86_400
@@ -212,11 +212,11 @@ class _Slot:
     @property
     def given(self) -> dict[str, Any] | None:
         """The run that the server has, with the time of its start."""
-        return _read(self.folder / "given.json")
+        return read_json(self.folder / "given.json")
 
     @property
     def _known(self) -> dict[str, Any]:
-        return _read(self.folder / "server.json") or {"generation": 0, "up": False, "served": 0}
+        return read_json(self.folder / "server.json") or {"generation": 0, "up": False, "served": 0}
 
     @property
     def has_server(self) -> bool:
@@ -318,7 +318,7 @@ def _outcome_file(run: Run) -> Path:
 
 
 def _kept_outcome(run: Run) -> Progress:
-    kept = _read(_outcome_file(run))
+    kept = read_json(_outcome_file(run))
     if kept is None:
         return Progress("unknown", why="no such run was started here")
     return Progress(
@@ -336,14 +336,6 @@ def _why(answer: dict[str, Any]) -> str:
 
 def _now() -> float:
     return datetime.now(UTC).timestamp()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    return data
 
 
 def _read_untrusted(path: Path) -> bytes | None:
