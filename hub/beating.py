@@ -25,8 +25,8 @@ class Scheduler(CelerysScheduler):  # type: ignore[misc]  # Celery has no types
     With a clock that was an hour ahead it would sweep nothing for an hour once that is set right.
     """
 
-    # Celery keeps one for beat alone, and goes on with it when its connection is dead: once RabbitMQ
-    # was started anew nothing was swept. One out of the pool is connected again.
+    # Celery keeps one for beat alone, and goes on with it when its connection is dead: nothing was
+    # swept once RabbitMQ had been started anew. One out of the pool is connected again.
     producer = None
 
     _ahead: float | None = None
