@@ -18,7 +18,7 @@ from django.utils import timezone
 from hub.dicom.object_store import Address, ObjectStore, StoreAway
 from hub.dicom.remote_spool import NotHereYet, RemoteSpool
 from routing import forgetting, healing, places, uploading
-from routing.models import Arrived, Discarded, Instance, Kept
+from routing.models import Arrived, Discarded, Instance, Kept, Result, Workitem
 from routing.places import spool
 from routing.steps.receive import Receiver
 from tests.builders.studies import head_ct
@@ -159,6 +159,42 @@ def test_whoever_died_between_two_steps_lost_nothing(
 
 
 # -- reading ---------------------------------------------------------------------------------------
+def test_the_whole_way_goes_with_nothing_left_on_this_disk(
+    place: Place, store: S3, settings: Any, tmp_path: Path
+) -> None:
+    received(place)
+    uploading.carry(here())
+    uploading.shrink(here(), 0)
+    assert local_files() == set()
+    place.work()
+    assert place.workitem.state == Workitem.State.WRITTEN_BACK
+    assert len(place.objects()) == 1
+    result = Result.objects.get()
+    assert f"site/{result.key}" in store.held()
+    # another host sends the result again out of the store alone
+    of_another_host(settings, tmp_path)
+    assert here().fetched(result.key).read_bytes() == store.content(f"site/{result.key}")
+
+
+def test_a_workitem_waits_for_what_another_host_has_not_brought_yet(
+    place: Place, store: S3, settings: Any, tmp_path: Path
+) -> None:
+    first = settings.HUB_STATE_DIR
+    keys = received(place)
+    of_another_host(settings, tmp_path)
+    place.work(until=lambda: Workitem.objects.filter(waits_for="store").exists())
+    item = place.workitem
+    assert (item.state, item.waits_for, item.attempts) == ("entitled", "store", 0)
+    assert place.nothing_was_sent()
+    with pytest.raises(NotHereYet):
+        here().fetched(keys[0])
+    of_another_host(settings, first)
+    uploading.carry(here())
+    of_another_host(settings, tmp_path)
+    place.time_passes()
+    assert place.workitem.state == Workitem.State.WRITTEN_BACK
+
+
 def test_the_copies_read_longest_ago_go_first(place: Place, store: S3) -> None:
     keys = received(place)
     uploading.carry(here())
