@@ -11,7 +11,7 @@ from hub.hl7.parse import read_orders
 from hub.models import Node
 from routing import orders
 from routing.linking import link_study
-from routing.models import Order, Priority, Study
+from routing.models import Delivery, Order, Priority, Study
 from tests.builders import parties
 from tests.builders.orders import bare_message, order_message
 from tests.builders.parties import FirstSite
@@ -43,6 +43,7 @@ def test_a_message_that_was_overtaken_tells_only_what_is_not_known(
     assert Order.objects.get().priority == Priority.ROUTINE
     for study in Study.objects.all():
         assert sum("came late" in line for line in sentences(study)) == 1
+    assert not Delivery.objects.exists()  # nobody is told of it
 
 
 def test_a_cancelled_order_does_not_come_back_by_a_message_that_was_overtaken(
