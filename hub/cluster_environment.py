@@ -16,6 +16,11 @@ def read() -> dict[str, Any]:
         "carrier_command": text(
             "HUB_CLUSTER_CARRIER_COMMAND", "python3 -I -S /app/vendors/performers/carrier.py"
         ),
+        "attendant_command": text(
+            "HUB_CLUSTER_ATTENDANT_COMMAND",
+            "python3 -I -S /app/vendors/performers/attendant.py",
+        ),
+        "ca_file": text("HUB_CLUSTER_CA_FILE", ""),
         "gpu_resource": text("HUB_CLUSTER_GPU_RESOURCE", "nvidia.com/gpu"),
         "gpu_resources": pairs("HUB_CLUSTER_GPU_RESOURCES"),
         "node_selector": pairs("HUB_CLUSTER_NODE_SELECTOR"),

@@ -11,15 +11,19 @@ from django.utils import timezone
 
 from routing import nudges
 from routing.models import Workitem
+from vendors import warm_servers
 
 log = structlog.get_logger(__name__)
 
 
 def look_at(runs: Sequence[str]) -> None:
-    """Nudge ``collect`` for the Workitems of runs; a run that is not the present one is passed."""
+    """Nudge ``collect`` for the Workitems of runs; a run that is not the present one is passed.
+
+    The name of a warm server stands for the run that it has, and those that wait for it.
+    """
     try:
         with transaction.atomic():
-            for run in runs:
+            for run in {*runs, *warm_servers.runs_with(runs)}:
                 _look_at(run)
     except OperationalError:
         # The row is looked at anyway when its time comes.

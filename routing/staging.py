@@ -48,7 +48,7 @@ def performer_of(manifest: Manifest) -> Performer:
             "kubernetes": cluster_settings(),
         },
     )
-    return serving.kept_warm(performer, manifest.performer)
+    return serving.kept_warm(performer, manifest)
 
 
 def cluster_settings() -> dict[str, Any]:
@@ -76,7 +76,10 @@ def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None)
         ),
         transfer=run_tokens.transfer_of(workitem, manifest.performer),
         priority=workitem.priority,
-        labels={"workitem": str(workitem.uid), "algorithm": manifest.algorithm},
+        labels={
+            "workitem": str(workitem.uid), "algorithm": manifest.algorithm,
+            "site": workitem.study.site.code,
+        },
         group=serving.group_of(workitem),
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from routing import api, live, run_doors, views
+from routing import api, live, run_doors, server_doors, views
 
 pages = [
     path("", views.worklist, name="worklist"),
@@ -20,6 +20,7 @@ pages = [
 v1 = [
     path("runs/<uuid:uid>/input", run_doors.fetch_input, name="run-input"),
     path("runs/<uuid:uid>/output", run_doors.bring_output, name="run-output"),
+    path("servers/<slug:name>/<slug:verb>", server_doors.knock, name="server-door"),
     path("worklist/", api.WorklistView.as_view(), name="api-worklist"),
     path("studies/<str:study_instance_uid>/", api.StudyView.as_view(), name="api-study"),
     path("studies/<str:study_instance_uid>/read/", api.ReadView.as_view(), name="api-read"),

@@ -51,7 +51,8 @@ def lines(
         yield Line("image of the carrier", "unseen", says)
     demands = tuple(_demand(setup, code, spec) for code, spec in sorted(algorithms.items()))
     wanted = Wanted(
-        manifest, demands, setup.priority_classes, setup.runtime_class, setup.queue
+        manifest, demands, setup.priority_classes, setup.runtime_class, setup.queue,
+        is_warm=any(spec.is_warm for spec in algorithms.values()),
     )
     yield from check(cluster, wanted)
     if with_probe:

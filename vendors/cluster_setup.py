@@ -6,10 +6,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # what a finished Job is kept for where the hub does not come to clean it up
 KEEP_SECONDS = 3600
+# it goes into an annotation, of which all together may have 256 KiB
+_LARGEST_CA = 128 * 1024
 _TOLERATION = re.compile(
     r"(?P<key>[A-Za-z0-9._/-]+)(=(?P<value>[A-Za-z0-9._-]+))?"
     r"(:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute))?"
@@ -39,10 +42,16 @@ class ClusterSetup:
     queue: str = ""
     wait_seconds: int = 14400
     hub_url: str = ""
+    attendant_command: tuple[str, ...] = ()
+    # PEM of who signed the hub's certificate
+    ca: str = field(default="", repr=False)
 
-    def gpu_resource_of(self, algorithm: str) -> str:
-        """What the cluster calls the GPUs that an algorithm is to have."""
-        return self.gpu_resources.get(algorithm, self.gpu_resource)
+    def gpu_resource_of(self, algorithm: str, site: str = "") -> str:
+        """What the cluster calls the GPUs that an algorithm is to have, for studies of a site."""
+        for name in (f"{algorithm}@{site}", algorithm, f"@{site}"):
+            if name in self.gpu_resources:
+                return self.gpu_resources[name]
+        return self.gpu_resource
 
     def priority_class_of(self, priority: int) -> str:
         """The PriorityClass of a Requested Procedure Priority, 1 (STAT) to 5 (LOW)."""
@@ -69,10 +78,28 @@ def cluster_setup(settings: Mapping[str, Any]) -> ClusterSetup:
         )
     given = dict(settings)
     given["carrier_command"] = tuple(shlex.split(str(settings.get("carrier_command", ""))))
+    given["attendant_command"] = tuple(shlex.split(str(settings.get("attendant_command", ""))))
+    given["ca"] = _certificates(str(given.pop("ca_file", "")))
     given["tolerations"] = tuple(map(_toleration, settings.get("tolerations") or ()))
     given["priority_classes"] = () if classes == ("none",) else classes
     given["pull_secrets"] = tuple(settings.get("pull_secrets") or ())
     return ClusterSetup(**given)
+
+
+def _certificates(path: str) -> str:
+    """The PEM of a file, which is handed to each run: small, and no secret."""
+    if not path:
+        return ""
+    try:
+        text = Path(path).read_text("ascii")
+    except (OSError, ValueError) as fault:
+        raise SetupRefused(f"HUB_CLUSTER_CA_FILE: cannot be read: {fault}") from fault
+    if "BEGIN CERTIFICATE" not in text or "PRIVATE KEY" in text or len(text) > _LARGEST_CA:
+        raise SetupRefused(
+            "HUB_CLUSTER_CA_FILE: expected certificates (PEM) of at most "
+            f"{_LARGEST_CA // 1024} KiB and no key"
+        )
+    return text
 
 
 def _toleration(text: str) -> Mapping[str, str]:

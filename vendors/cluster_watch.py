@@ -14,6 +14,7 @@ from hub.cluster.check import count_gpus
 from hub.cluster.client import Cluster, ClusterSettings, connect
 from hub.cluster.ledger import Ledger
 from hub.cluster.seen import RunSeen
+from hub.cluster.servers import outline
 from hub.cluster.verdicts import RunVerdict, verdict
 from hub.cluster.watch import Informer, Rhythm, Told
 from vendors import cluster_runs
@@ -118,11 +119,12 @@ class Watch:
             self._ledger.forget(run)
             self._said.pop(run, None)
             return False
-        before, self._said[run] = self._said.get(run), _told(said)
-        return is_ours and before != _told(said)
+        before, self._said[run] = self._said.get(run), _told(seen, said)
+        return is_ours and before != _told(seen, said)
 
     def _what(self, run: str, now: datetime) -> tuple[str, str]:
-        return _told(verdict(self._ledger.of(run), now=now))
+        seen = self._ledger.of(run)
+        return _told(seen, verdict(seen, now=now))
 
     def _lose_database(self) -> None:
         """It is away or busy: what was seen is kept here and written with the next beat."""
@@ -130,5 +132,6 @@ class Watch:
         connection.close()
 
 
-def _told(said: RunVerdict) -> tuple[str, str]:
-    return said.state, said.why
+def _told(seen: RunSeen, said: RunVerdict) -> tuple[str, str]:
+    """Pods without a Job are a warm server's: whoever gave it a run knows what they come to."""
+    return (said.state, said.why) if seen.job or not seen.pods else ("server", outline(seen))

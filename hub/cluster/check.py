@@ -18,6 +18,8 @@ RIGHTS = (
     ("", "pods/log", ("get",)),
     ("", "events", ("list", "watch")),
 )
+# where an algorithm is kept warm
+WARM_RIGHTS = (("apps", "deployments", ("create", "get", "delete")),)
 _OLDEST = (1, 26)
 
 
@@ -51,6 +53,7 @@ class Wanted:
     priority_classes: tuple[str, ...] = ()
     runtime_class: str = ""
     queue: str = ""
+    is_warm: bool = False
 
 
 def check(cluster: Cluster, wanted: Wanted) -> Iterator[Line]:
@@ -59,7 +62,7 @@ def check(cluster: Cluster, wanted: Wanted) -> Iterator[Line]:
     yield version
     if version.state == "fails":
         return
-    yield from _rights(cluster)
+    yield from _rights(cluster, RIGHTS + (WARM_RIGHTS if wanted.is_warm else ()))
     yield _job(cluster, wanted.manifest)
     yield _namespace(cluster)
     yield from _policies(cluster, wanted.manifest)
@@ -84,8 +87,10 @@ def _version(cluster: Cluster) -> Line:
     return Line("API server", "ok", name)
 
 
-def _rights(cluster: Cluster) -> Iterator[Line]:
-    for group, resource, verbs in RIGHTS:
+def _rights(
+    cluster: Cluster, rights: Sequence[tuple[str, str, tuple[str, ...]]]
+) -> Iterator[Line]:
+    for group, resource, verbs in rights:
         missing = [verb for verb in verbs if not _may(cluster, group, resource, verb)]
         where = f"{resource} in {cluster.namespace}"
         if missing:

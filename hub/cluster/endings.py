@@ -82,10 +82,17 @@ def _too_long(seen: RunSeen) -> str:
     return f"timed out after {seconds} s" if seconds else "timed out"
 
 
-def _of_pod(seen: RunSeen, pod: PodSeen) -> Ending | None:
+def of_pod_taken(pod: PodSeen) -> Ending:
+    """Of a pod that was disrupted or evicted."""
     if pod.disruption:
         why = f"the cluster took the run away: {pod.taken_by}"
         return Ending(Failure.DISRUPTION, why, is_retryable=True, pod=pod)
+    return _evicted(pod)
+
+
+def _of_pod(seen: RunSeen, pod: PodSeen) -> Ending | None:
+    if pod.disruption:
+        return of_pod_taken(pod)
     for one in pod.containers:
         if one.reason == OUT_OF_MEMORY:
             return out_of_memory(seen, pod, one)

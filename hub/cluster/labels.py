@@ -16,6 +16,11 @@ SPEC_HASH = "hub.avrop/spec-hash"
 TIMEOUT_SECONDS = "hub.avrop/timeout-seconds"
 INPUT_TOKEN = "hub.avrop/input-token"  # nosec B105: the name of an annotation
 OUTPUT_TOKEN = "hub.avrop/output-token"  # nosec B105: the name of an annotation
+SERVER_TOKEN = "hub.avrop/server-token"  # nosec B105: the name of an annotation
+CA = "hub.avrop/ca"
+# a server that takes one run after another
+SERVING = "hub.avrop/serving"
+WARM = "warm"
 # of a NetworkPolicy: the pods that may reach the hub, and nothing else
 KIND = "hub.avrop/kind"
 RUN_KIND = "run"

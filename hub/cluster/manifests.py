@@ -12,20 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.cluster import labels
+from hub.cluster import labels, pods
+from hub.cluster.pods import Placement
 
 Json = dict[str, Any]
 
 STAGE, ALGORITHM, COLLECT = "stage", "algorithm", "collector"
-SMALLEST_VOLUME = 64 * 2**20
-_USER = 65532
-_GRACE_SECONDS = 10
 # seconds for fetching the input and bringing the output, on top of what the algorithm may take
 _CARRY_SECONDS = 600
-# a lost node is given up after so long, instead of five minutes
-_UNREACHABLE_SECONDS = 30
-_TOKENS = "/var/run/hub"
-_TOKEN_FILE = "token"  # nosec B105: the name of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +39,8 @@ class Carrier:
     memory: str = "256Mi"
     # names in the two URLs and the addresses they stand for: the pod can look up none by itself
     addresses: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where in the cluster runs may stand, and how urgent they are there."""
-
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: tuple[Mapping[str, str], ...] = ()
-    runtime_class: str = ""
-    priority_class: str = ""
-    pull_secrets: tuple[str, ...] = ()
-    # Kueue's LocalQueue: the Job is made suspended, and Kueue alone lets it start
-    queue: str = ""
+    # PEM of who signed the hub's certificate; empty: whom the carrier's image trusts
+    ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +100,7 @@ def job_manifest(spec: JobSpec) -> Json:
     job["spec"]["template"]["metadata"]["annotations"] = {
         labels.INPUT_TOKEN: spec.carrier.input_token,
         labels.OUTPUT_TOKEN: spec.carrier.output_token,
-    }
+    } | pods.ca_annotation(spec.carrier.ca)
     return job
 
 
@@ -162,95 +145,47 @@ def _rules(spec: JobSpec) -> list[Json]:
 
 
 def _pod(spec: JobSpec) -> Json:
-    place = spec.placement
-    pod: Json = {
+    return pods.base(spec.placement, spec.carrier.addresses) | {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": _pod_seconds(spec),
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        # no name is ever looked up: a resolver is a way out for whatever can ask it
-        "dnsPolicy": "None",
-        "dnsConfig": {"nameservers": ["127.0.0.1"]},
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": _USER, "runAsGroup": _USER, "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "tolerations": [*map(dict, place.tolerations), *_lost_nodes()],
         "initContainers": [_stage(spec), _algorithm(spec)],
         "containers": [_collect(spec)],
         "volumes": _volumes(spec),
-    }  # fmt: skip
-    optional = {
-        "hostAliases": [
-            {"ip": address, "hostnames": [name]}
-            for name, address in sorted(spec.carrier.addresses.items())
-        ],
-        "nodeSelector": dict(place.node_selector),
-        "runtimeClassName": place.runtime_class,
-        "priorityClassName": place.priority_class,
-        "imagePullSecrets": [{"name": name} for name in place.pull_secrets],
-    }
-    return pod | {key: value for key, value in optional.items() if value}
-
-
-def _lost_nodes() -> list[Json]:
-    return [
-        {
-            "key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute",
-            "tolerationSeconds": _UNREACHABLE_SECONDS,
-        }
-        for what in ("unreachable", "not-ready")
-    ]  # fmt: skip
-
-
-def _walls() -> Json:
-    return {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
     }
 
 
 def _stage(spec: JobSpec) -> Json:
-    mounts = [_mount("input", "/input"), _mount("input-token", _TOKENS, is_read_only=True)]
-    return _carry(spec, STAGE, "stage", spec.carrier.input_url, "--folder", "/input") | {
-        "volumeMounts": mounts
+    words = ("stage", "--url", spec.carrier.input_url, "--folder", "/input")
+    return _carry(spec, STAGE, *words) | {
+        "volumeMounts": [pods.mount("input", "/input"), *_carried(spec, "input-token")]
     }
 
 
 def _collect(spec: JobSpec) -> Json:
-    mounts = [
-        _mount("output", "/output", is_read_only=True),
-        _mount("output-token", _TOKENS, is_read_only=True),
-    ]
-    words = ("--folder", "/output", "--most-bytes", str(spec.need.output_bytes))
-    return _carry(spec, COLLECT, "collect", spec.carrier.output_url, *words) | {
-        "volumeMounts": mounts
+    most = str(spec.need.output_bytes)
+    words = ("collect", "--url", spec.carrier.output_url, "--folder", "/output", "--most-bytes")
+    output = pods.mount("output", "/output", is_read_only=True)
+    return _carry(spec, COLLECT, *words, most) | {
+        "volumeMounts": [output, *_carried(spec, "output-token")]
     }
 
 
-def _carry(spec: JobSpec, name: str, verb: str, url: str, *words: str) -> Json:
+def _carried(spec: JobSpec, token: str) -> list[Json]:
+    return [pods.mount(token, pods.TOKENS, is_read_only=True), *pods.ca_mounts(spec.carrier.ca)]
+
+
+def _carry(spec: JobSpec, name: str, *words: str) -> Json:
     carrier = spec.carrier
-    return {
-        "name": name,
-        "image": carrier.image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": [*carrier.command, verb, "--url", url,
-                    "--token-file", f"{_TOKENS}/{_TOKEN_FILE}", *words],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "resources": {
-            "requests": {"cpu": "100m", "memory": carrier.memory},
-            "limits": {"memory": carrier.memory, "ephemeral-storage": "64Mi"},
-        },
-        "securityContext": _walls(),
-    }  # fmt: skip
+    command = [*carrier.command, *words, *pods.token_words(carrier.ca)]
+    return pods.carrier(name, carrier.image, command, carrier.memory)
 
 
 def _algorithm(spec: JobSpec) -> Json:
     need = spec.need
     same = {"memory": need.memory} | ({need.gpu_resource: str(need.gpu)} if need.gpu else {})
-    room = need.output_bytes + need.scratch_bytes + SMALLEST_VOLUME
+    # the node counts all volumes of the pod against what its containers may take of the disk
+    sizes = (need.input_bytes, need.output_bytes, need.scratch_bytes)
+    room = sum(map(pods.roomy, sizes)) + pods.SMALLEST_VOLUME
     container: Json = {
         "name": ALGORITHM,
         "image": spec.image,
@@ -262,12 +197,12 @@ def _algorithm(spec: JobSpec) -> Json:
             "requests": {"cpu": need.cpu, **same},
             "limits": {"cpu": need.cpu, **same, "ephemeral-storage": str(room)},
         },
-        "securityContext": _walls(),
+        "securityContext": pods.walls(),
         "volumeMounts": [
-            _mount("input", "/input", is_read_only=True),
-            _mount("output", "/output"),
-            _mount("scratch", "/tmp"),  # nosec B108: the container's own
-            _mount("shared-memory", "/dev/shm"),  # nosec B108: the container's own
+            pods.mount("input", "/input", is_read_only=True),
+            pods.mount("output", "/output"),
+            pods.mount("scratch", "/tmp"),  # nosec B108: the container's own
+            pods.mount("shared-memory", "/dev/shm"),  # nosec B108: the container's own
         ],
     }
     if spec.command:
@@ -280,26 +215,11 @@ def _volumes(spec: JobSpec) -> list[Json]:
     memory = {"medium": "Memory", "sizeLimit": str(need.shared_memory_bytes)}
     return [
         # a tar and what comes out of it are of a size; blocks of a disk take a little more
-        {"name": "input", "emptyDir": {"sizeLimit": str(_roomy(need.input_bytes))}},
-        {"name": "output", "emptyDir": {"sizeLimit": str(_roomy(need.output_bytes))}},
-        {"name": "scratch", "emptyDir": {"sizeLimit": str(_roomy(need.scratch_bytes))}},
+        {"name": "input", "emptyDir": {"sizeLimit": str(pods.roomy(need.input_bytes))}},
+        {"name": "output", "emptyDir": {"sizeLimit": str(pods.roomy(need.output_bytes))}},
+        {"name": "scratch", "emptyDir": {"sizeLimit": str(pods.roomy(need.scratch_bytes))}},
         {"name": "shared-memory", "emptyDir": memory},
-        _token("input-token", labels.INPUT_TOKEN),
-        _token("output-token", labels.OUTPUT_TOKEN),
+        pods.token("input-token", labels.INPUT_TOKEN),
+        pods.token("output-token", labels.OUTPUT_TOKEN),
+        *pods.ca_volumes(spec.carrier.ca),
     ]
-
-
-def _roomy(size: int) -> int:
-    return size + size // 8 + SMALLEST_VOLUME
-
-
-def _token(name: str, annotation: str) -> Json:
-    """A file of the pod's own annotation: it needs no Secret, and no right to make any."""
-    path = f"metadata.annotations['{annotation}']"
-    item = {"path": _TOKEN_FILE, "fieldRef": {"fieldPath": path}, "mode": 0o440}
-    return {"name": name, "downwardAPI": {"items": [item]}}
-
-
-def _mount(name: str, path: str, *, is_read_only: bool = False) -> Json:
-    mount: Json = {"name": name, "mountPath": path}
-    return mount | ({"readOnly": True} if is_read_only else {})

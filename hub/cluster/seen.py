@@ -35,6 +35,10 @@ class ContainerSeen:
     started_at: str = ""
     finished_at: str = ""
     image_id: str = ""
+    # of the time before, where it was started anew in the same pod
+    restarts: int = 0
+    last_reason: str = ""
+    last_exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +269,11 @@ def _containers_now(
 def _container(status: Json) -> ContainerSeen:
     state = next(iter(status.get("state") or {}), "waiting")
     said = (status.get("state") or {}).get(state) or {}
+    last = (status.get("lastState") or {}).get("terminated") or {}
     return ContainerSeen(
         name=status["name"], state=state, reason=said.get("reason", ""),
         message=_short(said.get("message")), exit_code=said.get("exitCode"),
         started_at=said.get("startedAt") or "", finished_at=said.get("finishedAt") or "",
-        image_id=status.get("imageID", ""),
+        image_id=status.get("imageID", ""), restarts=int(status.get("restartCount") or 0),
+        last_reason=last.get("reason", ""), last_exit_code=last.get("exitCode"),
     )  # fmt: skip

@@ -56,7 +56,7 @@ def of_events(seen: RunSeen) -> Wait | None:
     """What warnings alone tell: that no pod may be made, or that a volume cannot be mounted."""
     for event in reversed(seen.events):
         if event.reason == "FailedCreate":
-            return _not_created(event.message)
+            return not_created(event.message)
         if event.reason in _MOUNT_EVENTS:
             return _no_volume(event.message)
     return None
@@ -76,11 +76,12 @@ def _without_pod(seen: RunSeen) -> Wait:
                     Failure.NO_PLACE)  # fmt: skip
     for event in reversed(seen.events):
         if event.reason == "FailedCreate":
-            return _not_created(event.message)
+            return not_created(event.message)
     return Wait("was handed to the cluster")
 
 
-def _not_created(message: str) -> Wait:
+def not_created(message: str) -> Wait:
+    """Why the cluster made no pod, by what it said itself."""
     said = message.removeprefix("Error creating: ")
     heart = said.split(" is forbidden: ", 1)[-1]
     if "exceeded quota" in said:

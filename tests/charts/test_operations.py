@@ -31,6 +31,7 @@ def test_the_hub_may_do_with_runs_what_it_must_and_nothing_else() -> None:
     }  # fmt: skip
     assert rights == {
         ("batch", "jobs"): {"create", "get", "list", "watch", "delete", "patch"},
+        ("apps", "deployments"): {"create", "get", "delete"},
         ("", "pods"): {"get", "list", "watch"},
         ("", "pods/log"): {"get"},
         ("", "events"): {"get", "list", "watch"},

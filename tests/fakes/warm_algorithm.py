@@ -1,5 +1,6 @@
 """A warm algorithm for tests: loads once, then takes one run after another; may crash or hang.
 
+Its words: seconds to load, seconds for a run.
 What it does with a run is in its input, as ``behaviour.txt``; left out, it answers ``present``.
 """
 
@@ -26,6 +27,7 @@ def main() -> None:
         asked = json.loads(request.read_text())
         served.append(asked["run"])
         print("a run", asked["run"], flush=True)
+        time.sleep(float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
         answer(mailbox, asked, len(served))
 
 

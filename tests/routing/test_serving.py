@@ -78,6 +78,6 @@ def test_studies_of_two_trusts_are_of_two_groups(db: None) -> None:
 
 def test_a_way_of_running_without_servers_says_so(db: None) -> None:
     version = parties.first_site().version
-    version.manifest["performer"] |= {"kind": "kubernetes", "serving": "warm"}
-    with pytest.raises(PerformerRefused, match="serving: warm is for process and container"):
-        serving.kept_warm(object(), version.declared.performer)  # type: ignore[arg-type]
+    version.manifest["performer"] |= {"kind": "http", "serving": "warm"}
+    with pytest.raises(PerformerRefused, match="serving: warm is for process, container"):
+        serving.kept_warm(object(), version.declared)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from vendors.models.legal import LegalFact
 from vendors.models.onboarding import OnboardingItem, SubProcessor
 from vendors.models.people import Invitation, VendorMember
 from vendors.models.suppliers import Vendor
+from vendors.models.warm_servers import WarmRun, WarmServer
 
 __all__ = [
     "ClusterRun",
@@ -15,4 +16,6 @@ __all__ = [
     "SubProcessor",
     "Vendor",
     "VendorMember",
+    "WarmRun",
+    "WarmServer",
 ]

@@ -19,7 +19,9 @@ State = Literal["unknown", "silent", "running", "succeeded", "failed"]
 Settings = Mapping[str, Mapping[str, Any]]
 
 # modules of this package that are no way of running
-NOT_A_KIND = frozenset({"base", "shim", "files", "carrier", "warm"})
+NOT_A_KIND = frozenset(
+    {"base", "shim", "files", "carrier", "attendant", "warm", "kubernetes_warm"}
+)
 # what runs where the hub's folders are not: input and output travel by HTTP (Run.transfer)
 CARRIED = frozenset({"kubernetes"})
 # contract with vendors: bad input, unsupported, bad configuration; the same run would end the same

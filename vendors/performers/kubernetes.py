@@ -26,12 +26,14 @@ from hub.cluster.client import (
     connect,
 )
 from hub.cluster.jobs import NameTaken
-from hub.cluster.manifests import Carrier, JobSpec, Need, Placement, job_manifest
+from hub.cluster.manifests import Carrier, JobSpec, Need, job_manifest
+from hub.cluster.pods import Placement
 from hub.cluster.seen import RunSeen
 from hub.cluster.verdicts import RunVerdict, verdict
 from vendors import cluster_runs
 from vendors.cluster_runs import Kept
 from vendors.cluster_setup import KEEP_SECONDS, ClusterSetup, SetupRefused, cluster_setup
+from vendors.manifest import PerformerSpec
 from vendors.packages import environment
 from vendors.performers.base import (
     FINAL_EXIT_CODES,
@@ -70,7 +72,7 @@ class KubernetesPerformer:
             self.cancel(run)
             raise SubmitFailed(f"the Job could not be made: {taken}") from taken
         except ClusterRefused as refused:
-            raise _refusal(refused, self.setup.namespace) from refused
+            raise refusal_of(refused, self.setup.namespace) from refused
         except (ClusterAway, NoCluster) as fault:
             raise SubmitFailed(str(fault), is_away=True) from fault
         cluster_runs.made(run.name, job_uid=made.uid)
@@ -191,14 +193,14 @@ class KubernetesPerformer:
         setup, spec, transfer = self.setup, run.spec, run.transfer
         if transfer is None:
             raise SubmitFailed("the hub gave the run no way to its input", is_permanent=True)
-        algorithm = run.labels.get("algorithm", "")
+        algorithm, site = (run.labels.get(name, "") for name in ("algorithm", "site"))
         marks = {labels.ALGORITHM: algorithm, labels.WORKITEM: run.labels.get("workitem", "")}
         return JobSpec(
             name=job_name(run), run=run.name, image=spec.image, command=spec.command,
-            environment=_environment(run),
+            environment=environment_of(spec),
             need=Need(
                 spec.resources.cpu, spec.resources.memory, spec.resources.gpu,
-                setup.gpu_resource_of(algorithm), transfer.input_bytes,
+                setup.gpu_resource_of(algorithm, site), transfer.input_bytes,
                 run.limits.output_bytes, run.limits.scratch_bytes,
                 run.limits.shared_memory_bytes,
             ),
@@ -206,7 +208,7 @@ class KubernetesPerformer:
                 setup.carrier_image, setup.carrier_command,
                 transfer.input_url, transfer.input_token,
                 transfer.output_url, transfer.output_token,
-                addresses=_addresses(transfer.input_url),
+                addresses=addresses_of(transfer.input_url), ca=setup.ca,
             ),
             placement=Placement(
                 setup.node_selector, setup.tolerations, setup.runtime_class,
@@ -243,9 +245,10 @@ def _is_unheard_of(kept: Kept) -> bool:
     return not kept.seen and (is_late or not kept.job_uid)
 
 
-def _environment(run: Run) -> dict[str, str]:
-    processors = str(max(1, round(run.spec.resources.cpu_count)))
-    named = environment(run.spec.packaging, input_dir="/input", output_dir="/output")
+def environment_of(spec: PerformerSpec) -> dict[str, str]:
+    """What an algorithm finds in its environment."""
+    processors = str(max(1, round(spec.resources.cpu_count)))
+    named = environment(spec.packaging, input_dir="/input", output_dir="/output")
     return {
         "HUB_INPUT_DIR": "/input", "HUB_OUTPUT_DIR": "/output", "HOME": "/tmp",  # nosec B108
         "OMP_NUM_THREADS": processors, "OPENBLAS_NUM_THREADS": processors,
@@ -253,7 +256,7 @@ def _environment(run: Run) -> dict[str, str]:
     } | named  # fmt: skip
 
 
-def _addresses(url: str) -> dict[str, str]:
+def addresses_of(url: str) -> dict[str, str]:
     """What the name in a URL stands for here: a pod is given no resolver."""
     host = urlsplit(url).hostname or ""
     try:
@@ -264,11 +267,13 @@ def _addresses(url: str) -> dict[str, str]:
         except OSError as fault:
             reason = f"HUB_CLUSTER_HUB_URL: the name {host} cannot be looked up: {fault.strerror}"
             raise SubmitFailed(reason, is_away=True) from fault
-        return {host: str(found[0][4][0])}
+        # the same of several each time: another would be taken for a change
+        _family, address = min((one[0] != socket.AF_INET, str(one[4][0])) for one in found)
+        return {host: address}
     return {}
 
 
-def _refusal(refused: ClusterRefused, namespace: str) -> SubmitFailed:
+def refusal_of(refused: ClusterRefused, namespace: str) -> SubmitFailed:
     """A quota and a missing right pass, and are waited for; a Job that is refused stays so."""
     if refused.is_quota:
         heart = refused.message.split(" is forbidden: ", 1)[-1]

@@ -40,6 +40,7 @@
 - {name: HUB_CLUSTER_HUB_URL, value: "http://{{ include "hub.webName" . }}:8000"}
 - {name: HUB_CLUSTER_CARRIER_IMAGE, value: {{ include "hub.image" . | quote }}}
 - {name: HUB_CLUSTER_CARRIER_COMMAND, value: "python -I -S /app/vendors/performers/carrier.py"}
+- {name: HUB_CLUSTER_ATTENDANT_COMMAND, value: "python -I -S /app/vendors/performers/attendant.py"}
 - {name: HUB_CLUSTER_GPU_RESOURCE, value: {{ .Values.gpu.resourceName | quote }}}
 - {name: HUB_CLUSTER_TOLERATIONS, value: {{ join "," .Values.gpu.tolerations | quote }}}
 - name: HUB_CLUSTER_PRIORITY_CLASSES

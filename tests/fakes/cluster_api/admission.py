@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_MODELS = {"jobs": "V1Job", "pods": "V1Pod"}
+_MODELS = {"jobs": "V1Job", "deployments": "V1Deployment", "pods": "V1Pod"}
 
 
 class Admission:
@@ -51,7 +51,7 @@ class Admission:
             return ()
         unknown = () if asked.query.get("fieldValidation") == "Ignore" else self._unknown(asked)
         found = [f'unknown field "{path}"' for path in unknown]
-        if asked.resource == "jobs" and (why := pod_security(asked.body["spec"]["template"])):
+        if asked.resource != "pods" and (why := pod_security(asked.body["spec"]["template"])):
             found.append(f'would violate PodSecurity "restricted:latest": {why}')
         return tuple(found)
 

@@ -111,7 +111,7 @@ def _forbidden(api: ClusterApi, asked: Asked) -> Said | None:
     verb = {"POST": "create", "DELETE": "delete", "PATCH": "patch", "PUT": "update"}.get(
         asked.method, "get" if asked.name else "list"
     )
-    group = "batch" if asked.resource == "jobs" else ""
+    group = {"jobs": "batch", "deployments": "apps"}.get(asked.resource, "")
     attributes = {"namespace": asked.namespace, "verb": verb, "group": group,
                   "resource": asked.resource, "subresource": asked.sub}  # fmt: skip
     if api.allowed(attributes):
@@ -165,7 +165,7 @@ def _post(api: ClusterApi, asked: Asked) -> Said:
     if is_dry:
         return Said(201, body, warnings)
     made = api.store.add(asked.resource, body)
-    if asked.resource == "jobs":
+    if asked.resource in ("jobs", "deployments"):
         api.accepted(made)
     return Said(201, made, warnings)
 
@@ -217,7 +217,7 @@ def _delete(api: ClusterApi, asked: Asked) -> Said:
             f"precondition ({wanted}) does not match the UID in record ({uid})",
         )  # fmt: skip
     policy = options.get("propagationPolicy")
-    if asked.resource == "jobs" and policy != "Orphan":
+    if asked.resource in ("jobs", "deployments") and policy != "Orphan":
         if policy == "Foreground":
             found["metadata"]["deletionTimestamp"] = now()
             api.store.change("jobs", found)

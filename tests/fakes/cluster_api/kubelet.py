@@ -41,7 +41,13 @@ class Kubelet:
         self._free = threading.Semaphore(self.gpus)
 
     def __call__(self, api: ClusterApi, job: Json) -> None:
-        pod = _Pod(api, job, self)
+        if job["kind"] != "Deployment":
+            self._in_a_folder(Pod(api, job, self))
+            return
+        while _is_there(api, job):
+            self._in_a_folder(Server(api, job, self))
+
+    def _in_a_folder(self, pod: Pod) -> None:
         folder = Path(tempfile.mkdtemp(prefix="avrop-pod-"))
         try:
             pod.run(folder)
@@ -62,14 +68,21 @@ class Kubelet:
             self._free.release()
 
 
-class _Pod:
+def _is_there(api: ClusterApi, deployment: Json) -> bool:
+    found = api.store.get("deployments", deployment["metadata"]["name"])
+    return found is not None and found["metadata"]["uid"] == deployment["metadata"]["uid"]
+
+
+class Pod:
+    """The pod of a Job."""
+
     def __init__(self, api: ClusterApi, job: Json, kubelet: Kubelet) -> None:
         self.api, self.job, self.kubelet = api, job, kubelet
         template = job["spec"]["template"]
         self.spec: Json = template["spec"]
         self.name = f"{job['metadata']['name']}-{suffix()}"
         meta = template.get("metadata", {})
-        owner = {"kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
+        owner = {"kind": job["kind"], **{key: job["metadata"][key] for key in ("name", "uid")}}
         self.object: Json = {
             "metadata": {
                 "name": self.name, "uid": str(uuid.uuid4()), "labels": meta.get("labels", {}),
@@ -78,6 +91,8 @@ class _Pod:
             "spec": dict(self.spec), "status": {"phase": "Pending"},
         }  # fmt: skip
         self.states: dict[str, Json] = {}
+        # restarts and lastState, by container
+        self.before: dict[str, Json] = {}
         self.volumes: dict[str, Path] = {}
 
     @property
@@ -190,7 +205,7 @@ class _Pod:
                 "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
             }  # fmt: skip
         inits = {one["name"] for one in self.inits}
-        told = [{"name": name, "state": state, "imageID": ""}
+        told = [{"name": name, "state": state, "imageID": "", **self.before.get(name, {})}
                 for name, state in self.states.items()]  # fmt: skip
         self.object["status"] |= {
             "conditions": [placed],
@@ -218,6 +233,38 @@ class _Pod:
             job = self.api.store.get("jobs", self.job["metadata"]["name"])
             if job is not None and job["metadata"]["uid"] == self.job["metadata"]["uid"]:
                 self.api.store.change("jobs", job | {"status": job.get("status", {}) | status})
+
+
+class Server(Pod):
+    """The pod of a Deployment: its containers run beside each other, and are started again."""
+
+    def _run_all(self) -> bool:
+        absent = [one for one in self.containers if self.kubelet.images is not None
+                  and one["image"] not in self.kubelet.images]  # fmt: skip
+        if absent:
+            self._miss(absent[0])
+            return False
+        threads = [threading.Thread(target=self._keep_up, args=(one,)) for one in self.containers]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        return True
+
+    def _keep_up(self, container: Json) -> None:
+        name, count = container["name"], 0
+        while self._is_wanted():
+            self._run(container)
+            count += 1
+            last = self.states[name]
+            self.before[name] = {"restartCount": count, "lastState": last}
+            time.sleep(0.2)
+
+    def _of_job(self, status: Json) -> None:
+        """A Deployment says nothing of the kind."""
+
+    def _end(self, is_well: bool) -> None:
+        """It has no end of its own."""
 
 
 def _placed(text: str, mounts: dict[str, Path]) -> str:

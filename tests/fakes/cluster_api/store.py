@@ -14,6 +14,7 @@ Json = dict[str, Any]
 # Kind and apiVersion of what is kept, by its name in paths.
 KINDS = {
     "jobs": ("Job", "batch/v1"),
+    "deployments": ("Deployment", "apps/v1"),
     "pods": ("Pod", "v1"),
     "events": ("Event", "v1"),
     "nodes": ("Node", "v1"),
