@@ -113,10 +113,12 @@ def read_provider_name(segment: Segment, number: int) -> str:
 
 
 def _name_group(segment: Segment, number: int, repetition: int, *, first: int) -> str:
-    def part(component: int) -> str:
-        return _plain(segment.value(number, repetition=repetition, component=component))
-
-    family, given, middle, suffix, prefix = (part(first + offset) for offset in range(5))
+    said = segment.components(number, repetition=repetition)[first - 1 : first + 4]
+    if not said:
+        return ""
+    mark = segment.separators.subcomponent
+    parts = [_plain(segment.plain(part.split(mark, 1)[0])) for part in said]
+    family, given, middle, suffix, prefix = parts + [""] * (5 - len(parts))
     return "^".join((family, given, middle, prefix, suffix)).rstrip("^")
 
 

@@ -103,9 +103,10 @@ class Segment:
         self, number: int, *, repetition: int = 1, component: int = 1, subcomponent: int = 1
     ) -> str:
         """One value, escapes undone; a field without components is its own first component."""
-        text, marks = self.field(number), self.separators
-        if not text:
+        # Asked for some seventy times a message: no calls where there is nothing to read.
+        if number >= len(self.fields) or not (text := self.fields[number]):
             return ""
+        marks = self.separators
         for mark, place in (
             (marks.repetition, repetition),
             (marks.component, component),

@@ -53,7 +53,8 @@ def read_components(segment: Segment, number: int) -> tuple[str, ...]:
 
 def read_value(segment: Segment, number: int, component: int = 1) -> str:
     """One component of the first repetition of a field, without outer blanks."""
-    return _said(segment.value(number, component=component))
+    value = segment.value(number, component=component)
+    return _said(value) if value else ""
 
 
 def _said(value: str) -> str:
