@@ -92,8 +92,10 @@ def _steps() -> dict[str, Callable[[], Any]]:
     from hub import audit
     from hub.models import Node, User
     from marketplace.models import AlgorithmVersion
-    from routing import paging, reading, rounds, slots, sweeping
+    from routing import paging, reading, rounds, sweeping
     from routing.models import Study
+    from routing.pools import scope_of
+    from routing.queues import Queue
     from routing.steps import match as match_step
     from routing.steps import receive as receive_step
 
@@ -118,7 +120,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "receive": lambda: receive_step.record(arrivals),
         "match": close,
         "entitle": lambda: entitlement.entitle(site=node.site, version=version, at=now),
-        "dispatch": lambda: slots._choose(version),
+        "dispatch": lambda: Queue(scope_of(version.pk)).decide(),
         "outbox": lambda: list(rounds.due(node)[:1]),
         "sweep": sweeping.sweep,
         "usage": lambda: metering.record(

@@ -40,6 +40,9 @@ class Command(BaseCommand):
         settings.HUB_WORKER_THREADS = options["threads"]
         draining.end_on_sigterm()
         heartbeat.start()
+        # All that the tasks import comes first: of modules that import each other, two threads that
+        # begin at different ends get halves.
+        app.loader.import_default_modules()
         threading.Thread(target=_warm_up, daemon=True).start()
         app.worker_main(
             [
