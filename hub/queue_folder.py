@@ -11,6 +11,7 @@ import json
 import os
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -24,6 +25,10 @@ _TAKEN = ".taken"
 class Channel(filesystem.Channel):
     """Messages named by the moment they were put, so that the oldest sorts first."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self._seen: dict[str, deque[str]] = {}
+
     def _put(  # type: ignore[override]
         self, queue: str, payload: Any, **_options: Any
     ) -> None:
@@ -33,10 +38,8 @@ class Channel(filesystem.Channel):
         part.rename(folder / f"{time.time_ns():020}_{uuid.uuid4().hex}.{queue}{_WAITING}")
 
     def _get(self, queue: str, timeout: Any = None) -> Any:
-        ending = f".{queue}{_WAITING}"
         folder = Path(self.data_folder_in)
-        names = (entry.name for entry in os.scandir(folder))
-        for name in sorted(name for name in names if name.endswith(ending)):
+        while name := self._next(queue):
             taken = folder / (name + _TAKEN)
             try:
                 (folder / name).rename(taken)
@@ -46,6 +49,19 @@ class Channel(filesystem.Channel):
                 continue  # another worker was quicker
             return payload
         raise Empty
+
+    def _next(self, queue: str) -> str:
+        """The name of the oldest message, "" where none waits.
+
+        The folder is looked through only when all that was seen in it is gone: with hundreds that
+        wait, to look for each would cost more than what they ask for.
+        """
+        seen = self._seen.setdefault(queue, deque())
+        if not seen:
+            ending = f".{queue}{_WAITING}"
+            names = (entry.name for entry in os.scandir(self.data_folder_in))
+            seen.extend(sorted(name for name in names if name.endswith(ending)))
+        return seen.popleft() if seen else ""
 
     def _size(self, queue: str) -> int:
         ending = f".{queue}{_WAITING}"

@@ -14,6 +14,7 @@ import copy
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -31,6 +32,7 @@ from routing.lanes import Lanes
 from routing.models import Breaker, Delivery
 from routing.pathway import Overtaken
 from routing.senders import Refused, Sender, Undelivered, sender_for
+from routing.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +46,21 @@ LONGEST_SILENCE = timedelta(days=7)
 # The other threads are for what answers promptly, and for everything but telling.
 _LANES = Lanes(most_slow=shares.of_slow_destinations)
 _ASK_AGAIN_SECONDS = 1.0
+_AT_WORK = SingleFlight()
 
 
 def deliver(node: Node) -> None:
     """Empty the queue of one destination, as far as it is due and the destination answers.
 
-    Only for a turn: one that is slow gives its thread back to what waits behind it.
+    Only for a turn: one that is slow gives its thread back to what waits behind it. Each result
+    brings a nudge: those that come while this process is at it cost the database nothing.
     """
+    _AT_WORK.run(
+        node.pk, partial(_take_turn, node), again=partial(nudges.deliver, node.pk)
+    )
+
+
+def _take_turn(node: Node) -> None:
     with _LANES.turn(node.pk) as may_begin:
         if may_begin:
             _deliver(node)

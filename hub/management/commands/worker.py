@@ -9,9 +9,12 @@ from typing import Any
 from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
 from hub import draining, heartbeat, queues
 from hub.celery import app
+
+_CONNECTION_SECONDS = 60
 
 
 class Command(BaseCommand):
@@ -38,6 +41,8 @@ class Command(BaseCommand):
             raise CommandError(f"--queues: {fault}", returncode=2) from fault
         queues.serve(served)
         settings.HUB_WORKER_THREADS = options["threads"]
+        # To open one takes as long as all that a small task asks.
+        connections.settings["default"]["CONN_MAX_AGE"] = _CONNECTION_SECONDS
         draining.end_on_sigterm()
         heartbeat.start()
         # All that the tasks import comes first: of modules that import each other, two threads that
