@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-# jsonschema makes a grammar of IRIs as it is imported, wherever this package of developers is about:
+# jsonschema makes a grammar of IRIs at import, wherever this package of developers is about:
 # a second or two in each process, and no schema of ours has an IRI.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
