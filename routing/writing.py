@@ -17,24 +17,25 @@ _Convert: TypeAlias = Callable[[models.Model], Any]
 # What a database wants otherwise than it stands in the row.
 _CONVERTED = (models.JSONField, models.DateTimeField, models.BinaryField)
 
+# SQLite takes 32,766 in a statement (its limit SQLITE_MAX_VARIABLE_NUMBER).
+_MOST_VALUES = 30_000
+
 
 def insert_all(rows: Sequence[models.Model]) -> None:
     """Insert new rows of one model and give each its key; inside a transaction.
 
     On PostgreSQL all are one parameter, as JSON, and so the statement is the same for any number
-    of them. A column takes from JSON what it takes from a text (9.16.2). SQLite, which is no round
-    trip away, gets one statement for each.
+    of them. A column takes from JSON what it takes from a text (9.16.2).
     """
     if not rows:
         return
-    is_one = connection.vendor == "postgresql"
-    keys = (_insert_together if is_one else _insert_each)(rows)
+    keys = (_insert_json if connection.vendor == "postgresql" else _insert_values)(rows)
     for row, key in zip(rows, keys, strict=True):
         row.pk = key
         row._state.adding, row._state.db = False, connection.alias
 
 
-def _insert_together(rows: Sequence[models.Model]) -> list[int]:
+def _insert_json(rows: Sequence[models.Model]) -> list[int]:
     statement, names, columns = _insert(type(rows[0]))
     said = [dict(zip(names, columns.of(row), strict=True)) for row in rows]
     with prepared_cursor() as cursor:
@@ -42,13 +43,17 @@ def _insert_together(rows: Sequence[models.Model]) -> list[int]:
         return [key for (key,) in cursor.fetchall()]
 
 
-def _insert_each(rows: Sequence[models.Model]) -> list[int]:
-    statement, columns = _insert_one(type(rows[0]))
-    keys = []
+def _insert_values(rows: Sequence[models.Model]) -> list[int]:
+    statement, marks, columns = _insert_plainly(type(rows[0]))
+    most = max(1, _MOST_VALUES // len(columns.names))
+    keys: list[int] = []
     with prepared_cursor() as cursor:
-        for row in rows:
-            cursor.execute(statement, columns.of(row))
-            keys.append(cursor.lastrowid)
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            values = ", ".join([marks] * len(some))
+            said = [value for row in some for value in columns.of(row)]
+            cursor.execute(f"{statement} VALUES {values} RETURNING id", said)
+            keys += [key for (key,) in cursor.fetchall()]
     return keys
 
 
@@ -92,13 +97,13 @@ def _insert(model: type[models.Model]) -> tuple[str, list[str], _Columns]:
 
 
 @cache
-def _insert_one(model: type[models.Model]) -> tuple[str, _Columns]:
+def _insert_plainly(model: type[models.Model]) -> tuple[str, str, _Columns]:
     fields = [one for one in model._meta.concrete_fields if not one.primary_key]
     columns = _Columns(fields, _to_new_column)
-    names, marks = ", ".join(columns.names), ", ".join("%s" for _ in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     # Names of the table and its columns alone, no value.
-    return f"INSERT INTO {table} ({names}) VALUES ({marks})", columns  # noqa: S608  # nosec B608
+    statement = f"INSERT INTO {table} ({', '.join(columns.names)})"
+    return statement, f"({', '.join('%s' for _ in fields)})", columns
 
 
 @cache
