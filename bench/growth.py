@@ -144,7 +144,7 @@ def _arrivals(node: Any) -> list[Any]:
         Arrival(
             node=node,
             header=read_header(_encoded(number), "1.2.840.10008.1.2"),
-            stored=Stored(key=f"bench/{number}", sha256=f"{number:064}", size=526_000, is_new=True),
+            stored=Stored(key=f"bench/{number}", digest=f"{number:064}", size=526_000, is_new=True),
             sender="BENCH",
         )
         for number in range(1, INSTANCES + 1)

@@ -227,7 +227,7 @@ def _instance(study: Study, series: dict[str, Series], arrival: Arrival) -> tupl
         header.rows,
         header.columns,
         stored.key,
-        stored.sha256,
+        stored.digest,
         stored.size,
         study.revision,
         connection.ops.adapt_datetimefield_value(arrival.received_at),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import structlog
 from django.utils.translation import gettext_noop as _
 
+from hub.dicom.digests import are_of_one_kind
 from hub.phrases import Phrase, phrase
 from routing.arrivals import Arrival
-from routing.models import Study
+from routing.models import Discarded, Study
+from routing.places import spool
 from routing.setting_aside import set_aside
 from routing.surviving import surviving_id
 
@@ -15,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 def refusal(
-    study: Study, arrival: Arrival, known_sha256: str | None
+    study: Study, arrival: Arrival, known_digest: str | None
 ) -> tuple[str, Phrase] | None:
     """The attribute for which this instance may not become part of the study, and why; or None."""
     if arrival.header.study.patient_id != study.patient_id and not _is_prior(study, arrival):
@@ -24,7 +26,7 @@ def refusal(
     if len({arrival.issuer, study.issuer_of_patient_id} - {""}) > 1:
         words = _("Issuer of Patient ID differs from that of the study")
         return "IssuerOfPatientID", phrase(words)
-    if known_sha256 not in (None, arrival.stored.sha256):
+    if known_digest is not None and not _is_same(arrival, known_digest):
         words = _("SOP Instance UID is already used by an instance with other content")
         return "SOPInstanceUID", phrase(words)
     return None
@@ -34,6 +36,22 @@ def _is_prior(study: Study, arrival: Arrival) -> bool:
     """Whether the instance bears a Patient ID that was merged into the study's."""
     said = arrival.header.study.patient_id
     return bool(said) and study.patient_id == surviving_id(study.site_id, said, arrival.issuer)
+
+
+def _is_same(arrival: Arrival, known_digest: str) -> bool:
+    """Whether an instance is the one that its site has; what releases before took in is read."""
+    ours = arrival.stored.digest
+    if are_of_one_kind(ours, known_digest):
+        return ours == known_digest
+    return spool().has_content(arrival.stored.key, known_digest)
+
+
+def drop_copy(arrival: Arrival) -> None:
+    """Have a file deleted that has the content of another, which has the row.
+
+    Its name tells the digest of this release, and that of the other one of a release before.
+    """
+    Discarded.objects.get_or_create(key=arrival.stored.key)
 
 
 def divert(study: Study | None, arrival: Arrival, field: str, why: Phrase) -> None:

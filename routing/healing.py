@@ -100,7 +100,7 @@ def _take_in(receiver: Receiver, key: str) -> bool:
     if node is None:
         log.error("healing.no_node", key=key)
         return False
-    stored = Stored(key=key, sha256=lying.sha256, size=lying.size, is_new=False)
+    stored = Stored(key=key, digest=lying.digest, size=lying.size, is_new=False)
     receiver.record(Arrival(node, header, stored, sender=f"{lying.calling_ae_title} (healed)"))
     return True
 

@@ -61,7 +61,7 @@ def admit(batch: Sequence[Arrival]) -> set[int]:
 
 def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
     """What waits for a study, the oldest first."""
-    columns = ("pk", "node", "header", "key", "sha256", "size", "sender", "received_at")
+    columns = ("pk", "node", "header", "key", "digest", "size", "sender", "received_at")
     rows = list(
         Arrived.objects.filter(study=study_id).order_by("pk").values_list(*columns)[:most]
     )
@@ -71,10 +71,10 @@ def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
             pk,
             Arrival(
                 nodes[node], from_plain(orjson.loads(header)),
-                Stored(key=key, sha256=sha256, size=size, is_new=True), sender, received_at,
+                Stored(key=key, digest=digest, size=size, is_new=True), sender, received_at,
             ),
         )
-        for pk, node, header, key, sha256, size, sender, received_at in rows
+        for pk, node, header, key, digest, size, sender, received_at in rows
     ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def claim(rows: Sequence[Waiting]) -> list[Arrival]:
 
 
 def known(site_id: int, uids: Sequence[str]) -> dict[str, str]:
-    """SHA-256 by SOP Instance UID of what a site has of these, part of a study or waiting.
+    """Digests by SOP Instance UID of what a site has of these, part of a study or waiting.
 
     A UID is one instance, also where a sender uses it again in another study. The content of that
     one differs for sure: the Study Instance UID is part of it.
@@ -99,7 +99,7 @@ def known(site_id: int, uids: Sequence[str]) -> dict[str, str]:
     for start in range(0, len(uids), _AT_ONCE):
         few = uids[start : start + _AT_ONCE]
         rows = plain_sql.fetch(_question(len(few)), [site_id, *few, site_id, *few])
-        found |= {uid: sha256 for _is_part, uid, sha256 in sorted(rows)}
+        found |= {uid: digest for _is_part, uid, digest in sorted(rows)}
     return found
 
 
@@ -107,7 +107,7 @@ def _values(arrival: Arrival) -> list[Any]:
     study, stored = arrival.header.study, arrival.stored
     return [
         arrival.node.site_id, study.study_instance_uid, study.patient_id, arrival.issuer,
-        arrival.node.pk, arrival.header.instance.sop_instance_uid, stored.key, stored.sha256,
+        arrival.node.pk, arrival.header.instance.sop_instance_uid, stored.key, stored.digest,
         stored.size, arrival.sender, orjson.dumps(plain(arrival.header)).decode(),
         connection.ops.adapt_datetimefield_value(arrival.received_at),
     ]  # fmt: skip

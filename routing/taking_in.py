@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 from hub.phrases import Phrase, phrase
 from routing import inbox
 from routing.arrivals import Arrival, add
-from routing.belonging import divert, refusal
+from routing.belonging import divert, drop_copy, refusal
 from routing.models import Arrived, Study
 
 log = structlog.get_logger(__name__)
@@ -41,19 +41,21 @@ def take(study: Study, arrivals: list[Arrival], *, is_new: bool = False) -> list
     else (``is_new``) goes again.
     """
     uids = [arrival.header.instance.sop_instance_uid for arrival in arrivals]
-    sha256 = inbox.known(study.site_id, uids)
+    known = inbox.known(study.site_id, uids)
     fresh: list[Arrival] = []
     refused: list[tuple[Arrival, str, Phrase]] = []
     belongs = []
     for uid, arrival in zip(uids, arrivals, strict=True):
-        reason = refusal(study, arrival, sha256.get(uid))
+        reason = refusal(study, arrival, known.get(uid))
         belongs.append(reason is None)
         if reason is not None:
             refused.append((arrival, *reason))
-        elif uid not in sha256:
-            sha256[uid] = arrival.stored.sha256
+        elif uid not in known:
+            known[uid] = arrival.stored.digest
             study.issuer_of_patient_id = study.issuer_of_patient_id or arrival.issuer
             fresh.append(arrival)
+        elif known[uid] != arrival.stored.digest:
+            drop_copy(arrival)
     if fresh:
         add(study, fresh, is_new=is_new)
     is_empty = is_new and not fresh

@@ -1,9 +1,9 @@
 """In charge of one data set while it arrives: hashed, and written to disk, as it comes."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hub.dicom.digests import ContentDigest
 from hub.dicom.durable import Part, SpoolFull
 from hub.dicom.received import LargeDataset, Lying
 
@@ -39,7 +39,7 @@ class Gathering:
     def __init__(self, landing: Landing | None = None) -> None:
         self._landing = landing
         self._buffer = bytearray()
-        self._digest = hashlib.sha256()
+        self._digest = ContentDigest("")
         self._file_meta = b""
         self._part: Part | None = None
         self._large: LargeDataset | None = None
@@ -50,7 +50,7 @@ class Gathering:
     def begin(self, transfer_syntax_uid: str, file_meta: bytes) -> None:
         """Begin the next data set, which will stand after this file meta in its file."""
         self.release()
-        self._digest = hashlib.sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\0")
+        self._digest = ContentDigest(transfer_syntax_uid)
         self._file_meta = file_meta
         if len(self._buffer) > _MOST_KEPT or self._is_looked_at():
             self._buffer = bytearray()
@@ -111,9 +111,9 @@ class Gathering:
         """Where all that came lies on disk, if it does."""
         return Lying(self._part, self._file_meta) if self._part is not None else None
 
-    def sha256(self) -> str:
-        """The hexadecimal SHA-256 that `content_sha256` would give for what came."""
-        return self._digest.hexdigest()
+    def digest(self) -> str:
+        """What `content_digest` would give for what came."""
+        return self._digest.text()
 
     def _write_out(self, piece: memoryview, landing: Landing) -> None:
         if len(piece) > landing.free_bytes():

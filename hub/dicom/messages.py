@@ -175,7 +175,7 @@ class Messages:
             sop_instance_uid=request.sop_instance_uid,
             transfer_syntax_uid=self._context.transfer_syntax_uid,
             dataset=self._gathering.content(),
-            sha256=self._gathering.sha256(),
+            digest=self._gathering.digest(),
             lying=self._gathering.lying(),
         )
 

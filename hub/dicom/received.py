@@ -47,7 +47,7 @@ class ReceivedInstance:
     transfer_syntax_uid: str
     # A repr ends up in logs and tracebacks, and this holds the patient.
     dataset: bytes | memoryview | LargeDataset = field(repr=False)
-    # As `content_sha256` gives it, where it was made while the data set came; otherwise empty.
-    sha256: str = ""
+    # As `content_digest` gives it, where it was made while the data set came; otherwise empty.
+    digest: str = ""
     # Where it was written while it came.
     lying: Lying | None = None

@@ -49,8 +49,8 @@ class RemoteSpool(Spool):
         StoreAway.
         """
         stored = super().put_file(data, prefix=prefix, suffix=suffix)
-        if not self.store.holds(stored.key, size=stored.size, sha256=stored.sha256):
-            self.store.put_file(stored.key, self.path(stored.key), stored.sha256)
+        if not self.store.holds(stored.key, size=stored.size, sha256=stored.digest):
+            self.store.put_file(stored.key, self.path(stored.key), stored.digest)
         return stored
 
     def fetched(self, key: str) -> Path:
@@ -169,11 +169,11 @@ class RemoteSpool(Spool):
         return super().everything()
 
     def _store(
-        self, key: str, sha256: str, head: bytes, data: Piece, *, lying: Lying | None = None
+        self, key: str, digest: str, head: bytes, data: Piece, *, lying: Lying | None = None
     ) -> Stored:
         if self.path(key).parts:  # no key leads out of the spool
             self.mark(key)
-        return super()._store(key, sha256, head, data, lying=lying)
+        return super()._store(key, digest, head, data, lying=lying)
 
     def _unmark(self, key: str) -> None:
         (self._marks / _name(key)).unlink(missing_ok=True)

@@ -13,21 +13,21 @@ from io import BufferedReader
 from pathlib import Path
 from uuid import uuid4
 
+from hub.dicom import digests
 from hub.dicom.durable import DurableFiles, Part, Piece, SpoolFull
 from hub.dicom.file_meta import FileMeta, read_file_meta, write_file_meta
 from hub.dicom.headers import Header, read_header
 from hub.dicom.received import Lying, ReceivedInstance
-from hub.dicom.streams import FileWindow, Source, steps_of
+from hub.dicom.streams import FileWindow
 
-__all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "content_sha256"]
+__all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored"]
 
 _INSTANCES, _OBJECTS, _QUARANTINE, _PARTS = "instances", "objects", "quarantine", "parts"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _KEY_SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
-_INSTANCE_NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{64})\.dcm")
+_INSTANCE_NAME = re.compile(rf"[0-9a-f]{{16}}-({digests.PATTERN})\.dcm")
 _STALE_AFTER = timedelta(hours=1)
-_STEP = 1 << 20
 # No disk takes as much in this time.
 _MOMENT, _MUCH = 0.1, 4 << 30
 
@@ -42,12 +42,13 @@ class NotInSpool(LookupError):  # noqa: N818 (named by what failed)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was put: its key (at most 255 characters of ASCII), content sha256 in hexadecimal, and
-    size of the file in bytes. `is_new` is False where the same content was there already.
+    """What was put: its key (at most 255 characters of ASCII), digest of its content (of what the
+    hub made itself the hexadecimal SHA-256 of all of it), and size of the file in bytes. `is_new`
+    is False where the same content was there already.
     """
 
     key: str
-    sha256: str
+    digest: str
     size: int
     is_new: bool
 
@@ -58,27 +59,11 @@ class Spooled:
 
     key: str
     site: str
-    sha256: str
+    digest: str
     size: int
     calling_ae_title: str
     transfer_syntax_uid: str
     stored_at: datetime
-
-
-def content_sha256(transfer_syntax_uid: str, dataset: Source) -> str:
-    """Give the hexadecimal SHA-256 over transfer syntax, one NUL, and data set as sent.
-
-    The file meta information is left out: who sent it, and which of our versions wrote it down,
-    do not make other content.
-    """
-    return _sha256(transfer_syntax_uid.encode("ascii", "replace") + b"\x00", dataset)
-
-
-def _sha256(head: bytes, data: Source) -> str:
-    digest = hashlib.sha256(head)
-    for step in steps_of(data, _STEP):
-        digest.update(step)
-    return digest.hexdigest()
 
 
 class Spool:
@@ -111,7 +96,7 @@ class Spool:
         if not _SLUG.fullmatch(site):
             raise ValueError("the code of a site must be a slug")
         header = header or read_header(received.dataset, received.transfer_syntax_uid)
-        sha256 = received.sha256 or content_sha256(
+        digest = received.digest or digests.content_digest(
             received.transfer_syntax_uid, received.dataset
         )
         meta = write_file_meta(
@@ -120,8 +105,8 @@ class Spool:
             transfer_syntax_uid=received.transfer_syntax_uid,
             calling_ae_title=received.calling_ae_title,
         )
-        key = _instance_key(site, header, sha256)
-        return self._store(key, sha256, meta, received.dataset, lying=received.lying)
+        key = _instance_key(site, header, digest)
+        return self._store(key, digest, meta, received.dataset, lying=received.lying)
 
     def put_file(self, data: Piece, *, prefix: str, suffix: str) -> Stored:
         """Write what the hub itself made, under a key that follows from `prefix` and content.
@@ -129,7 +114,7 @@ class Spool:
         `prefix` is made of segments with slashes between them; a segment that is no slug is
         hashed. `suffix` is as in `set_aside`. Raises SpoolFull.
         """
-        sha256 = _sha256(b"", data)
+        sha256 = digests.sha256(data)
         folders = [_safe(segment) for segment in prefix.split("/") if segment]
         key = "/".join((_OBJECTS, *folders, f"{sha256}{_safe_suffix(suffix)}"))
         return self._store(key, sha256, b"", data)
@@ -151,7 +136,7 @@ class Spool:
         base = f"{_QUARANTINE}/{now:%Y%m%d}/{now:%H%M%S}-{uuid4().hex}"
         # .json is for the note, which must not take the place of what it is about.
         key = base + (".bin" if suffix == ".json" else _safe_suffix(suffix))
-        sha256 = _sha256(b"", data)
+        sha256 = digests.sha256(data)
         note = {
             "reason": reason,
             "set_aside_at": now.isoformat(),
@@ -249,17 +234,27 @@ class Spool:
             meta: FileMeta = read_file_meta(file)
             status = os.fstat(file.fileno())
             dataset = FileWindow(file, meta.data_offset)
-            if content_sha256(meta.transfer_syntax_uid, dataset) != name[1]:
+            if not digests.is_of_content(name[1], meta.transfer_syntax_uid, dataset):
                 raise NotInSpool(key)
         return Spooled(
             key=key,
             site=segments[1],
-            sha256=name[1],
+            digest=name[1],
             size=status.st_size,
             calling_ae_title=meta.source_application_entity_title,
             transfer_syntax_uid=meta.transfer_syntax_uid,
             stored_at=datetime.fromtimestamp(status.st_mtime, UTC),
         )
+
+    def has_content(self, key: str, digest: str) -> bool:
+        """Say whether a file of an instance has the content of a digest, of whichever kind.
+
+        Raises NotInSpool.
+        """
+        with self.open(key) as file:
+            meta = read_file_meta(file)
+            dataset = FileWindow(file, meta.data_offset)
+            return digests.is_of_content(digest, meta.transfer_syntax_uid, dataset)
 
     def sweep(self) -> int:
         """Remove what interrupted writes left more than an hour ago; give how many files."""
@@ -291,15 +286,15 @@ class Spool:
         return self._free
 
     def _store(
-        self, key: str, sha256: str, head: bytes, data: Piece, *, lying: Lying | None = None
+        self, key: str, digest: str, head: bytes, data: Piece, *, lying: Lying | None = None
     ) -> Stored:
         path, size = self.path(key), len(head) + len(data)
-        if _holds(path, sha256, size=len(data), has_meta=bool(head)):
+        if _holds(path, digest, size=len(data), has_meta=bool(head)):
             with suppress(FileNotFoundError):  # discarded at this moment: it is written anew
                 self._files.confirm(path)
                 os.utime(path)
                 there = path.stat().st_size
-                return Stored(key=key, sha256=sha256, size=there, is_new=False)
+                return Stored(key=key, digest=digest, size=there, is_new=False)
         if lying is not None and head == lying.file_meta:
             # Its room is taken.
             self._files.keep(lying.part, path)
@@ -307,10 +302,10 @@ class Spool:
             raise SpoolFull(size)
         else:
             self._files.write(path, head, data)
-        return Stored(key=key, sha256=sha256, size=size, is_new=True)
+        return Stored(key=key, digest=digest, size=size, is_new=True)
 
 
-def _holds(path: Path, sha256: str, *, size: int, has_meta: bool) -> bool:
+def _holds(path: Path, digest: str, *, size: int, has_meta: bool) -> bool:
     """Say whether a file is there with this content, after its file meta if it has one.
 
     A loss of power may have left the name and not the content, or not all of it. The file meta may
@@ -322,8 +317,9 @@ def _holds(path: Path, sha256: str, *, size: int, has_meta: bool) -> bool:
             content = FileWindow(file, meta.data_offset if meta else 0)
             if len(content) != size:
                 return False
-            prefix = f"{meta.transfer_syntax_uid}\0" if meta else ""
-            return _sha256(prefix.encode("ascii", "replace"), content) == sha256
+            if meta is None:
+                return digests.sha256(content) == digest
+            return digests.is_of_content(digest, meta.transfer_syntax_uid, content)
     except FileNotFoundError:
         return False
 
@@ -341,12 +337,12 @@ def _files_below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
             yield below, folder / entry.name
 
 
-def _instance_key(site: str, header: Header, sha256: str) -> str:
+def _instance_key(site: str, header: Header, digest: str) -> str:
     # UIDs are what somebody sent: hashed, they are neither a path nor a way to crowd one folder.
     study = _hashed(header.study.study_instance_uid)
     series = _hashed(header.series.series_instance_uid)
     instance = _hashed(header.instance.sop_instance_uid)
-    return f"{_INSTANCES}/{site}/{study[:2]}/{study}/{series}/{instance}-{sha256}.dcm"
+    return f"{_INSTANCES}/{site}/{study[:2]}/{study}/{series}/{instance}-{digest}.dcm"
 
 
 def _hashed(text: str) -> str:

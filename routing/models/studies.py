@@ -192,7 +192,7 @@ class Instance(models.Model):
     rows = models.PositiveIntegerField(null=True, blank=True)
     columns = models.PositiveIntegerField(null=True, blank=True)
     key = models.CharField(max_length=300)
-    sha256 = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, db_column="sha256")  # ADR 48
     size = models.PositiveBigIntegerField()
     revision = models.PositiveIntegerField(default=1)
     received_at = models.DateTimeField()
@@ -223,7 +223,7 @@ class Arrived(models.Model):
     node = models.ForeignKey(Node, models.PROTECT, related_name="+", db_index=False)
     sop_instance_uid = models.CharField(max_length=64)
     key = models.CharField(max_length=300)
-    sha256 = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, db_column="sha256")  # ADR 48
     size = models.PositiveBigIntegerField()
     sender = models.CharField(max_length=200)
     header = models.TextField()

@@ -52,7 +52,7 @@ def an_arrival(study: Study, *, serial: int) -> Arrived:
         node=sender,
         sop_instance_uid=f"1.2.840.1.{serial}",
         key="a",
-        sha256="0" * 64,
+        digest="0" * 64,
         size=1,
         sender="MODALITY",
         header="{}",

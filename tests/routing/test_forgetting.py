@@ -202,7 +202,7 @@ def test_a_study_that_is_still_arriving_stays(places: FirstSite) -> None:
     study = the_study(places)
     Arrived.objects.create(
         site=places.site, study=study, node=places.pacs, sop_instance_uid="1.2", key="k",
-        sha256="", size=1, sender="X", header="{}", received_at=timezone.now(),
+        digest="", size=1, sender="X", header="{}", received_at=timezone.now(),
     )  # fmt: skip
     assert_stays()
 

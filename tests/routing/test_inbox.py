@@ -25,6 +25,8 @@ from tests.routing.test_receive import arrival
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+OTHER = "blake3-" + "a" * 52
+
 
 def come(place: Place, *, slices: int = 4, **changes: Any) -> list[Arrival]:
     """A study of which the first instance has its rows, and the others wait in the inbox."""
@@ -52,8 +54,8 @@ def test_what_waits_is_taken_in_as_of_the_time_when_it_came(place: Place) -> Non
     assert taking_in.take_in_all() == 3
     assert_whole(place, 4)
     row = Instance.objects.get(sop_instance_uid=last.header.instance.sop_instance_uid)
-    assert (row.key, row.sha256, row.size) == (
-        last.stored.key, last.stored.sha256, last.stored.size,
+    assert (row.key, row.digest, row.size) == (
+        last.stored.key, last.stored.digest, last.stored.size,
     )  # fmt: skip
     assert row.received_at == place.study.last_instance_at == last.received_at
     assert taking_in.take_in_all() == 0
@@ -94,12 +96,12 @@ def test_what_is_out_of_the_ordinary_is_judged_with_what_waits(
 ) -> None:
     *_, last = come(place)
     if what == "other content":
-        last = replace(last, stored=replace(last.stored, sha256="0" * 64))
+        last = replace(last, stored=replace(last.stored, digest=OTHER))
     elif what == "other patient":
         last = of_study(last, patient_id="another")
     elif what == "other study":
         last = of_study(last, study_instance_uid="1.2.3")
-        last = replace(last, stored=replace(last.stored, sha256="0" * 64))
+        last = replace(last, stored=replace(last.stored, digest=OTHER))
     assert record([last]) == [status]
     assert [row.field for row in SetAside.objects.all()] == [field] * bool(field)
     taking_in.take_in_all()
@@ -111,7 +113,7 @@ def test_of_two_with_one_uid_in_a_batch_the_second_is_set_aside(place: Place) ->
     fresh = replace(
         first, header=replace(first.header, instance=replace(
             first.header.instance, sop_instance_uid="1.2.3.4")))  # fmt: skip
-    other = replace(fresh, stored=replace(fresh.stored, sha256="0" * 64))
+    other = replace(fresh, stored=replace(fresh.stored, digest=OTHER))
     assert record([fresh, other, fresh]) == [SUCCESS, SET_ASIDE, SUCCESS]
     taking_in.take_in_all()
     assert_whole(place, 3)

@@ -14,10 +14,11 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom.dimse_primitives import C_STORE
 
 from hub.dicom import scp
+from hub.dicom.digests import content_digest
 from hub.dicom.gathering import Gathering
 from hub.dicom.headers import require_whole
 from hub.dicom.received import LargeDataset
-from hub.dicom.spool import Spool, content_sha256
+from hub.dicom.spool import Spool
 from tests.hub.dicom.encoded import encode, minimal, received
 from tests.hub.dicom.listening import QUICK, Hub, send
 
@@ -130,8 +131,8 @@ def test_the_content_is_hashed_as_it_comes(spool):
     with listening(spool) as hub:
         hub.store(LARGE)
         hub.store(SMALL)
-        given = [one.sha256 for one in hub.instances]
-    assert given == [content_sha256(ExplicitVRLittleEndian, one) for one in (LARGE, SMALL)]
+        given = [one.digest for one in hub.instances]
+    assert given == [content_digest(ExplicitVRLittleEndian, one) for one in (LARGE, SMALL)]
 
 
 def test_memory_that_somebody_still_looks_at_is_not_used_again(spool):

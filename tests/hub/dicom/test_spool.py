@@ -12,9 +12,10 @@ import pydicom
 import pytest
 from pydicom.uid import JPEG2000, ImplicitVRLittleEndian
 
+from hub.dicom.digests import content_digest
 from hub.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hub.dicom.headers import UnreadableDataset, read_file_header, read_header
-from hub.dicom.spool import NotInSpool, Spool, SpoolFull, content_sha256
+from hub.dicom.spool import NotInSpool, Spool, SpoolFull
 from tests.hub.dicom.encoded import PACKAGED, encode, minimal, received
 
 
@@ -56,7 +57,7 @@ def test_the_same_content_twice_is_one_file(spool):
     first = spool.put(site="drammen", received=received())
     again = spool.put(site="drammen", received=received(calling_ae_title="ANOTHER_SENDER"))
     assert (first.is_new, again.is_new) == (True, False)
-    assert (again.key, again.sha256, again.size) == (first.key, first.sha256, first.size)
+    assert (again.key, again.digest, again.size) == (first.key, first.digest, first.size)
     assert len(files(spool)) == 1
 
 
@@ -73,7 +74,7 @@ def test_other_content_of_the_same_uid_lies_beside_the_first(spool, other):
     before = spool.path(first.key).read_bytes()
     stored = spool.put(site="drammen", received=second)
     assert stored.key != first.key
-    assert stored.sha256 != first.sha256
+    assert stored.digest != first.digest
     assert spool.path(first.key).read_bytes() == before
     assert sorted(spool.walk()) == sorted([first.key, stored.key])
 
@@ -83,10 +84,10 @@ def test_two_sites_never_share_a_file(spool):
     assert len(keys) == 2
 
 
-def test_the_sha256_is_over_transfer_syntax_and_data_set_and_nothing_else(spool):
+def test_the_digest_is_over_transfer_syntax_and_data_set_and_nothing_else(spool):
     stored = spool.put(site="drammen", received=received())
     instance = received()
-    assert stored.sha256 == content_sha256(instance.transfer_syntax_uid, instance.dataset)
+    assert stored.digest == content_digest(instance.transfer_syntax_uid, instance.dataset)
 
 
 def test_a_lost_row_can_be_written_again_from_the_file(spool):
@@ -95,7 +96,7 @@ def test_a_lost_row_can_be_written_again_from_the_file(spool):
     spool.put_file(b"y", prefix="drammen/w1", suffix=".json")
     assert list(spool.walk()) == [stored.key]
     found = spool.describe(stored.key)
-    assert (found.site, found.calling_ae_title, found.sha256) == ("drammen", "CT1", stored.sha256)
+    assert (found.site, found.calling_ae_title, found.digest) == ("drammen", "CT1", stored.digest)
     assert found.transfer_syntax_uid == received().transfer_syntax_uid
     assert datetime.now(UTC) - found.stored_at < timedelta(minutes=1)
 
