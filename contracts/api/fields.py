@@ -17,12 +17,12 @@ from contracts.tenders import ProcedureMoveRefused
 from contracts.valuing import NoSuchMeasurement
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.api import Conflict, Door
+from hub.forms import LONGEST_TEXT
 from hub.models import Organisation
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution, check
 from vendors.belonging import own_vendor
 
-LONGEST_TEXT = 20_000
 LARGEST = 1e12
 
 

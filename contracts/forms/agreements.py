@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from contracts.forms import base
+from contracts.forms.base import set_choices, set_rows
 from contracts.models import Amendment, CallOff, FrameworkAgreement
 from hub.models import Organisation, Site
 from marketplace.models import Algorithm
@@ -115,15 +116,3 @@ def buyers_of(framework: FrameworkAgreement, mine: frozenset[int] | None) -> Any
 def lots_of(framework: FrameworkAgreement) -> list[tuple[str, str]]:
     """The lots as a list to choose from."""
     return [(lot.code, f"{lot.code} {lot.title}") for lot in framework.lots.order_by("code")]
-
-
-def set_rows(form: forms.Form, name: str, rows: Any) -> None:
-    """Say which rows a field chooses among."""
-    field: Any = form.fields[name]
-    field.queryset = rows
-
-
-def set_choices(form: forms.Form, name: str, options: list[tuple[str, str]]) -> None:
-    """Say what a field chooses among, an empty choice first."""
-    field: Any = form.fields[name]
-    field.choices = [("", "–"), *options]

@@ -1,69 +1,31 @@
-"""What all forms of the procurement side share: their inputs, and refusals beside the field."""
+"""What the forms of the procurement side have besides those of all: amounts, and moments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
 
-from contracts.api.fields import LONGEST_TEXT
-from hub.phrases import Phrase
+from hub.forms import (
+    WHY,
+    Form,
+    choice,
+    code,
+    day,
+    flag,
+    row,
+    set_choices,
+    set_rows,
+    text,
+    told,
+    whole,
+    words,
+)
 
-if TYPE_CHECKING:
-    _Chooser = forms.ModelChoiceField[Any]
-else:
-    _Chooser = forms.ModelChoiceField
-
-
-class Form(forms.Form):
-    """A form whose inputs are named after ``key``, so that several can stand on one page."""
-
-    def __init__(self, *args: Any, key: str = "form", **kwargs: Any) -> None:
-        kwargs.setdefault("auto_id", f"{key}-%s")
-        kwargs["label_suffix"] = ""
-        super().__init__(*args, **kwargs)
-        self.key = key
-
-    def refuse(self, sentences: Iterable[Any]) -> None:
-        """Put each sentence beside the field that it begins with, or above the form."""
-        for sentence in map(str, sentences):
-            name, _colon, rule = sentence.partition(": ")
-            if name in self.fields and rule:
-                self.add_error(name, rule[:1].upper() + rule[1:])
-            else:
-                self.add_error(None, sentence)
-
-
-def told(refused: Exception) -> list[str | Phrase]:
-    """The sentences of what a verb raised."""
-    reasons: Any = getattr(refused, "reasons", None)
-    if reasons is not None:
-        return list(reasons)
-    problems: Any = getattr(refused, "problems", None)
-    if problems is not None:
-        return [f"{field}: {rule}" for field, rule in problems]
-    field: str = getattr(refused, "field", "")
-    return [f"{field}: {refused}" if field else str(refused)]
-
-
-def words(label: Any, *, most: int = 300, needed: bool = True, says: Any = "") -> forms.CharField:
-    """One line of text."""
-    return forms.CharField(label=label, max_length=most, required=needed, help_text=says)
-
-
-def text(label: Any, *, needed: bool = True, rows: int = 3, says: Any = "") -> forms.CharField:
-    """Paragraphs."""
-    return forms.CharField(
-        label=label, max_length=LONGEST_TEXT, required=needed, help_text=says,
-        widget=forms.Textarea(attrs={"rows": rows}),
-    )  # fmt: skip
-
-
-def code(label: Any, *, most: int = 40, says: Any = "") -> forms.SlugField:
-    """A code: letters, digits, hyphen."""
-    return forms.SlugField(label=label, max_length=most, help_text=says)
+__all__ = [
+    "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "row", "set_choices",
+    "set_rows", "text", "told", "whole", "words",
+]  # fmt: skip
 
 
 def money(label: Any, *, needed: bool = False, says: Any = "") -> forms.DecimalField:
@@ -74,47 +36,7 @@ def money(label: Any, *, needed: bool = False, says: Any = "") -> forms.DecimalF
     )  # fmt: skip
 
 
-def whole(label: Any, *, most: int = 1000, needed: bool = False, least: int = 1) -> Any:
-    """A whole number."""
-    return forms.IntegerField(label=label, min_value=least, max_value=most, required=needed)
-
-
-def day(label: Any, *, needed: bool = False, says: Any = "") -> forms.DateField:
-    """A day."""
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(label=label, required=needed, widget=widget, help_text=says)
-
-
 def moment(label: Any, *, says: Any = "") -> forms.DateTimeField:
     """A day and a time, in the zone of contracts."""
     widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
     return forms.DateTimeField(label=label, required=False, widget=widget, help_text=says)
-
-
-def choice(label: Any, options: Any, *, needed: bool = True, says: Any = "") -> forms.ChoiceField:
-    """One of a few; with an empty one before them where it may be left out."""
-    shown = list(options) if needed else [("", "–"), *options]
-    return forms.ChoiceField(label=label, choices=shown, required=needed, help_text=says)
-
-
-def row(label: Any, *, needed: bool = True, key: str = "code", says: Any = "") -> Any:
-    """One of the rows that the form gets its queryset for when it is made."""
-    return _RowField(
-        queryset=None, to_field_name=key, label=label, required=needed, help_text=says,
-        empty_label=None if needed else "–",
-    )  # fmt: skip
-
-
-class _RowField(_Chooser):
-    """Rows by their names, as people know them."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return str(getattr(obj, "name", "") or getattr(obj, "title", "") or obj)
-
-
-def flag(label: Any, *, says: Any = "") -> forms.BooleanField:
-    """Yes, or left out."""
-    return forms.BooleanField(label=label, required=False, help_text=says)
-
-
-WHY = _("Why")

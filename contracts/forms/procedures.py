@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from contracts.forms import base
-from contracts.forms.agreements import set_choices, set_rows
+from contracts.forms.base import set_choices, set_rows
 from contracts.models import (
     DialogueNote,
     FrameworkAgreement,

@@ -116,7 +116,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
         "intro": _("A draft binds nothing. Two procurement officers approve it on its page."),
     }  # fmt: skip
     status = 400 if sent is not None else 200
-    return render(request, "contracts/form.html", context, status=status)
+    return render(request, "hub/form.html", context, status=status)
 
 
 def _drafted(

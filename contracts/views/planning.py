@@ -98,4 +98,4 @@ def _given(request: HttpRequest) -> dict[str, Any]:
 
 def _page(request: HttpRequest, form: base.Form, **said: str) -> HttpResponse:
     context = {"form": form, "submit": _("Save"), **said}
-    return render(request, "contracts/form.html", context, status=400 if form.is_bound else 200)
+    return render(request, "hub/form.html", context, status=400 if form.is_bound else 200)

@@ -145,4 +145,4 @@ def _sent(request: HttpRequest) -> Any:
 
 def _page(request: HttpRequest, form: base.Form, **said: Any) -> HttpResponse:
     context = {"form": form, "submit": _("Save"), **said}
-    return render(request, "contracts/form.html", context, status=400 if form.is_bound else 200)
+    return render(request, "hub/form.html", context, status=400 if form.is_bound else 200)

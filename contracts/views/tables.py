@@ -21,7 +21,7 @@ from contracts.api.evaluations import EvaluationModelSerializer
 from contracts.api.needs import NeedListSerializer
 from contracts.api.values import ValueModelSerializer
 from contracts.forms import base, tables
-from contracts.forms.agreements import set_rows
+from contracts.forms.base import set_rows
 from contracts.offers import price_of, text_of
 from contracts.tenders import ProcedureMoveRefused
 from hub.access import CONTRACT_ROLES, organisations_of
@@ -118,7 +118,7 @@ class _Page:
             "back": reverse("procedures"), "back_label": _("Choosing"),
         }  # fmt: skip
         return render(
-            self.request, "contracts/form.html", context, status=400 if is_sent else 200
+            self.request, "hub/form.html", context, status=400 if is_sent else 200
         )
 
     def _write(self) -> Any:
