@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -13,9 +13,9 @@ from hub.phrases import Phrase
 LONGEST_TEXT = 20_000
 
 if TYPE_CHECKING:
-    _Chooser = forms.ModelChoiceField[Any]
+    Chooser = forms.ModelChoiceField[Any]
 else:
-    _Chooser = forms.ModelChoiceField
+    Chooser = forms.ModelChoiceField
 
 
 class Form(forms.Form):
@@ -27,6 +27,10 @@ class Form(forms.Form):
         super().__init__(*args, **kwargs)
         self.key = key
 
+    def put(self, errors: Mapping[str, Any]) -> None:
+        """Put what a serializer refused beside the fields of the same names."""
+        self.refuse(f"{name}: {one}" for name, found in errors.items() for one in _flat(found))
+
     def refuse(self, sentences: Iterable[Any]) -> None:
         """Put each sentence beside the field that it begins with, or above the form."""
         for sentence in map(str, sentences):
@@ -35,6 +39,15 @@ class Form(forms.Form):
                 self.add_error(name, rule[:1].upper() + rule[1:])
             else:
                 self.add_error(None, sentence)
+
+
+def _flat(found: Any) -> list[Any]:
+    """The sentences of errors that may lie in lists and in fields below."""
+    if isinstance(found, Mapping):
+        return [one for below in found.values() for one in _flat(below)]
+    if isinstance(found, list):
+        return [one for below in found for one in _flat(below)]
+    return [found]
 
 
 def told(refused: Exception) -> list[str | Phrase]:
@@ -94,7 +107,7 @@ def row(label: Any, *, needed: bool = True, key: str = "code", says: Any = "") -
     )  # fmt: skip
 
 
-class _RowField(_Chooser):
+class _RowField(Chooser):
     """Rows by their names, as people know them."""
 
     def label_from_instance(self, obj: Any) -> str:

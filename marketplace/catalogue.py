@@ -9,6 +9,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -41,6 +42,11 @@ class Entry:
         row = self.clearance
         day = row and (row.ce_marked or row.issued)
         return day.year if day else None
+
+    @property
+    def level_label(self) -> str:
+        """The highest level of efficacy as people say it."""
+        return str(Evidence.Level(self.level).label) if self.level else ""
 
     def of(self, use: str) -> list[Evidence]:
         """The references of one column of the evidence matrix, newest first."""
@@ -154,7 +160,7 @@ def comparison(found: list[Entry]) -> list[tuple[str, list[str]]]:
         (_("Regime"), [one.clearance.regime if one.clearance else "–" for one in found]),
         (_("Certificate until"), [_until(one) for one in found]),
         (_("Intended use"), [_text(one.clearance, "intended_use") for one in found]),
-        (_("Highest level of efficacy"), [one.level or "–" for one in found]),
+        (_("Highest level of efficacy"), [one.level_label or "–" for one in found]),
         (_("References for validation"), [str(len(one.validation)) for one in found]),
         (_("References for testing in a clinical setting"),
          [str(len(one.clinical)) for one in found]),
@@ -202,7 +208,9 @@ def _parts_of_ce(entry: Entry) -> Iterator[str]:
 
 def _until(entry: Entry) -> str:
     row = entry.clearance
-    return str(row.expires) if row and row.expires else "–"
+    if row is None or row.expires is None:
+        return "–"
+    return date_format(row.expires, "SHORT_DATE_FORMAT")
 
 
 def _text(row: Any, name: str) -> str:

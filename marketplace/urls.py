@@ -3,17 +3,40 @@
 from django.urls import path
 
 from hub import addressing  # noqa: F401  (registers how a row and a name are written)
-from marketplace import api, deployments_api, views
+from marketplace import (
+    api,
+    deployments_api,
+    gate_views,
+    notice_views,
+    paper_views,
+    views,
+)
 
+_PAGE = "catalogue/<slug:code>/versions/<name:version>"
 _VERSION = "algorithms/<slug:code>/versions/<name:version>/"
 
 pages = [
     path("catalogue/", views.catalogue, name="catalogue"),
     path("catalogue/compare/", views.compare, name="compare"),
+    path("catalogue/new/", paper_views.offer, name="algorithm-new"),
     path("catalogue/<slug:code>/", views.algorithm, name="algorithm"),
+    path("catalogue/<slug:code>/versions/new/", paper_views.release, name="version-new"),
+    path("catalogue/<slug:code>/evidence/new/", paper_views.cite, name="evidence-new"),
+    path(
+        "catalogue/<slug:code>/evidence/<row:pk>/withdraw/", paper_views.withdraw,
+        name="evidence-withdraw",
+    ),
+    path(f"{_PAGE}/ce-mark/", paper_views.clear, name="version-clearance"),
+    path(f"{_PAGE}/sbom/", paper_views.keep_sbom, name="version-sbom"),
+    path(f"{_PAGE}/model-card/", paper_views.keep_card, name="version-card"),
+    path("safety-notices/", notice_views.notices, name="notices"),
+    path("safety-notices/new/", notice_views.record, name="notice-new"),
+    path("safety-notices/<slug:code>/", notice_views.notice, name="notice"),
+    path("safety-notices/<slug:code>/lift/", notice_views.lift, name="notice-lift"),
     path("deployments/", views.deployments, name="deployments"),
+    path("deployments/new/", gate_views.begin, name="deployment-new"),
     path("deployments/<row:pk>/", views.deployment, name="deployment"),
-    path("deployments/<row:pk>/gates/<slug:gate>/", views.decide, name="decide-gate"),
+    path("deployments/<row:pk>/gates/<slug:gate>/", gate_views.decide, name="decide-gate"),
     path("deployments/<row:pk>/sign/", views.sign, name="sign-deployment"),
     path("deployments/<row:pk>/step/", views.step, name="step-deployment"),
 ]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.forms import BooleanField, CharField, DateField, Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from hub.access import ANY_ROLE, is_staff_member
+from hub.models import Site
 from hub.phrases import render as worded
 from marketplace import catalogue as offers
-from marketplace import deciding, deploying, sboms
+from marketplace import deploying, sboms
 from marketplace.api import compared
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
-from marketplace.deciding import Decision, DecisionRefused, counts_of
+from marketplace.deciding import counts_of
 from marketplace.deploying import BY_ONE, MoveNotAllowed, signed_for
 from marketplace.deployments_api import deployments_of, notices_of
 from marketplace.expiry import alarm_of
@@ -29,31 +29,11 @@ from marketplace.gates import GATES_FOR, Standing, standing
 from marketplace.models import AlgorithmVersion, Deployment, Gate
 from marketplace.transition import transition_of
 from marketplace.validation import sample_size
+from vendors.belonging import may_bring_papers, may_keep_vendors
 
 PAGE_SIZE = 50
+MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA")
 REASON_LENGTH = 500
-
-
-class DecisionForm(Form):
-    """What was decided at a gate."""
-
-    is_passed = BooleanField(required=False)
-    evidence = CharField(max_length=2000, required=False, label=gettext_lazy("Evidence"))
-    owner = CharField(max_length=200, required=False, label=gettext_lazy("In charge"))
-    decided_on = DateField(required=False)
-    valid_until = DateField(required=False)
-    details = CharField(max_length=20_000, required=False)
-
-    def clean_details(self) -> dict[str, Any]:
-        """What only this gate has, as JSON."""
-        text = self.cleaned_data["details"].strip()
-        try:
-            held = json.loads(text) if text else {}
-        except ValueError:
-            held = None
-        if not isinstance(held, dict):
-            raise DecisionRefused([("details", "expected an object in JSON")])
-        return held
 
 
 @login_required
@@ -71,6 +51,8 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "most": MOST_COMPARED,
         "is_narrowed": any(request.GET.get(name) for name in asked.filters),
         "notices": [one for one in notices_of(request.user)[:50] if one.is_open],
+        "may_keep": may_keep_vendors(request.user),
+        "modalities": MODALITIES,
     }
     return render(request, "marketplace/catalogue.html", context)
 
@@ -89,6 +71,9 @@ def algorithm(request: HttpRequest, code: str) -> HttpResponse:
         "algorithm": row,
         "versions": [_version(one) for one in versions],
         "deployments": deployments_of(request.user).filter(version__algorithm=row),
+        "may_keep": may_keep_vendors(request.user),
+        "may_bring": may_bring_papers(request.user, row.vendor),
+        "may_begin": is_staff_member(request.user),
     }
     return render(request, "marketplace/algorithm.html", context)
 
@@ -107,8 +92,18 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_GET
 def deployments(request: HttpRequest) -> HttpResponse:
     """Where which version is in use, at the sites of the user."""
-    page = Paginator(deployments_of(request.user), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "marketplace/deployments.html", {"page": page})
+    asked = {name: request.GET.get(name, "").replace("\x00", "") for name in ("site", "state")}
+    rows = deployments_of(request.user)
+    if asked["site"]:
+        rows = rows.filter(site__code=asked["site"])
+    if asked["state"]:
+        rows = rows.filter(state=asked["state"])
+    context = {
+        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "asked": asked, "states": Deployment.State.choices,
+        "sites": Site.objects.visible_to(request.user, roles=ANY_ROLE).order_by("name"),
+    }  # fmt: skip
+    return render(request, "marketplace/deployments.html", context)
 
 
 @login_required
@@ -123,35 +118,19 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
         "gates": [_gate(one) for one in gates],
         "up": [_way_up(to, gates) for to in sorted(signed_for(row))],
         "down": [(to, Deployment.State(to).label) for to in sorted(BY_ONE.get(row.state, ()))],
-        "waiting": row.signatures.filter(move=None).select_related("user"),
-        "moves": [(one, worded(one.why)) for one in row.moves.all()],
+        "waiting": [
+            {"row": one, "label": _label(one.to)}
+            for one in row.signatures.filter(move=None).select_related("user")
+        ],
+        "moves": [
+            (one, _label(one.was), _label(one.became), worded(one.why))
+            for one in row.moves.all()
+        ],
         "is_early": row.state == Deployment.State.SHADOW
         and not all(one.stands for one in gates if one.kind in (Gate.Kind.DPIA, Gate.Kind.DPA)),
         "reason_length": REASON_LENGTH,
     }
     return render(request, "marketplace/deployment.html", context)
-
-
-@login_required
-@require_POST
-def decide(request: HttpRequest, pk: int, gate: str) -> HttpResponse:
-    """Record what was decided at a gate."""
-    row = _deployment(request, pk)
-    if gate not in Gate.Kind.values:
-        raise Http404
-    try:
-        form = DecisionForm(request.POST)
-        if not form.is_valid():
-            raise DecisionRefused(
-                [(name, " ".join(map(str, told))) for name, told in form.errors.items()]
-            )
-        decision = Decision(**form.cleaned_data)
-        deciding.decide(row, Gate.Kind(gate), decision, by=_user(request))
-        messages.success(request, _("Recorded."))
-    except DecisionRefused as refused:
-        for path, text in refused.problems:
-            messages.error(request, f"{path}: {text}")
-    return redirect("deployment", pk=row.pk)
 
 
 @login_required
@@ -204,6 +183,11 @@ def _version(row: AlgorithmVersion) -> dict[str, Any]:
     }
 
 
+def _label(state: str) -> str:
+    """A state as people say it."""
+    return str(Deployment.State(state).label) if state in Deployment.State.values else state
+
+
 def _gate(one: Standing) -> dict[str, Any]:
     details = one.gate.details if one.gate else {}
     told: dict[str, Any] = {
@@ -211,7 +195,6 @@ def _gate(one: Standing) -> dict[str, Any]:
         "label": one.kind.label,
         "needed_for": [Deployment.State(to).label for to, kinds in GATES_FOR.items()
                        if one.kind in kinds],
-        "details": json.dumps(details, indent=1, ensure_ascii=False) if details else "",
     }  # fmt: skip
     if one.kind == Gate.Kind.LOCAL_VALIDATION and details:
         counts, confidence = counts_of(details), details.get("confidence", 0.95)
@@ -230,7 +213,11 @@ def _gate(one: Standing) -> dict[str, Any]:
 def _percents(interval: Any) -> str:
     if interval.rate is None:
         return "–"
-    return f"{100 * interval.rate:.2f} % ({100 * interval.low:.2f}–{100 * interval.high:.2f})"
+    rate, low, high = (
+        number_format(round(100 * one, 2), decimal_pos=2)
+        for one in (interval.rate, interval.low, interval.high)
+    )
+    return f"{rate} % ({low}–{high})"
 
 
 def _way_up(to: str, gates: tuple[Standing, ...]) -> dict[str, Any]:

@@ -3,13 +3,27 @@
 from django.urls import path
 
 from hub import addressing  # noqa: F401  (registers how a row and a name are written)
-from vendors import api, views
+from vendors import api, people_views, processor_views, views
 
 pages = [
     path("vendors/", views.vendors, name="vendors"),
     path("vendors/<slug:code>/", views.vendor, name="vendor"),
     path("vendors/<slug:code>/items/<slug:item>/", views.submit, name="submit-item"),
     path("vendors/<slug:code>/verdicts/<slug:item>/", views.decide, name="decide-item"),
+    path(
+        "vendors/<slug:code>/sub-processors/", processor_views.processors,
+        name="sub-processors",
+    ),
+    path(
+        "vendors/<slug:code>/invitations/<row:pk>/withdraw/", people_views.withdraw,
+        name="invitation-withdraw",
+    ),
+    path(
+        "vendors/<slug:code>/people/<row:pk>/dismiss/", people_views.dismiss,
+        name="person-dismiss",
+    ),
+    path("vendor-tokens/", people_views.tokens, name="vendor-tokens"),
+    path("vendor-tokens/<slug:key>/end/", people_views.end_token, name="vendor-token-end"),
     path("vendors/<slug:code>/invite/", views.invite, name="invite"),
     path("invitation/", views.accept, name="accept-invitation"),
 ]

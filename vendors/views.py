@@ -19,9 +19,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from hub.tokens import address_of
 from vendors import inviting, onboarding
 from vendors.api import invitation_tries
-from vendors.belonging import may_bring_papers, may_keep_vendors, visible_vendors
+from vendors.belonging import (
+    may_bring_papers,
+    may_keep_vendors,
+    own_vendor,
+    visible_vendors,
+)
 from vendors.models import OnboardingItem, Vendor
 from vendors.onboarding import OnboardingRefused, Shown
+from vendors.processor_views import BASES
 
 
 class ShownForm(forms.Form):
@@ -70,7 +76,11 @@ def vendor(request: HttpRequest, code: str) -> HttpResponse:
         "vendor": row,
         "items": onboarding.checklist(row),
         "today": timezone.localdate(),
-        "sub_processors": row.sub_processors.order_by("name"),
+        "sub_processors": [
+            {"row": one, "basis": dict(BASES).get(one.transfer_basis, one.transfer_basis)}
+            for one in row.sub_processors.order_by("name")
+        ],
+        "is_own": own_vendor(request.user) == row.pk,
         "people": row.people.select_related("user") if may_keep else [],
         "invitations": row.invitations.filter(accepted_at=None) if may_keep else [],
         "may_keep": may_keep,

@@ -40,13 +40,13 @@ def count(value: Decimal | int | None) -> str:
 @register.filter
 def share(value: Decimal) -> str:
     """A percentage with one decimal."""
-    return f"{number_format(value, decimal_pos=1)}\N{NO-BREAK SPACE}%"
+    return f"{number_format(round(value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
 def percent(value: Decimal) -> str:
     """A share of one as a percentage with two decimals."""
-    return f"{number_format(value * 100, decimal_pos=_LEAST)}\N{NO-BREAK SPACE}%"
+    return f"{number_format(round(value * 100, _LEAST), decimal_pos=_LEAST)}\N{NO-BREAK SPACE}%"
 
 
 def _told(value: Decimal, *, decimals: int) -> str:

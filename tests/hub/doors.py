@@ -67,11 +67,12 @@ PUBLIC = {
 ON_OFFER = {
     "catalogue", "compare", "algorithm", "vendors", "vendor", "api-algorithms", "api-algorithm",
     "api-evidence", "api-comparison", "api-sbom", "api-model-card", "api-vendors", "api-vendor",
-    "api-legal-facts", "api-notices", "api-manifest-draft",
+    "api-legal-facts", "api-notices", "api-manifest-draft", "notices",
 }  # fmt: skip
 # What is a procurement officer's business at the own trust.
 AT_A_SITE = {
-    "deployments", "deployment", "decide-gate", "sign-deployment", "step-deployment",
+    "deployments", "deployment-new", "deployment", "decide-gate", "sign-deployment",
+    "step-deployment",
     "api-deployments", "api-deployment", "api-gate", "api-sign", "api-step",
 }  # fmt: skip
 DOORS: dict[str, Given] = {
@@ -92,7 +93,12 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["api-people", "api-person"], VENDOR),
     **dict.fromkeys(["accept-invitation", "api-accept-invitation"], NOTHING),
     **dict.fromkeys(["api-vendor-tokens", "api-vendor-token"], DEPLOYED),
-    **dict.fromkeys(["catalogue", "compare", "algorithm"], NAMED),
+    **dict.fromkeys(["sub-processors", "invitation-withdraw", "person-dismiss"], VENDOR),
+    **dict.fromkeys(["vendor-tokens", "vendor-token-end"], DEPLOYED),
+    **dict.fromkeys(["catalogue", "compare", "algorithm", "algorithm-new", "version-new"], NAMED),
+    **dict.fromkeys(["evidence-new", "evidence-withdraw", "version-clearance"], NAMED),
+    **dict.fromkeys(["version-sbom", "version-card"], NAMED),
+    **dict.fromkeys(["notices", "notice-new", "notice", "notice-lift"], DEPLOYED),
     **dict.fromkeys(["api-algorithms", "api-algorithm", "api-evidence"], NAMED),
     **dict.fromkeys(["api-reference", "api-versions", "api-clearance", "api-sbom"], NAMED),
     **dict.fromkeys(["api-model-card", "api-comparison", "api-manifest-draft"], NAMED),
