@@ -106,11 +106,11 @@ class Prepared:
 
     def __init__(self, folder: Path, copied: Mapping[int, Copied]) -> None:
         self._folder = folder
-        self._copied = copied
+        self._copied = dict(copied)
 
     def move(self, instance: Instance, target: Path) -> Copied | None:
         """Move the copy of an instance to its place; None where there is none."""
-        copied = self._copied.get(instance.pk)
+        copied = self._copied.pop(instance.pk, None)
         # An original that is lost is to be told, whatever was made of it before.
         if copied is None or not spool().fetched(instance.key).exists():
             return None
@@ -121,8 +121,9 @@ class Prepared:
         return copied
 
     def discard(self) -> None:
-        """Throw away what was not moved."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Throw away the copies that were not moved; the folder goes with that of its taker."""
+        if self._copied:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def pseudonymiser_of(study: Study) -> Pseudonymiser:

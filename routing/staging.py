@@ -208,9 +208,10 @@ def _pseudonymise(
     made = {one.pk: prepared.move(one, targets[one.pk]) for one in instances}
     prepared.discard()
     missing = [one for one in instances if made[one.pk] is None]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        copied = pool.map(lambda one: copier.copy(one, targets[one.pk]), missing)
-        made |= zip((one.pk for one in missing), copied, strict=True)
+    if missing:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            copied = pool.map(lambda one: copier.copy(one, targets[one.pk]), missing)
+            made |= zip((one.pk for one in missing), copied, strict=True)
     others = sorted({uid for one in made.values() if one for uid in one.other_uids})
     (work_folder(workitem) / _OTHER_UIDS).write_text(json.dumps(others))
     return [

@@ -123,7 +123,8 @@ class Workitem(Actor):
                 series__series_instance_uid__in=self.input_series,
                 revision__lte=self.revision,
             )
-            .select_related("series")
+            # A few series for hundreds of instances: not read anew with each.
+            .prefetch_related("series")
             .order_by("series__series_number", "instance_number", "sop_instance_uid")
         )
 
