@@ -101,12 +101,15 @@ class Transport(filesystem.Transport):
         super().__init__(client, **options)  # type: ignore[no-untyped-call]
         self._bell = Bell(Path(client.transport_options["data_folder_in"]))
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(  # type: ignore[override]
+        self, connection: Any, timeout: float | None = None
+    ) -> None:
         """Hand on one message; TimeoutError where none comes in so many seconds.
 
         As kombu's own, but that a message which is put while it waits is seen at once.
         """
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
+        assert self.cycle is not None
         while True:
             try:
                 self.cycle.get(self._deliver, timeout=timeout)
