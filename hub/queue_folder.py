@@ -109,10 +109,10 @@ class Transport(filesystem.Transport):
         As kombu's own, but that a message which is put while it waits is seen at once.
         """
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
-        assert self.cycle is not None
+        cycle: Any = self.cycle
         while True:
             try:
-                self.cycle.get(self._deliver, timeout=timeout)
+                cycle.get(self._deliver, timeout=timeout)
             except Empty:
                 left = ends_at - time.monotonic()
                 if left <= 0:
