@@ -73,7 +73,7 @@ def test_the_copies_made_ahead_are_what_the_algorithm_gets(place: Place, setting
     folder = work_folder(Workitem.objects.get())
     assert {path.stat().st_ino for path in (folder / "input").rglob("*.dcm")} == made
     assert copies() == []
-    assert not (folder / "prepared").exists()
+    assert not list((folder / "prepared").rglob("*.dcm"))
     staging.stop(Workitem.objects.get())
 
 
