@@ -18,6 +18,8 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from hub.turns import turn_to_write
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
@@ -122,7 +124,8 @@ class GroupCommit(Generic[Item, Answer]):
     def _settle(self, batch: Sequence[_Entry[Item, Answer]], *, is_again: bool = False) -> None:
         was_open = connection.connection is not None
         try:
-            answers = self._commit([entry.item for entry in batch])
+            with turn_to_write():
+                answers = self._commit([entry.item for entry in batch])
         except Exception as fault:
             if len(batch) > 1:
                 # One bad item must not spoil the others: commit each by itself.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from hub.prepared import prepared_cursor
 
@@ -21,14 +21,16 @@ def fetch(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     Raises Django's DatabaseError and its kinds, as a cursor of Django does. Where somebody looks on
     (a wrapper of execute(), the log of queries) it is one of Django's.
     """
-    is_looked_at = connection.execute_wrappers or connection.queries_logged
-    if connection.vendor == "postgresql" or is_looked_at:
+    # Taken from the thread once, not at each look.
+    own = connections[DEFAULT_DB_ALIAS]
+    is_looked_at = own.execute_wrappers or own.queries_logged
+    if own.vendor == "postgresql" or is_looked_at:
         with prepared_cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        rows: list[tuple[Any, ...]] = connection.connection.execute(
+    own.ensure_connection()
+    with own.wrap_database_errors:
+        rows: list[tuple[Any, ...]] = own.connection.execute(
             _with_question_marks(statement), values
         ).fetchall()
         return rows

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import QuerySet
 
 from hub import plain_sql
 from hub.dicom.headers import from_plain, plain
@@ -23,6 +24,8 @@ from routing.models import Arrived
 
 # SQLite takes at least 999 parameters in one statement; a row has thirteen.
 _AT_ONCE = 50
+# Instances of this process of which the rows need not be read again, to be taken in.
+_MOST_RECENT = 1000
 _COLUMNS = (
     "site_id", "study_instance_uid", "patient_id", "issuer_of_patient_id", "node_id",
     "sop_instance_uid", "key", "sha256", "size", "sender", "header", "received_at",
@@ -37,6 +40,10 @@ class Waiting:
     arrival: Arrival
 
 
+# By the key of the row, which is never given twice; in the order in which they came.
+_recent: dict[int, Arrival] = {}
+
+
 def admit(batch: Sequence[Arrival]) -> set[int]:
     """Write a row for each ordinary instance; the places in ``batch`` of those that have one.
 
@@ -44,6 +51,8 @@ def admit(batch: Sequence[Arrival]) -> set[int]:
     patient. All else is for taking_in.take().
     """
     places: dict[tuple[int, str], int] = {}
+    while len(_recent) > _MOST_RECENT:
+        del _recent[next(iter(_recent))]
     for place, arrival in enumerate(batch):
         # of two with one UID the second is no ordinary one
         uid = arrival.header.instance.sop_instance_uid
@@ -55,16 +64,32 @@ def admit(batch: Sequence[Arrival]) -> set[int]:
         few = [batch[place] for _key, place in ordered[start : start + _AT_ONCE]]
         values = [value for arrival in few for value in _values(arrival)]
         rows = plain_sql.fetch(_admission(len(few), connection.vendor), values)
-        admitted |= {places[site, uid] for site, uid in rows}
+        for pk, site, uid in rows:
+            place = places[site, uid]
+            _recent[pk] = batch[place]
+            admitted.add(place)
     return admitted
 
 
 def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
     """What waits for a study, the oldest first."""
+    ordered = Arrived.objects.filter(study=study_id).order_by("pk")
+    keys = dict(ordered.values_list("pk", "key")[:most])
+    found = {
+        pk: Waiting(pk, came) for pk, key in keys.items()
+        if (came := _recent.get(pk)) and came.stored.key == key
+    }  # fmt: skip
+    if len(found) < len(keys):
+        # of another process, or of too long ago
+        between = ordered.filter(pk__gte=min(keys), pk__lte=max(keys))
+        found |= {one.pk: one for one in _read(between) if one.pk not in found}
+    # What was taken out meanwhile is not there any more.
+    return [found[pk] for pk in keys if pk in found]
+
+
+def _read(waiting: QuerySet[Arrived]) -> list[Waiting]:
     columns = ("pk", "node", "header", "key", "digest", "size", "sender", "received_at")
-    rows = list(
-        Arrived.objects.filter(study=study_id).order_by("pk").values_list(*columns)[:most]
-    )
+    rows = list(waiting.values_list(*columns))
     nodes = Node.objects.select_related("site").in_bulk({row[1] for row in rows})
     return [
         Waiting(
@@ -155,7 +180,7 @@ def _admission(count: int, vendor: str) -> str:
               AND o.site_id = f.site_id)
     {"FOR KEY SHARE OF s" if is_postgresql else ""}
     ON CONFLICT (sop_instance_uid, site_id) DO NOTHING
-    RETURNING site_id, sop_instance_uid
+    RETURNING id, site_id, sop_instance_uid
     """  # nosec B608 (names and marks alone, no value)
     # Django looks through all of it for parameters each time.
     return " ".join(statement.split())

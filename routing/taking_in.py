@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
+from hub.turns import turn_to_write
 from routing import inbox
 from routing.arrivals import Arrival, add
 from routing.belonging import divert, drop_copy, refusal
@@ -112,9 +113,9 @@ def _take_rows(study: Study, rows: list[inbox.Waiting]) -> int:
     return len(arrivals)
 
 
-@transaction.atomic
 def _take_in(study_id: int, rows: list[inbox.Waiting]) -> int:
-    return _take_rows(Study.objects.lock(study_id), rows)
+    with turn_to_write(), transaction.atomic():
+        return _take_rows(Study.objects.lock(study_id), rows)
 
 
 def _take_in_alone(study_id: int, row: inbox.Waiting) -> int:

@@ -44,6 +44,9 @@ class Part:
         """Write pieces at the end, all in one call where they are small. Raises OSError."""
         views: list[memoryview] = []
         for piece in pieces:
+            if not isinstance(piece, FileWindow) and len(piece) <= _STEP:
+                views.append(memoryview(piece))
+                continue
             for step in steps_of(piece, _STEP):
                 views.append(step)
                 if len(views) == _MOST_AT_ONCE:
@@ -128,16 +131,10 @@ class DurableFiles:
         finally:
             part.discard()
 
-    def open_part(self, *pieces: Piece) -> Part:
-        """Open a file that has no place yet, with these pieces at its start. Raises OSError."""
+    def open_part(self) -> Part:
+        """Open an empty file that has no place yet. Raises OSError."""
         name = f"{self._parts}/{self._named}-{os.getpid()}-{next(self._numbers)}.part"
-        part = Part(name, sync=self._sync)
-        try:
-            part.write(*pieces)
-        except OSError:
-            part.discard()
-            raise
-        return part
+        return Part(name, sync=self._sync)
 
     def keep(self, part: Part, path: Path) -> None:
         """Give a part its place, in one step, and make it durable there; see ADR 20.

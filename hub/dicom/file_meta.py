@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 IMPLEMENTATION_CLASS_UID = "2.25.18362619194036719410470285881387709717"
@@ -37,6 +38,7 @@ class FileMeta:
     data_offset: int
 
 
+@lru_cache(maxsize=64)
 def write_file_meta(
     *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, calling_ae_title: str
 ) -> bytes:

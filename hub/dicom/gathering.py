@@ -9,6 +9,9 @@ from hub.dicom.received import LargeDataset, Lying
 
 # What most instances fit into.
 _ROOM = 1 << 20
+# Hashed and written at once: each step costs two calls of the system and as many turns among the
+# threads, and whoever waits for an answer waits for the last of them.
+_STRIDE = 256 << 10
 # An association that once brought something larger does not hold on to that much for ever.
 _MOST_KEPT = 4 << 20
 
@@ -17,12 +20,12 @@ _MOST_KEPT = 4 << 20
 class Landing:
     """Where data sets go while they come: each into a file of its own.
 
-    So its sender goes on while it is written. `open_part` makes a file that begins with these
-    bytes, and `free_bytes` tells how much may still be written into all of them. One that is larger
-    than `beyond` bytes is not in memory as well.
+    So its sender goes on while it is written. `open_part` makes an empty file, and `free_bytes`
+    tells how much may still be written into all of them. One that is larger than `beyond` bytes is
+    not in memory as well.
     """
 
-    open_part: Callable[[bytes], Part]
+    open_part: Callable[[], Part]
     free_bytes: Callable[[], int]
     beyond: int = 4 << 20
 
@@ -44,6 +47,8 @@ class Gathering:
         self._part: Part | None = None
         self._large: LargeDataset | None = None
         self._size = 0
+        # How much of what is in memory has been hashed and written.
+        self._taken = 0
         self._is_in_memory = True
         self._is_lost = False
 
@@ -62,7 +67,7 @@ class Gathering:
         if self._part is not None:
             self._part.discard()
         self._part = self._large = None
-        self._size, self._is_in_memory, self._is_lost = 0, True, False
+        self._size, self._taken, self._is_in_memory, self._is_lost = 0, 0, True, False
 
     def forget(self) -> None:
         """Hold neither memory nor file while nothing comes."""
@@ -82,23 +87,17 @@ class Gathering:
     def took(self, piece: memoryview) -> None:
         """Take what was read into the room. Raises nothing: content() does."""
         self._size += len(piece)
-        self._digest.update(piece)
-        if self._landing is None or self._is_lost:
-            return
-        try:
-            self._write_out(piece, self._landing)
-        except (OSError, SpoolFull):
-            size = self._size
-            self.release()
-            self._size, self._is_in_memory, self._is_lost = size, False, True
-        if self._is_in_memory and self._size > self._landing.beyond:
-            self._is_in_memory, self._buffer = False, bytearray()
+        if not self._is_in_memory:
+            self._take(piece)
+        elif self._size - self._taken >= _STRIDE:
+            self._catch_up()
 
     def content(self) -> memoryview | LargeDataset:
         """All that came, in memory or, where it is large, on disk. Raises SpoolFull.
 
         In memory the next data set takes its place, unless somebody still has a view of it.
         """
+        self._catch_up()
         if self._is_lost:
             raise SpoolFull(self._size)
         if self._is_in_memory:
@@ -109,18 +108,44 @@ class Gathering:
 
     def lying(self) -> Lying | None:
         """Where all that came lies on disk, if it does."""
+        self._catch_up()
         return Lying(self._part, self._file_meta) if self._part is not None else None
 
     def digest(self) -> str:
         """What `content_digest` would give for what came."""
+        self._catch_up()
         return self._digest.text()
+
+    def _catch_up(self) -> None:
+        """Hash and write what has come into memory since the last time."""
+        if not self._is_in_memory or self._taken == self._size:
+            return
+        with memoryview(self._buffer)[self._taken : self._size] as piece:
+            self._taken = self._size
+            self._take(piece)
+        landing = self._landing
+        if landing is not None and self._is_in_memory and self._size > landing.beyond:
+            self._is_in_memory, self._buffer = False, bytearray()
+
+    def _take(self, piece: memoryview) -> None:
+        self._digest.update(piece)
+        if self._landing is None or self._is_lost:
+            return
+        try:
+            self._write_out(piece, self._landing)
+        except (OSError, SpoolFull):
+            size = self._size
+            self.release()
+            self._size, self._is_in_memory, self._is_lost = size, False, True
 
     def _write_out(self, piece: memoryview, landing: Landing) -> None:
         if len(piece) > landing.free_bytes():
             raise SpoolFull(self._size)
         if self._part is None:
-            self._part = landing.open_part(self._file_meta)
-        self._part.write(piece)
+            self._part = landing.open_part()
+            self._part.write(self._file_meta, piece)
+        else:
+            self._part.write(piece)
 
     def _is_looked_at(self) -> bool:
         """Say whether somebody still has a view of the buffer: only then it cannot be resized."""

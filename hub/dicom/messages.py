@@ -26,7 +26,8 @@ UNRECOGNISED_OPERATION = 0x0211
 
 # The longest of the standard are a few hundred bytes.
 _LONGEST_COMMAND = 1 << 16
-_IS_COMMAND, _IS_LAST = 1, 2
+# PS3.8 E.2: of the message control header.
+_IS_COMMAND, IS_LAST = 1, 2
 
 OnStore = Callable[[ReceivedInstance], int]
 
@@ -101,9 +102,9 @@ class Messages:
         if not control & _IS_COMMAND:
             self._gathering.took(piece)
             piece.release()
-            return self._answer() if control & _IS_LAST else ()
+            return self._answer() if control & IS_LAST else ()
         piece.release()
-        return self._begin() if control & _IS_LAST else ()
+        return self._begin() if control & IS_LAST else ()
 
     def _begin(self) -> Sequence[bytes]:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from uuid import uuid4
@@ -22,12 +23,15 @@ from hub.dicom.streams import FileWindow
 
 __all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored"]
 
-_INSTANCES, _OBJECTS, _QUARANTINE, _PARTS = "instances", "objects", "quarantine", "parts"
+_AREAS = _INSTANCES, _OBJECTS, _QUARANTINE = "instances", "objects", "quarantine"
+_PARTS = "parts"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _KEY_SEGMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
 _INSTANCE_NAME = re.compile(rf"[0-9a-f]{{16}}-({digests.PATTERN})\.dcm")
 _STALE_AFTER = timedelta(hours=1)
+# A year's studies are more than these; a day's series are not.
+_MOST_FOLDERS = 4096
 # No disk takes as much in this time.
 _MOMENT, _MUCH = 0.1, 4 << 30
 
@@ -78,7 +82,9 @@ class Spool:
         self._minimum_free_bytes = minimum_free_bytes
         self._files = DurableFiles(self._root, parts=_PARTS, sync=sync)
         self._free, self._counted_until = 0, 0.0
-        for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
+        # Of series that something was asked of lately: to make a path takes longer than to open it.
+        self._folders: dict[str, Path] = {}
+        for area in _AREAS:
             self._files.make_folder(self._root / area)
 
     @property
@@ -154,11 +160,18 @@ class Spool:
 
         Raises NotInSpool for what is no key: no key leads out of the spool.
         """
-        segments = key.split("/")
-        is_key = segments[0] in (_INSTANCES, _OBJECTS, _QUARANTINE) and len(segments) > 1
-        if not is_key or not all(_KEY_SEGMENT.fullmatch(segment) for segment in segments):
+        folder, _, name = key.rpartition("/")
+        known = self._folders.get(folder)
+        if known is None:
+            segments = folder.split("/")
+            if segments[0] not in _AREAS or not all(map(_KEY_SEGMENT.fullmatch, segments)):
+                raise NotInSpool(key)
+            if len(self._folders) >= _MOST_FOLDERS:
+                self._folders.clear()
+            known = self._folders[folder] = self._root.joinpath(*segments)
+        if not _KEY_SEGMENT.fullmatch(name):
             raise NotInSpool(key)
-        return self._root.joinpath(*segments)
+        return known / name
 
     def fetched(self, key: str) -> Path:
         """Give the path of a key for somebody who reads the file, which is there if it is at all.
@@ -213,7 +226,7 @@ class Spool:
 
         What comes or goes meanwhile may be given or not.
         """
-        for area in (_INSTANCES, _OBJECTS, _QUARANTINE):
+        for area in _AREAS:
             yield from _files_below(self._root / area, area)
 
     def is_empty(self) -> bool:
@@ -269,9 +282,9 @@ class Spool:
                 continue  # finished, or swept by another process
         return removed
 
-    def open_part(self, file_meta: bytes) -> Part:
+    def open_part(self) -> Part:
         """Open a file for a data set that is still arriving. Raises OSError."""
-        return self._files.open_part(file_meta)
+        return self._files.open_part()
 
     def free_bytes(self) -> int:
         """Give the bytes left on the file system above the floor, never less than 0.
@@ -289,7 +302,9 @@ class Spool:
         self, key: str, digest: str, head: bytes, data: Piece, *, lying: Lying | None = None
     ) -> Stored:
         path, size = self.path(key), len(head) + len(data)
-        if _holds(path, digest, size=len(data), has_meta=bool(head)):
+        # Mostly it is not there; an exception takes longer.
+        is_there = os.access(path, os.F_OK)
+        if is_there and _holds(path, digest, size=len(data), has_meta=bool(head)):
             with suppress(FileNotFoundError):  # discarded at this moment: it is written anew
                 self._files.confirm(path)
                 os.utime(path)
@@ -338,11 +353,16 @@ def _files_below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
 
 
 def _instance_key(site: str, header: Header, digest: str) -> str:
-    # UIDs are what somebody sent: hashed, they are neither a path nor a way to crowd one folder.
-    study = _hashed(header.study.study_instance_uid)
-    series = _hashed(header.series.series_instance_uid)
+    study, series = header.study.study_instance_uid, header.series.series_instance_uid
     instance = _hashed(header.instance.sop_instance_uid)
-    return f"{_INSTANCES}/{site}/{study[:2]}/{study}/{series}/{instance}-{digest}.dcm"
+    return f"{_folder_of_series(site, study, series)}/{instance}-{digest}.dcm"
+
+
+@lru_cache(maxsize=1024)
+def _folder_of_series(site: str, study_instance_uid: str, series_instance_uid: str) -> str:
+    # UIDs are what somebody sent: hashed, they are neither a path nor a way to crowd one folder.
+    study, series = _hashed(study_instance_uid), _hashed(series_instance_uid)
+    return f"{_INSTANCES}/{site}/{study[:2]}/{study}/{series}"
 
 
 def _hashed(text: str) -> str:

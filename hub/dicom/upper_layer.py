@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hub.dicom import negotiation
 from hub.dicom.gathering import Gathering, Landing
-from hub.dicom.messages import Agreed, Messages, OnStore, Unexpected
+from hub.dicom.messages import IS_LAST, Agreed, Messages, OnStore, Unexpected
 from hub.dicom.negotiation import BadRequest, Requested
 from hub.dicom.wire import Wire, WireClosed, WireSilent
 
@@ -100,6 +100,8 @@ class Association:
         self._quiet_since: float | None = None
         self._gathering = Gathering(terms.limits.landing)
         heads = memoryview(bytearray(_BOTH_HEADS))
+        # How much of the next PDU's heads has come already.
+        self._ahead = 0
         self._heads, self._head, self._pdv_head = heads, heads[: _HEAD.size], heads[_HEAD.size :]
 
     def run(self) -> None:
@@ -228,12 +230,17 @@ class Association:
 
         A long silence, or whoever stops the listener, ends the association.
         """
+        ahead, self._ahead = self._ahead, 0
+        if ahead >= _HEAD.size:
+            return ahead
         # Between two messages a silent peer need not keep the memory of its last data set.
         on_silence = None if messages.is_amid else self._gathering.forget
         self._quiet_since = None if messages.is_amid else time.monotonic()
         try:
-            return self._wire.read_head_into(
-                self._heads, _HEAD.size, self._limits.idle_seconds, on_silence
+            least = _HEAD.size - ahead
+            seconds = self._limits.idle_seconds
+            return ahead + self._wire.read_head_into(
+                self._heads[ahead:], least, seconds, on_silence
             )
         except WireSilent as error:
             logger.warning("dicom.idle_too_long address=%s", self.address)
@@ -265,17 +272,30 @@ class Association:
             if not 2 <= item <= length - 4:
                 raise _Ending(_aborting(*_INVALID_VALUE))
             length -= 4 + item
-            if self._take_value(messages, context_id, control, item - 2, until):
+            try:
+                piece = messages.room(context_id, control, item - 2)
+            except Unexpected as error:
+                raise self._unexpected(error) from error
+            self._read_piece(piece, is_followed=not (length or control & IS_LAST))
+            if self._took(messages, control, piece, until):
                 until = time.monotonic() + seconds
 
-    def _take_value(
-        self, messages: Messages, context_id: int, control: int, size: int, until: float
-    ) -> bool:
-        """Take the fragment of one presentation data value; whether it was answered."""
-        try:
-            piece = messages.room(context_id, control, size)
-            if size:
+    def _read_piece(self, piece: memoryview, *, is_followed: bool) -> None:
+        """Read a fragment, and where another PDU must follow its heads in the same call.
+
+        What a peer may say there instead is shorter by two bytes: an abort waits for that moment.
+        """
+        if not is_followed:
+            if piece:
                 self._wire.read_into(piece, self._limits.pdu_seconds)
+        else:
+            self._ahead = self._wire.read_on(piece, self._heads, self._limits.pdu_seconds)
+
+    def _took(
+        self, messages: Messages, control: int, piece: memoryview, until: float
+    ) -> bool:
+        """Take a fragment of a presentation data value that was read; whether it was answered."""
+        try:
             if time.monotonic() > until:
                 raise WireSilent
             answer = messages.took(control, piece)
@@ -283,9 +303,11 @@ class Association:
                 self._wire.send(pdu, self._limits.idle_seconds)
             return bool(answer)
         except Unexpected as error:
-            logger.warning("dicom.unexpected address=%s why=%s", self.address, error)
-            reason = _INVALID_VALUE if error.is_value else _UNEXPECTED_PARAMETER
-            raise _Ending(_aborting(*reason)) from error
+            raise self._unexpected(error) from error
+
+    def _unexpected(self, error: Unexpected) -> _Ending:
+        logger.warning("dicom.unexpected address=%s why=%s", self.address, error)
+        return _Ending(_aborting(*(_INVALID_VALUE if error.is_value else _UNEXPECTED_PARAMETER)))
 
     # -- Sta13 ---------------------------------------------------------------------------------
     def _await_closing(self, *, is_in_step: bool, ahead: bytes) -> None:

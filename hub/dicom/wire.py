@@ -10,7 +10,7 @@ from contextlib import suppress
 _QUICK_ACKNOWLEDGEMENT: int | None = getattr(socket, "TCP_QUICKACK", None)
 _TIMEVAL = struct.Struct("@ll")
 _DISCARDED_AT_ONCE = 1 << 16
-_SHORT_SILENCE = 5.0
+_SHORT_SILENCE = 1.0
 
 
 class WireClosed(Exception):  # noqa: N818 (named by what happened)
@@ -54,15 +54,33 @@ class Wire:
         WireClosed, and WireSilent when it takes longer. `on_silence` is called once, where nothing
         at all has come for a while.
         """
-        # A peer that leaves Nagle's algorithm on waits for our acknowledgement between the command
-        # and the data set of each instance: 40 ms, unless it is sent at once. Linux forgets this.
-        if _QUICK_ACKNOWLEDGEMENT is not None:
-            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT, 1)
+        self._acknowledge_at_once()
         return self._read(view, least, seconds, on_silence, flags=0)
 
     def read_into(self, view: memoryview, seconds: float) -> None:
         """Fill a view. Raises WireClosed, and WireSilent when it takes longer."""
         self._read(view, len(view), seconds, None, flags=socket.MSG_WAITALL)
+
+    def read_on(self, view: memoryview, ahead: memoryview, seconds: float) -> int:
+        """Fill a view, and in the same call what must follow; give how much of that has come.
+
+        All of it mostly. A peer that pauses there is waited for a moment, and what it began with
+        is then in `ahead`. Raises as read_into() does, which is what TLS has instead.
+        """
+        if not self._is_plain:
+            self.read_into(view, seconds)
+            return 0
+        self._acknowledge_at_once()
+        got = self._read(
+            view, len(view), seconds, None, flags=socket.MSG_WAITALL, ahead=ahead
+        )
+        return got - len(view)
+
+    def _acknowledge_at_once(self) -> None:
+        # A peer that leaves Nagle's algorithm on waits for our acknowledgement between the command
+        # and the data set of each instance: 40 ms, unless it is sent at once. Linux forgets this.
+        if _QUICK_ACKNOWLEDGEMENT is not None:
+            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACKNOWLEDGEMENT, 1)
 
     def _read(
         self,
@@ -72,21 +90,23 @@ class Wire:
         on_silence: Callable[[], None] | None,
         *,
         flags: int,
+        ahead: memoryview | None = None,
     ) -> int:
-        at_first = min(seconds, _SHORT_SILENCE)
+        # Half of it at most: who waits for what is ahead may not overrun the time of what was read.
+        at_first = min(seconds / 2, _SHORT_SILENCE)
         try:
             if at_first != self._seconds:
                 self._set_time(at_first)
-            if self._is_plain:
+            if ahead is not None:
+                got = self._connection.recvmsg_into((view, ahead), 0, flags)[0]
+            elif self._is_plain:
                 got = self._connection.recv_into(view, 0, flags)
             else:
                 got = self._connection.recv_into(view)
             if got >= least:
                 return got
             return self._read_rest(view[:least], got, time.monotonic() + seconds)
-        except (BlockingIOError, TimeoutError) as error:
-            if at_first == seconds:
-                raise WireSilent from error
+        except (BlockingIOError, TimeoutError):
             if on_silence is not None:
                 on_silence()
             return self._read_rest(view[:least], None, time.monotonic() + seconds - at_first)

@@ -1,0 +1,28 @@
+"""Whose turn it is to write, among threads of a process, where a database lets one at a time.
+
+SQLite makes whoever finds it taken sleep, longer each time, and ask again: up to 25 ms after the
+other has long gone. Threads of one process can tell each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+_turn = threading.RLock()
+
+
+@contextmanager
+def turn_to_write() -> Iterator[None]:
+    """Wait until no other thread has its turn; on databases that let many write there are none.
+
+    Not for who is in a transaction already: the one who has the turn may wait for that.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with _turn:
+        yield
