@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from hub.dicom.headers import Header, StudyHeader
+from hub.dicom.headers import Header, SeriesHeader, StudyHeader
 from hub.dicom.spool import Stored
 from hub.models import Node
 from routing import linking, naming, nudges, preparing, revisions
@@ -29,6 +29,7 @@ _COLUMNS = {
     "patient_name": 324,
     "study_description": 64,
 }
+_OF_SERIES = frozenset(field.name for field in fields(SeriesHeader))
 _COLUMNS_OF_INSTANCE = (
     "study_id", "series_id", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid",
     "instance_number", "number_of_frames", "rows", "columns", "key", "sha256", "size", "revision",
@@ -199,18 +200,15 @@ def _absorb(row: Series, headers: list[Header]) -> None:
         or _count(first.images_in_acquisition)
     )
     row.instance_count += len(headers)
-    for header in headers:
-        for name in SERIES_FIELDS:
-            value = _value(header, name)
-            values = row.attributes.setdefault(name, [])
-            if value not in (None, "", *values) and len(values) < _MOST_VALUES:
-                values.append(value)
-
-
-def _value(header: Header, name: str) -> Any:
-    holder = header.series if hasattr(header.series, name) else header.instance
-    value = getattr(holder, name, None)
-    return "\\".join(map(str, value)) if isinstance(value, tuple) else value
+    # Slices have the header of their series in common, as the very same object mostly.
+    series = {id(header.series): header.series for header in headers}.values()
+    for name in SERIES_FIELDS:
+        values = row.attributes.setdefault(name, [])
+        holders = series if name in _OF_SERIES else [header.instance for header in headers]
+        for value in dict.fromkeys(getattr(holder, name, None) for holder in holders):
+            said = "\\".join(map(str, value)) if isinstance(value, tuple) else value
+            if said not in (None, "", *values) and len(values) < _MOST_VALUES:
+                values.append(said)
 
 
 def _instance(study: Study, series: dict[str, Series], arrival: Arrival) -> tuple[Any, ...]:
