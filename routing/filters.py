@@ -53,13 +53,19 @@ class SearchedText(Func):
 
 
 class Modalities(Func):
-    """Each modality of a study between two blanks, as in the index ``study_search``."""
+    """Each modality of a study between two blanks, as in the index ``study_search``.
+
+    Not so that it is used where ``is_indexed`` is False: of the few that wait to be read each is
+    looked at sooner than all of a modality are found.
+    """
 
     template = "(' ' || %(expressions)s || ' ')"
     output_field = TextField()
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_indexed: bool) -> None:
         super().__init__(Replace(F("modality"), Value("\\"), Value(" ")))
+        if not is_indexed:
+            self.template = f"({self.template} || '')"
 
 
 class StudyFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -120,7 +126,7 @@ class StudyFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def with_modality(self, queryset: StudyQuerySet, _name: str, value: str) -> StudyQuerySet:
         """Studies with that modality, alone or among others (Modalities in Study, 0008,0061)."""
-        return queryset.alias(modalities=Modalities()).filter(
+        return queryset.alias(modalities=Modalities(is_indexed=self.is_of_all)).filter(
             modalities__contains=f" {value.upper()} "
         )
 
@@ -134,7 +140,8 @@ class StudyFilter(django_filters.FilterSet):  # type: ignore[misc]
             start = " " if self.is_of_all and len(word) < _SHORT else ""
             clause = Q()
             # SQLite, and PostgreSQL in the C locale, know upper and lower case of ASCII alone.
-            for spelling in sorted({word, word.lower(), word.upper(), word.title()}):
+            others = () if word.isascii() else (word.lower(), word.upper(), word.title())
+            for spelling in sorted({word, *others}):
                 clause |= Q(searched_text__icontains=start + spelling)
             queryset = queryset.filter(clause)
         return queryset
