@@ -105,6 +105,11 @@ def test_a_new_volume_is_the_hubs_own(image: str) -> None:
     assert re.match(r"drwx\S+ \d+ 65532 65532 ", said)
 
 
+def test_it_speaks_to_the_databases_and_brokers_that_settings_may_name(image: str) -> None:
+    said = run(image, "-c", "import amqp, psycopg, psycopg_pool, redis; print(psycopg.pq.__impl__)")
+    assert said == "binary"
+
+
 def test_its_checks_pass(image: str) -> None:
     said = run(image, "-c", "python manage.py check 2>&1", entrypoint="sh")
     assert "no issues" in said
