@@ -21,6 +21,8 @@ RIGHTS = (
 # where an algorithm is kept warm
 WARM_RIGHTS = (("apps", "deployments", ("create", "get", "delete")),)
 _OLDEST = (1, 26)
+# the newer first: the other is on its way out
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +200,17 @@ def _runtime_class(cluster: Cluster, name: str) -> Line:
 
 def _queue(cluster: Cluster, name: str) -> Line:
     what = f"Kueue's LocalQueue {name}"
-    path = f"/apis/kueue.x-k8s.io/v1beta1/namespaces/{cluster.namespace}/localqueues/{name}"
-    body = _seen(cluster, path)
-    if body == checks.MISSING:
+    found: Json | str = checks.MISSING
+    for version in _KUEUE_VERSIONS:
+        path = f"/apis/kueue.x-k8s.io/{version}/namespaces/{cluster.namespace}/localqueues/{name}"
+        if (found := _seen(cluster, path)) != checks.MISSING:
+            break
+    if found == checks.MISSING:
         says = "Kueue is not installed or has no such queue: every Job would wait for ever"
         return Line(what, "fails", says)
-    if isinstance(body, dict):
+    if isinstance(found, dict):
         return Line(what, "ok", "is there")
-    return Line(what, "unseen", f"cannot be looked at: {body}")
+    return Line(what, "unseen", f"cannot be looked at: {found}")
 
 
 def _limits(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:

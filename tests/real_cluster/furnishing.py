@@ -15,7 +15,7 @@ from tests.fakes.waiting import until
 
 NAMESPACE = os.environ.get("HUB_TEST_NAMESPACE", "hub-algorithms-test")
 CLASSES = {"hub-stat": 100000, "hub-routine": 10000, "hub-background": 1000}
-_CONFLICT = 409
+_CONFLICT, _NOT_FOUND = 409, 404
 
 
 def kubeconfig() -> str:
@@ -49,6 +49,7 @@ def furnished(hub_port: int) -> Iterator[Cluster]:
     finally:
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         cluster.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}", body=body)
+        until(lambda: _is_gone(cluster), "the namespace is gone", seconds=180)
 
 
 def hub_host() -> str:
@@ -79,6 +80,14 @@ def _make(
     except ClusterRefused as refused:
         if refused.status != _CONFLICT:
             raise
+
+
+def _is_gone(cluster: Cluster) -> bool:
+    try:
+        cluster.ask("GET", f"/api/v1/namespaces/{NAMESPACE}")
+    except ClusterRefused as refused:
+        return refused.status == _NOT_FOUND
+    return False
 
 
 def _has_account(cluster: Cluster) -> bool:

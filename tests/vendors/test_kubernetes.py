@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.fakes.cluster_api.server import ClusterApi
 from tests.fakes.waiting import until
 from tests.vendors.cluster import performer_for, run_of, settings_for, wait_for, watched
 from vendors import cluster_runs
+from vendors.cluster_setup import cluster_setup
 from vendors.models import ClusterRun
 from vendors.performers.base import PerformerRefused, SubmitFailed
 from vendors.performers.base import performer_for as by_kind
@@ -287,3 +289,47 @@ def test_who_may_not_see_nodes_is_told_no_number_and_watches_all_the_same(api, t
         performer.submit(run)
         assert wait_for(performer, run).state == "succeeded"
     assert counts == []
+
+
+def test_gpus_have_the_name_that_the_site_or_the_algorithm_gives_them(api, tmp_path) -> None:
+    names = {"lung-nodule": "mig-1g", "@drammen": "mig-2g", "lung-nodule@bergen": "mig-3g"}
+    setup = cluster_setup(settings_for(api, tmp_path, gpu_resources=names))
+    asked = [setup.gpu_resource_of(*who) for who in (
+        ("lung-nodule", "oslo"), ("lung-nodule", "bergen"), ("ich", "drammen"), ("ich", "oslo"))]
+    assert asked == ["mig-1g", "mig-3g", "mig-2g", "nvidia.com/gpu"]
+    performer, run = performer_for(api, tmp_path, gpu_resources=names), run_of(tmp_path)
+    there = replace(run, labels=run.labels | {"site": "bergen"})
+    _stage, algorithm = performer.manifest_of(there)["spec"]["template"]["spec"]["initContainers"]
+    assert algorithm["resources"]["limits"]["mig-3g"] == "1"
+
+
+def test_pods_are_given_the_certificates_of_who_signed_the_hubs_and_no_key(api, tmp_path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n")
+    performer, run = performer_for(api, tmp_path, ca_file=str(file)), run_of(tmp_path)
+    template = performer.manifest_of(run)["spec"]["template"]
+    stage, algorithm = template["spec"]["initContainers"]
+    (collector,) = template["spec"]["containers"]
+    assert template["metadata"]["annotations"]["hub.avrop/ca"] == file.read_text()
+    for one in (stage, collector):
+        assert one["command"][-2:] == ["--ca-file", "/var/run/hub-ca/ca.crt"]
+        assert "/var/run/hub-ca" in {mount["mountPath"] for mount in one["volumeMounts"]}
+    assert "hub-ca" not in str(algorithm)
+    performer.submit(run)
+    assert len(api.store.all("jobs")) == 1
+    for text in ("nothing", "BEGIN CERTIFICATE and PRIVATE KEY", "BEGIN CERTIFICATE" + "x" * 2**18):
+        file.write_text(text)
+        with pytest.raises(PerformerRefused, match="HUB_CLUSTER_CA_FILE: expected certificates"):
+            performer_for(api, tmp_path, ca_file=str(file))
+    with pytest.raises(PerformerRefused, match="HUB_CLUSTER_CA_FILE: cannot be read"):
+        performer_for(api, tmp_path, ca_file=str(tmp_path / "none"))
+
+
+def test_the_disk_of_a_run_has_room_for_its_own_input(api, tmp_path) -> None:
+    performer, run = performer_for(api, tmp_path), run_of(tmp_path)
+    large = replace(run, transfer=replace(run.transfer, input_bytes=5 * 2**30))
+    pod = performer.manifest_of(large)["spec"]["template"]["spec"]
+    volumes = [int(one["emptyDir"]["sizeLimit"]) for one in pod["volumes"]
+               if "emptyDir" in one and "medium" not in one["emptyDir"]]  # fmt: skip
+    room = int(pod["initContainers"][1]["resources"]["limits"]["ephemeral-storage"])
+    assert room > sum(volumes) > 5 * 2**30

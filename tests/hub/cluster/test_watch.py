@@ -156,7 +156,7 @@ def test_warnings_are_put_to_the_run_that_they_are_about(api, cluster) -> None:
         assert ledger.of(other).events == ()
 
 
-@pytest.mark.parametrize("count", [100])
+@pytest.mark.parametrize("count", [100, 1000])
 def test_many_jobs_cost_the_api_server_a_few_watches(api, cluster, count: int) -> None:
     api.actor = Player()
     with informed(cluster) as (ledger, _):
