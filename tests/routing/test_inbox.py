@@ -245,6 +245,26 @@ def test_what_waits_is_known_to_the_scan_at_the_start(place: Place) -> None:
         receiver.close()
 
 
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_what_another_process_accepted_is_taken_in_as_its_own(place: Place, kept: int) -> None:
+    arrivals = come(place)
+    for pk in sorted(inbox._recent)[: len(inbox._recent) - kept]:
+        del inbox._recent[pk]
+    waiting = inbox.waiting(place.study.pk)
+    assert [one.arrival.header for one in waiting] == [one.header for one in arrivals[1:]]
+    assert [one.arrival.stored for one in waiting] == [one.stored for one in arrivals[1:]]
+    taking_in.take_in_all()
+    assert_whole(place, 4)
+
+
+def test_a_row_counts_and_not_what_is_remembered_under_its_key(place: Place) -> None:
+    first, second, *_ = come(place, slices=2)
+    (row,) = Arrived.objects.all()
+    inbox._recent[row.pk] = first
+    (waiting,) = inbox.waiting(place.study.pk)
+    assert waiting.arrival.stored.key == second.stored.key
+
+
 def test_the_listener_takes_in_what_it_accepted_by_itself(place: Place) -> None:
     receiver = Receiver()
     try:
