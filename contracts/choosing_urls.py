@@ -58,6 +58,7 @@ pages: list[URLPattern] = [
     path(f"{_PROCEDURE}/suggestions/<int:pk>/accept/", requirements.accept,
          name="suggestion-accept"),
     path(f"{_PROCEDURE}/submissions/<int:pk>/withdraw/", acts.withdraw, name="submission-withdraw"),
+    path(f"{_PROCEDURE}/submissions/<int:pk>/", course.submission, name="submission"),
     path(f"{_PROCEDURE}/documents/", files.bring, name="procedure-documents"),
     path(f"{_PROCEDURE}/documents/<int:pk>/", files.take, name="procedure-document"),
     path(f"{_PROCEDURE}/requirements/", acts.draft_requirements, name="requirements-draft"),

@@ -31,6 +31,13 @@ def from_form(spec: RequirementSpec, form: Mapping[str, Any]) -> dict[str, Any]:
     return {"responses": responses, "offer": {"lines": lines, "fixed": _fixed(form)}}
 
 
+def typed(code: str, form: Mapping[str, Any]) -> dict[str, str]:
+    """What was typed for one requirement, to stand there again when it is refused."""
+    return {
+        name: str(form.get(f"{name}-{code}", "")) for name in (*_NAMES, "document", "sha256")
+    }
+
+
 def price_of(text: str) -> dict[str, Any]:
     """``24.00``: a flat price; ``10000: 24.00; 18.00``: tiers with their upper bounds."""
     if ";" not in text and ":" not in text:

@@ -14,6 +14,7 @@ from contracts import valuing
 from contracts.api.needs import CLASSES
 from contracts.forms import base
 from contracts.models import AwardCriterion, BreadthRule, EvaluationModel, Need, ValueParameter
+from contracts.templatetags.value_words import VALUE
 
 EXTRA = 3
 MOST = 500
@@ -111,7 +112,7 @@ class ValueModelForm(_Head):
 class ParameterForm(base.Form):
     """One number, and how sure it is."""
 
-    name = pick(_("Parameter"), [(one, one) for one in valuing.NAMES])
+    name = pick(_("Parameter"), [(one, VALUE[one]) for one in valuing.NAMES])
     value = line(_("Value"))
     low = line(_("Low"))
     high = line(_("High"))
@@ -123,7 +124,7 @@ class MeasurementForm(base.Form):
     """What a driver was in a quarter."""
 
     quarter = base.day(_("First day of the quarter"), needed=True)
-    name = base.choice(_("Parameter"), [(one, one) for one in valuing.NAMES])
+    name = base.choice(_("Parameter"), [(one, VALUE[one]) for one in valuing.NAMES])
     value = base.words(_("Measured"), most=40)
     source = base.words(_("Source"), most=500)
 

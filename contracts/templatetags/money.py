@@ -38,6 +38,23 @@ def count(value: Decimal | int | None) -> str:
 
 
 @register.filter
+def plain(value: Decimal | float | str | None, least: int = 0) -> str:
+    """Any number as people write it: thousands apart, up to four decimals and no needless zeros."""
+    if value is None or value == "":
+        return "–"
+    told = round(Decimal(str(value)), _MOST).normalize()
+    exponent = told.as_tuple().exponent
+    has = -exponent if isinstance(exponent, int) else 0
+    return _told(told, decimals=max(has, least))
+
+
+@register.filter
+def whole(value: Decimal | float | None) -> str:
+    """A number without decimals, thousands apart."""
+    return "–" if value is None else _told(round(Decimal(str(value))), decimals=0)
+
+
+@register.filter
 def share(value: Decimal) -> str:
     """A percentage with one decimal."""
     return f"{number_format(round(value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
@@ -49,7 +66,7 @@ def percent(value: Decimal) -> str:
     return f"{number_format(round(value * 100, _LEAST), decimal_pos=_LEAST)}\N{NO-BREAK SPACE}%"
 
 
-def _told(value: Decimal, *, decimals: int) -> str:
+def _told(value: Decimal | int, *, decimals: int) -> str:
     whole, _, rest = f"{abs(value):,.{decimals}f}".partition(".")
     sign = "\N{MINUS SIGN}" if value < 0 and any(one in "123456789" for one in whole + rest) else ""
     between = _BETWEEN.get((get_language() or "")[:2], _NARROW)

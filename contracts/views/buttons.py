@@ -29,7 +29,7 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
         try:
             messages.success(request, act(request, **kwargs))
         except ValidationError as refused:
-            for line in _lines(refused.detail):
+            for line in lines(refused.detail):
                 messages.error(request, line)
         except (ProcedureMoveRefused, ContentRefused, NothingToChooseFrom,
                 NoSuchDistribution) as refused:  # fmt: skip
@@ -55,14 +55,14 @@ def given(request: HttpRequest, name: str) -> str:
     return text
 
 
-def _lines(detail: Any, path: str = "") -> list[str]:
+def lines(detail: Any, path: str = "") -> list[str]:
     """Each problem as "field: rule"."""
     if isinstance(detail, dict):
         return [
             line
             for name, below in detail.items()
-            for line in _lines(below, f"{path}.{name}" if path else str(name))
+            for line in lines(below, f"{path}.{name}" if path else str(name))
         ]
     if isinstance(detail, list):
-        return [line for below in detail for line in _lines(below, path)]
+        return [line for below in detail for line in lines(below, path)]
     return [f"{path}: {detail}" if path else str(detail)]

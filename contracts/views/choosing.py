@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from contracts import choosing, evaluation_editing, tender_access, valuing
 from contracts.api.values import AskedRunSerializer, MeasurementSerializer
 from contracts.forms.tables import MeasurementForm
-from contracts.models import NeedList, SimulationRun, ValueModel
+from contracts.models import BreadthRule, Need, NeedList, SimulationRun, ValueModel
 from contracts.valuing import NoSuchMeasurement
 from contracts.views import tornado
 from contracts.views.buttons import button, page
@@ -40,6 +40,7 @@ def need_list(request: HttpRequest, code: str) -> HttpResponse:
     row = _needs(request, code)
     run = row.runs.last()
     results = run.results if run else {}
+    titles = dict(row.needs.values_list("code", "title"))
     chosen, scores = set(results.get("chosen", [])), results.get("scores", {})
     free = set(results.get("without_breadth", []))
     needs = [
@@ -52,8 +53,18 @@ def need_list(request: HttpRequest, code: str) -> HttpResponse:
         "list": row, "needs": needs, "run": run, "results": results,
         "is_stale": run is not None and run.inputs != choosing.inputs_of(row),
         "earlier": row.runs.order_by("-pk")[1:10],
+        **{name: [titles.get(one, one) for one in results.get(name) or ()]
+           for name in ("chosen", "without_breadth", "runner_up")},
+        "breadth": [(one, _values(one)) for one in row.breadth.all()],
     }  # fmt: skip
     return page(request, "need_list", context)
+
+
+def _values(rule: BreadthRule) -> list[str]:
+    """The values that a rule demands, as people say them."""
+    if rule.dimension != BreadthRule.Dimension.RISK:
+        return list(rule.every)
+    return [str(Need.Risk(one).label) if one in Need.Risk.values else one for one in rule.every]
 
 
 @button

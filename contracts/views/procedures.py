@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
+from rest_framework.exceptions import ValidationError
 
 from contracts import (
     evaluating,
@@ -18,10 +21,14 @@ from contracts import (
     submitting,
     tender_access,
 )
-from contracts.api.evaluations import ScoreSerializer, told
+from contracts.api.evaluations import ScoreSerializer
 from contracts.api.submissions import NewSubmissionSerializer, plain
-from contracts.models import Procedure, RequirementSpec, Score, Submission
-from contracts.views.buttons import button, page
+from contracts.forms.base import told
+from contracts.models import Procedure, RequirementResponse, RequirementSpec
+from contracts.submitting import ContentRefused
+from contracts.tenders import ProcedureMoveRefused
+from contracts.views import evaluation_page
+from contracts.views.buttons import button, lines, page
 from contracts.views.procedure_page import show
 from contracts.zone import CONTRACT_ZONE
 from vendors.belonging import own_vendor
@@ -59,20 +66,34 @@ def procedure(request: HttpRequest, code: str) -> HttpResponse:
 def specification(request: HttpRequest, code: str, stage: str, version: int) -> HttpResponse:
     """One version of requirements, what changed in it, and a form for who may answer."""
     row, participant = tender_access.either(request.user, code)
-    found = _spec(row, stage, version, is_buyer=participant is None)
-    since = row.specs.filter(stage=stage, version=version - 1).first()
+    return _shown(request, code, _spec(row, stage, version, is_buyer=participant is None))
+
+
+def _shown(
+    request: HttpRequest, code: str, found: RequirementSpec, *, refused: list[str] | None = None
+) -> HttpResponse:
+    row, participant = tender_access.either(request.user, code)
+    since = row.specs.filter(stage=found.stage, version=found.version - 1).first()
     context = {
         "procedure": row, "participant": participant, "spec": found, "since": since,
         "differences": specifying.differences(found, since=since) if since else [],
-        "requirements": found.requirements.all(),
+        "requirements": [
+            {"row": one, "said": offers.typed(one.code, request.POST)}
+            for one in found.requirements.all()
+        ],
         "may_write": participant is None and found.frozen_at is None,
         "kind": _kind_to_hand_in(row, found) if participant else "",
-        "items": sorted(
-            one["item"]
-            for one in (row.evaluation_model.scenario if row.evaluation_model else [])
-        ),
+        "items": [
+            {"name": one, "said": request.POST.get(f"price-{one}", "")}
+            for one in sorted({
+                one["item"]
+                for one in (row.evaluation_model.scenario if row.evaluation_model else [])
+            })
+        ],
+        "fixed": {per: request.POST.get(f"fixed-{per}", "") for per in ("once", "year")},
+        "refused": refused or [], "comment_kinds": RequirementResponse.Comment.choices,
     }  # fmt: skip
-    return page(request, "specification", context)
+    return page(request, "specification", context, status=400 if refused else 200)
 
 
 @button
@@ -83,37 +104,48 @@ def freeze_specification(request: HttpRequest, code: str, stage: str, version: i
     return _("Frozen.")
 
 
-@button
-def submit(request: HttpRequest, code: str, stage: str, version: int) -> str:
-    """Hand in the answers of the form."""
+@login_required
+@require_POST
+def submit(request: HttpRequest, code: str, stage: str, version: int) -> HttpResponse:
+    """Hand in the answers of the form; what is refused stands there again, with the reasons."""
     participant = tender_access.participant_of(request.user, code)
     found = _spec(participant.procedure, stage, version, is_buyer=False)
     kind = _kind_to_hand_in(participant.procedure, found)
-    asked = NewSubmissionSerializer(data=offers.from_form(found, request.POST) | {"kind": kind})
-    asked.is_valid(raise_exception=True)
-    said = plain(asked.validated_data)
-    made = submitting.submit(participant, kind=said.pop("kind"), content=said, by=request.user)
-    return _("Received. The receipt is %(sha256)s.") % {"sha256": made.sha256}
+    try:
+        asked = NewSubmissionSerializer(data=offers.from_form(found, request.POST) | {"kind": kind})
+        asked.is_valid(raise_exception=True)
+        said = plain(asked.validated_data)
+        made = submitting.submit(participant, kind=said.pop("kind"), content=said, by=request.user)
+    except (ValidationError, ProcedureMoveRefused, ContentRefused) as refused:
+        reasons = lines(refused.detail) if isinstance(refused, ValidationError) else told(refused)
+        return _shown(request, code, found, refused=[str(one) for one in reasons])
+    messages.success(
+        request, _("Received. The receipt is %(sha256)s.") % {"sha256": made.sha256}
+    )
+    return redirect("submission", code, made.pk)
+
+
+@login_required
+@require_GET
+def submission(request: HttpRequest, code: str, pk: int) -> HttpResponse:
+    """What was handed in: answers with comments, and prices; of a sealed one the receipt."""
+    row, participant = tender_access.either(request.user, code)
+    found = tender_access.submissions(row, participant).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    context = {
+        "procedure": row, "submission": found, "is_buyer": participant is None,
+        "responses": found.responses.select_related("requirement"),
+        "prices": (found.offer or {}).get("lines", []),
+    }  # fmt: skip
+    return page(request, "submission", context)
 
 
 @login_required
 @require_GET
 def evaluation(request: HttpRequest, code: str) -> HttpResponse:
     """How tenders are compared and how they stand; for the buyer alone."""
-    row = tender_access.procedure_for_buyer(request.user, code)
-    names = {str(one.number): one.vendor.name for one in row.participants.select_related("vendor")}
-    opened = Submission.objects.filter(participant__procedure=row, state="opened")
-    context = {
-        "procedure": row, "evaluation": told(row), "model": row.evaluation_model, "names": names,
-        "scores": Score.objects.filter(submission__participant__procedure=row).select_related(
-            "evaluator", "requirement", "submission__participant"
-        ),
-        "tenders": [
-            {"tender": one, "unmet": submitting.unmet(one)}
-            for one in opened.select_related("participant__vendor", "spec")
-        ],
-    }  # fmt: skip
-    return page(request, "evaluation", context)
+    return evaluation_page.show(request, code)
 
 
 @button
@@ -129,7 +161,12 @@ def freeze_evaluation(request: HttpRequest, code: str) -> str:
 def score(request: HttpRequest, code: str) -> str:
     """Give points with their justification."""
     row = tender_access.procedure_for_buyer(request.user, code)
-    said = {name: value for name, value in request.POST.items() if value}
+    said = {name: str(value) for name, value in request.POST.items() if value}
+    if "of" in said:
+        said["criterion"], _colon, said["requirement"] = said.pop("of").partition(":")
+        said = {name: value for name, value in said.items() if value}
+    if "points" in said:
+        said["points"] = said["points"].replace(",", ".")
     asked = ScoreSerializer(data=said | {"is_moderated": "is_moderated" in request.POST})
     asked.is_valid(raise_exception=True)
     wanted = asked.validated_data

@@ -13,6 +13,9 @@ import pygal
 from django.utils.translation import gettext as _
 from pygal.style import Style
 
+from contracts.templatetags.money import plain, whole
+from contracts.templatetags.value_words import value_word
+
 _GREY = "#7d8794"
 # after Okabe and Ito: told apart by people who see few colours
 _LOW, _HIGH = "#E69F00", "#3b8ed0"
@@ -29,11 +32,11 @@ def draw(bars: Sequence[Mapping[str, Any]], *, base: float) -> str:
     chart = pygal.HorizontalStackedBar(
         style=style, height=90 + 42 * len(bars), width=900, js=(), show_x_guides=False,
         legend_at_bottom=True, disable_xml_declaration=True,
-        value_formatter=lambda value: f"{value:+,.0f} k",
+        value_formatter=lambda value: f"{whole(value)} k",
     )  # fmt: skip
     rising = list(reversed(bars))
     chart.x_labels = [
-        f"{one['name'].replace('_', ' ')} ({one['low']:g} – {one['high']:g})" for one in rising
+        f"{value_word(one['name'])} ({plain(one['low'])} – {plain(one['high'])})" for one in rising
     ]
     for title, key in ((_("at its low value"), "npv_low"), (_("at its high value"), "npv_high")):
         chart.add(title, [(one[key] - base) / 1000 for one in rising])

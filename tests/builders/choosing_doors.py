@@ -36,6 +36,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     **dict.fromkeys(["suggestion-reject", "suggestion-accept"],
                     {"code": "2026-100", "pk": "suggestion"}),
     "submission-withdraw": {"code": "2026-100", "pk": "tender"},
+    "submission": {"code": "2026-100", "pk": "tender"},
     "requirement-new": {"code": "2026-100", "stage": "specification", "version": 2},
     **dict.fromkeys(["requirement", "requirement-remove"],
                     {"code": "2026-100", "stage": "specification", "version": 2,
