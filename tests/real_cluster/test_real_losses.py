@@ -35,13 +35,15 @@ def evict(real: Real, pod: Any) -> None:
 @contextmanager
 def tainted(real: Real, node: str) -> Iterator[None]:
     """A node that nothing may stay on, as one under pressure."""
-    path, kind = f"/api/v1/nodes/{node}", "application/strategic-merge-patch+json"
-    real.cluster.ask("PATCH", path, body={"spec": {"taints": [TAINT]}}, content_type=kind)
+    path, kind = f"/api/v1/nodes/{node}", "application/merge-patch+json"
+    # the list is one value: what was there goes along, and comes back
+    before = real.cluster.ask("GET", path).body["spec"].get("taints") or []
+    more = {"spec": {"taints": [*before, TAINT]}}
+    real.cluster.ask("PATCH", path, body=more, content_type=kind)
     try:
         yield
     finally:
-        gone = {"$patch": "delete", "key": TAINT["key"]}
-        real.cluster.ask("PATCH", path, body={"spec": {"taints": [gone]}}, content_type=kind)
+        real.cluster.ask("PATCH", path, body={"spec": {"taints": before}}, content_type=kind)
 
 
 def test_a_pod_that_is_evicted_runs_again_and_is_billed_once(real: Real) -> None:
