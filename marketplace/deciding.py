@@ -53,6 +53,8 @@ def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) 
         details |= _seen(deployment.version)
     if faults := problems_with(kind, decision, details, version=deployment.version):
         raise DecisionRefused(faults)
+    # nobody signs for the gates while one of them is decided
+    Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
     gate, _ = Gate.objects.update_or_create(
         deployment=deployment,
         kind=kind,

@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from hub import audit
 from hub.models import Site, User
 from hub.phrases import StoredPhrase, render
-from marketplace.gates import missing, names_of
+from marketplace.gates import facts_for, missing, names_of
 from marketplace.models import (
     AlgorithmVersion,
     Deployment,
     DeploymentMove,
+    Gate,
     SafetyNotice,
     Signature,
 )
@@ -61,12 +62,26 @@ def begin(version: AlgorithmVersion, *, site: Site, by: User) -> Deployment:
     return row
 
 
-@transaction.atomic
 def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
     """Sign that it goes on to ``to``; the move once two people have signed, None before that.
 
-    Raises MoveNotAllowed where a gate is open, and where the same person signs twice.
+    Raises MoveNotAllowed where a gate is open, where the same person signs twice, and where the
+    gates no longer say what the first signed for: then its signature is void, and both sign anew.
     """
+    move, changed = _sign(deployment, to=to, by=by)
+    if changed:
+        raise MoveNotAllowed(
+            _("These gates changed since the first signature: %(gates)s. Signing begins anew.")
+            % {"gates": ", ".join(str(Gate.Kind(one).label) for one in changed)}
+        )
+    return move
+
+
+@transaction.atomic
+def _sign(
+    deployment: Deployment, *, to: str, by: User
+) -> tuple[DeploymentMove | None, list[str]]:
+    """The move, and the kinds of gates that say other things than the first signature was for."""
     row = _locked(deployment)
     if to not in signed_for(row):
         raise MoveNotAllowed(_no_way(row, to))
@@ -78,17 +93,32 @@ def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
         )
     waiting = row.signatures.filter(move=None)
     waiting.exclude(to=to).delete()
+    facts = facts_for(row, to=to)
+    if changed := _changed_since(waiting.first(), facts):
+        waiting.delete()
+        audit.record(
+            "deployment.signatures_void", actor=by, site=row.site, subject=str(row.version),
+            to=to, changed=changed,
+        )  # fmt: skip
+        return None, changed
     if waiting.filter(user=by).exists():
         raise MoveNotAllowed(_("You have signed; a second person must sign too."))
-    Signature.objects.create(deployment=row, to=to, user=by, at=timezone.now())
+    Signature.objects.create(deployment=row, to=to, user=by, at=timezone.now(), facts=facts)
     audit.record("deployment.signed", actor=by, site=row.site, subject=str(row.version), to=to)
     signatures = list(waiting.select_related("user").order_by("pk"))
     if len(signatures) < SIGNATURES:
-        return None
+        return None, []
     names = " + ".join(str(one.user) for one in signatures)
     move = _move(row, to, by=names, why="", actor=by)
     waiting.update(move=move)
-    return move
+    return move, []
+
+
+def _changed_since(first: Signature | None, facts: dict[str, dict[str, Any]]) -> list[str]:
+    if first is None:
+        return []
+    signed = first.facts or {}  # none in a signature of the release before
+    return [kind for kind in facts if signed.get(kind) != facts[kind]]
 
 
 @transaction.atomic

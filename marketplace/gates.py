@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, override
 
 from hub.models import Site
 from hub.phrases import Phrase, phrase
@@ -69,6 +70,27 @@ def missing(deployment: Deployment, *, to: str, on: date | None = None) -> tuple
     return tuple(
         one for one in standing(deployment, on=on) if one.kind in needed and not one.stands
     )
+
+
+def facts_for(deployment: Deployment, *, to: str) -> dict[str, dict[str, Any]]:
+    """What each gate of the state ``to`` says now, by its kind: what people sign for, as JSON."""
+    needed = GATES_FOR.get(to, ())
+    with override("en"):  # two people may read it in two languages
+        return {
+            str(one.kind): {"stands": one.stands, "why": str(one.why), **_of_gate(one.gate)}
+            for one in standing(deployment)
+            if one.kind in needed
+        }
+
+
+def _of_gate(gate: Gate | None) -> dict[str, Any]:
+    if gate is None:
+        return {}
+    return {
+        "evidence": gate.evidence, "owner": gate.owner, "decided_by": gate.decided_by,
+        "decided_on": str(gate.decided_on), "valid_until": str(gate.valid_until or ""),
+        "details": gate.details, "udi_di": gate.udi_di,
+    }  # fmt: skip
 
 
 def udi_di_of(version: AlgorithmVersion) -> str:

@@ -99,6 +99,8 @@ class Signature(models.Model):
     to = models.CharField(max_length=20)
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    # what the gates said then; a second signature counts only where they still say the same
+    facts = models.JSONField(null=True)
     # the move that it was part of; none as long as the second signature is missing
     move = models.ForeignKey(
         "DeploymentMove", models.CASCADE, null=True, blank=True, related_name="signatures"

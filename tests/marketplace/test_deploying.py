@@ -84,6 +84,22 @@ def test_the_same_person_does_not_sign_twice(here: FirstSite, deployment: Deploy
     assert deployment.state == "shadow"
 
 
+def test_a_gate_that_changed_between_two_signatures_makes_both_sign_anew(
+    here: FirstSite, deployment: Deployment
+) -> None:
+    pass_all(deployment, here.officer)
+    deploying.sign(deployment, to="validation", by=here.officer)
+    Gate.objects.filter(kind="dpia").update(evidence="another assessment")
+    with pytest.raises(MoveNotAllowed, match="Data protection impact assessment. Signing begins"):
+        deploying.sign(deployment, to="validation", by=here.radiologist)
+    deployment.refresh_from_db()
+    assert deployment.state == "shadow"
+    assert not deployment.signatures.exists()
+    told = AuditEvent.objects.get(action="deployment.signatures_void")
+    assert told.details["changed"] == ["dpia"]
+    both_sign(here, deployment, to="validation")
+
+
 def test_an_open_gate_is_named_and_keeps_it_where_it_is(
     here: FirstSite, deployment: Deployment
 ) -> None:
