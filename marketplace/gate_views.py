@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from hub import forms as base
-from hub.access import ANY_ROLE
+from hub.access import ANY_ROLE, is_staff_member
 from hub.models import Site
 from marketplace import catalogue, deciding, deploying
 from marketplace.deciding import DecisionRefused
@@ -49,6 +50,8 @@ class BeginForm(base.Form):
 @require_http_methods(METHODS)
 def begin(request: HttpRequest) -> HttpResponse:
     """Take a version into use in shadow: it runs, and nothing leaves the hub."""
+    if not is_staff_member(request.user):
+        raise PermissionDenied(_("This is for those who hold a role here."))
     asked = {name: request.GET[name] for name in ("site", "version") if name in request.GET}
     form = BeginForm(_sent(request), key="begin", user=request.user, initial=asked)
     if form.is_bound and form.is_valid():

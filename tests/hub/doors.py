@@ -68,6 +68,7 @@ ON_OFFER = {
     "catalogue", "compare", "algorithm", "vendors", "vendor", "api-algorithms", "api-algorithm",
     "api-evidence", "api-comparison", "api-sbom", "api-model-card", "api-vendors", "api-vendor",
     "api-legal-facts", "api-notices", "api-manifest-draft", "notices",
+    "deployment-new",
 }  # fmt: skip
 # What is a procurement officer's business at the own trust.
 AT_A_SITE = {
@@ -84,6 +85,7 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["api-study", "api-read", "api-unread"], STUDY_UID),
     **dict.fromkeys(["accept", "reject", "replay-workitem"], WORKITEM),
     **dict.fromkeys(["run-input", "run-output"], WORKITEM),
+    "server-door": lambda scene: {"name": "nobodys", "verb": "ask"},
     **dict.fromkeys(["api-accept", "api-reject", "api-replay"], WORKITEM),
     **dict.fromkeys(["replay-delivery", "api-replay-delivery"], DELIVERY),
     **dict.fromkeys(["vendors", "vendor", "submit-item", "decide-item", "invite"], VENDOR),

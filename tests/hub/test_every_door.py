@@ -234,10 +234,11 @@ def is_their_business(who: str, name: str) -> bool:
     if who == "a person of the vendor itself" and name.startswith("api-vendor-token"):
         return True
     brings = {"submit-item", "api-onboarding-item", "api-sub-processors", "api-evidence",
-              "api-reference", "api-sbom", "api-model-card", "api-manifest-draft"}  # fmt: skip
+              "api-reference", "api-sbom", "api-model-card", "api-manifest-draft",
+              "sub-processors", "version-sbom", "version-card", "evidence-new"}  # fmt: skip
     if who == "a person of the vendor itself" and name in brings:
         return True
-    if " vendor" in who and who != "a vendor's account" and name == "api-vendor-tokens":
+    if " vendor" in who and who != "a vendor's account" and name.endswith("vendor-tokens"):
         return True
     if name == "api-manifest-draft" or name == "api-deployments":
         return who not in ("nobody", "a vendor's account")  # nothing of anybody is in them
@@ -288,11 +289,16 @@ def test_who_is_nobody_is_told_so_at_every_door_that_is_not_public(scene: Scene,
 def refused_with(name: str, who: str) -> tuple[int, ...]:
     """Who buys for the other trust may make something of its own there, and says it wrongly."""
     may_make = "administrator" in who and name in choosing_doors.COLLECTIONS
+    may_make |= "trust" in who and name == "deployment-new"
     return (302, 400, 401, 403, 404, 405) if may_make else (302, 401, 403, 404, 405)
 
 
 # nothing lies there in this scene: the tests of the doors themselves look at them
-ROWLESS = {"api-person", "api-invitation", "api-vendor-token", "api-reference", "api-lift"}
+ROWLESS = {
+    "api-person", "api-invitation", "api-vendor-token", "api-reference", "api-lift",
+    "invitation-withdraw", "person-dismiss", "vendor-token-end", "evidence-withdraw", "notice",
+    "notice-lift",
+}  # fmt: skip
 SHOWN = {"worklist", "study", "operations", "api-worklist", "api-study", "api-dead-letters"} | {
     "frameworks", "framework", "call-off", "api-organisations", "api-frameworks", "api-framework",
     "api-call-offs", "api-call-off",
@@ -323,7 +329,8 @@ def test_no_form_of_another_site_changes_anything_for_who_is_signed_in(scene: Sc
     parties.member(scene.places.radiologist.username, role="administrator", site=scene.places.site)
     before, last = state_of_the_hub(), AuditEvent.objects.latest("pk").pk
     for name in DOORS:
-        if name == "api-accept-invitation":  # it looks at no session: a code opens it, or nothing
+        # These look at no session: a code or a token opens them, or nothing.
+        if name in ("api-accept-invitation", "server-door"):
             continue
         for method in UNSAFE:
             where = address(name, scene)
