@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 OFFICER = ("procurement_officer",)
 
 
-def approve(user: User, pk: int) -> CallOff:
-    """Approve a draft, on behalf of a procurement officer of who buys."""
+def approve(user: User, pk: int, *, seen: str = "") -> CallOff:
+    """Approve a draft, on behalf of a procurement officer of who buys; as ``seen``, if given."""
     call_off = _call_off(user, pk)
     _demand(user, call_off.organisation)
-    call_offs.approve(call_off, by=user)
+    call_offs.approve(call_off, by=user, seen=seen)
     return _call_off(user, pk)
+
+
+def draft_to_change(user: Any, pk: int) -> CallOff:
+    """The call-off, for a procurement officer of who buys; whether it is a draft, the verb says."""
+    call_off = _call_off(user, pk)
+    _demand(user, call_off.organisation)
+    return call_off
 
 
 def move(user: User, pk: int, *, to: str) -> CallOff:

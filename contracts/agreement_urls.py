@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
 from contracts.api import documents
-from contracts.views import agreement_changes, agreements
+from contracts.views import agreement_changes, agreements, call_off_drafts
 from contracts.views import documents as files
 
 pages: list[URLPattern] = [
@@ -26,8 +26,9 @@ pages: list[URLPattern] = [
          name="framework-supplier"),
     path("frameworks/<int:pk>/suppliers/<slug:vendor>/remove/", agreement_changes.remove_supplier,
          name="framework-supplier-remove"),
-    path("frameworks/<int:pk>/call-offs/new/", agreement_changes.draft, name="call-off-draft"),
+    path("frameworks/<int:pk>/call-offs/new/", call_off_drafts.draft, name="call-off-draft"),
     path("call-offs/<int:pk>/", agreements.call_off, name="call-off"),
+    path("call-offs/<int:pk>/change/", call_off_drafts.redraft, name="call-off-redraft"),
     path("call-offs/<int:pk>/approve/", agreements.approve, name="approve-call-off"),
     path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
 ]  # fmt: skip

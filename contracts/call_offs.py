@@ -55,11 +55,12 @@ class Approval:
 
 
 @transaction.atomic
-def approve(call_off: CallOff, *, by: Any) -> Approval:
+def approve(call_off: CallOff, *, by: Any, seen: str = "") -> Approval:
     """Note that ``by`` approves the draft; the second of two people makes it approved.
 
-    Raises CallOffMoveError where it is no draft, lacks what an order needs, or was approved by the
-    same person before; MaximumValueReached where the agreement or its lot has no room for it.
+    Raises CallOffMoveError where it is no draft, lacks what an order needs, was approved by the
+    same person before, or is no longer what was ``seen`` (its fingerprint then, "" for unsaid);
+    MaximumValueReached where the agreement or its lot has no room for it.
     """
     framework = lock(call_off.framework)
     call_off.refresh_from_db()
@@ -67,10 +68,15 @@ def approve(call_off: CallOff, *, by: Any) -> Approval:
         raise CallOffMoveError(
             _("%(call_off)s is not a draft, so it cannot be approved.") % {"call_off": call_off}
         )
+    fingerprint = approving.fingerprint(call_off)
+    if seen and seen != fingerprint:
+        raise CallOffMoveError(
+            _("%(call_off)s was changed after you opened it: look at what it says now.")
+            % {"call_off": call_off}
+        )
     if problems := approving.problems_of(call_off, framework, on=approving.today()):
         raise CallOffMoveError(" ".join(problems))
     after = demand_room(call_off)
-    fingerprint = approving.fingerprint(call_off)
     given = call_off.approvals.filter(fingerprint=fingerprint).select_related("user")
     if given.filter(user=by).exists():
         raise CallOffMoveError(_("You have approved it already: a second person must."))

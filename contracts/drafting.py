@@ -1,4 +1,4 @@
-"""Drafts of call-offs: what somebody means to order, before two people approve it."""
+"""Drafts of call-offs: what somebody means to order, and changes until two people approve it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from contracts import supplying
+from contracts import call_offs, redrafted, supplying
 from contracts.acting import OFFICER
 from contracts.models import CallOff, CallOffLine, FrameworkAgreement
+from contracts.redrafted import Redrafted
 from hub import audit
 from hub.access import holds_role_for
 from hub.models import Organisation, Site
@@ -19,8 +20,12 @@ class CodeIsTaken(Exception):
     """Another call-off has the code."""
 
 
+class NoDraftAnyMore(Exception):
+    """The call-off was approved or cancelled, so that what it says stands."""
+
+
 class DraftRefused(ValueError):
-    """What was asked for cannot be drafted; ``field`` is the part of it that cannot be."""
+    """What was asked for cannot be drafted; ``field`` is the part to blame, "" for all of it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -48,6 +53,28 @@ def asked_for(user: Any, asked: dict[str, Any]) -> dict[str, Any]:
         "organisation": organisation,
         "lines": _lines(organisation, asked["lines"]),
     }
+
+
+def asked_again(user: Any, call_off: CallOff, asked: dict[str, Any]) -> dict[str, Any]:
+    """The rows that the codes of a changed draft mean; raises DraftRefused as asked_for() does.
+
+    What a call-off is called, and who buys under what, stays: that would be another call-off.
+    """
+    stays = {
+        "code": call_off.code,
+        "framework": call_off.framework.code,
+        "organisation": call_off.organisation.code,
+    }
+    for name, value in stays.items():
+        if asked.get(name, value) != value:
+            raise DraftRefused(
+                name,
+                _("expected %(value)s, which stays: cancel this draft and draft anew") % {
+                    "value": value
+                },
+            )
+    found = asked_for(user, asked | stays)
+    return {name: value for name, value in found.items() if name not in stays}
 
 
 def _demand_supply(framework: FrameworkAgreement, asked: dict[str, Any]) -> None:
@@ -95,3 +122,46 @@ def draft(*, by: Any, lines: list[dict[str, Any]], **fields: Any) -> CallOff:
             raise
         raise CodeIsTaken(_("A call-off %(code)s is there already.") % fields) from error
     return row
+
+
+@transaction.atomic
+def redraft(
+    call_off: CallOff, *, by: Any, lines: list[dict[str, Any]], **fields: Any
+) -> Redrafted:
+    """Let a draft say something else; approvals of what it said are void where that is bound.
+
+    Nothing is put on record where nothing changes. Raises NoDraftAnyMore; DraftRefused where a void
+    approval would come back to life.
+    """
+    call_offs.lock(call_off.framework)
+    row = CallOff.objects.select_related("framework", "supplier").get(pk=call_off.pk)
+    if row.state != CallOff.State.DRAFT:
+        raise NoDraftAnyMore(
+            _("%(call_off)s is not a draft any more, so it cannot be changed.") % {"call_off": row}
+        )
+    before, approved = redrafted.told(row), redrafted.approved_by(row)
+    after = _rewrite(row, fields, lines)
+    if not (changes := redrafted.differences(before, redrafted.told(after))):
+        return Redrafted(after)
+    now_by = redrafted.approved_by(after)
+    if back := [name for name in now_by if name not in approved]:
+        raise DraftRefused(
+            "",
+            _("This is what %(names)s approved before it was changed, and that is void: cancel "
+              "this draft and draft anew.") % {"names": ", ".join(back)},
+        )  # fmt: skip
+    voided = tuple(name for name in approved if name not in now_by)
+    audit.record(
+        "call_off_redrafted", actor=by, subject=row.code, changes=changes, voided=list(voided)
+    )
+    return Redrafted(after, tuple(changes), voided)
+
+
+def _rewrite(row: CallOff, fields: dict[str, Any], lines: list[dict[str, Any]]) -> CallOff:
+    CallOff.objects.filter(pk=row.pk).update(**fields)
+    kept = []
+    for line in lines:
+        where = {"algorithm": line["algorithm"], "site": line["site"]}
+        kept.append(row.lines.update_or_create(**where, defaults=line)[0].pk)
+    row.lines.exclude(pk__in=kept).delete()
+    return CallOff.objects.select_related("framework", "organisation", "supplier").get(pk=row.pk)

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from contracts import reading, utilisation
-from contracts.drafting import DraftRefused, asked_for
+from contracts.drafting import DraftRefused, asked_again, asked_for
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from marketplace.models import Algorithm
 from vendors.models import Vendor
@@ -276,5 +276,20 @@ class DraftSerializer(serializers.Serializer[Any]):
         """What the codes mean: rows that the user may see, and may buy for."""
         try:
             return asked_for(self.context["request"].user, attrs)
+        except DraftRefused as refused:
+            raise serializers.ValidationError({refused.field: [str(refused)]}) from None
+
+
+class RedraftSerializer(DraftSerializer):
+    """All that a draft is to say from now on; what it is called and who buys may be left out."""
+
+    code = serializers.CharField(max_length=40, required=False)
+    framework = serializers.CharField(max_length=40, required=False)
+    organisation = serializers.CharField(max_length=50, required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        """What the codes mean, for the call-off in the context."""
+        try:
+            return asked_again(self.context["request"].user, self.context["call_off"], attrs)
         except DraftRefused as refused:
             raise serializers.ValidationError({refused.field: [str(refused)]}) from None

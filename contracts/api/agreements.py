@@ -9,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,9 +22,10 @@ from contracts.api.agreement_shapes import (
     FrameworkSerializer,
     OptionMoveSerializer,
     OrganisationSerializer,
+    RedraftSerializer,
 )
 from contracts.call_offs import CallOffMoveError
-from contracts.drafting import CodeIsTaken
+from contracts.drafting import CodeIsTaken, DraftRefused, NoDraftAnyMore
 from contracts.filters import CallOffFilter, FrameworkFilter
 from contracts.models import CallOff, FrameworkAgreement
 from contracts.options import OptionMoveError
@@ -38,8 +40,10 @@ class Acts(Door):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Turn what a verb raised into a problem that a person understands."""
-        if isinstance(exc, CallOffMoveError | OptionMoveError | CodeIsTaken):
+        if isinstance(exc, CallOffMoveError | OptionMoveError | CodeIsTaken | NoDraftAnyMore):
             exc = Conflict(str(exc))
+        if isinstance(exc, DraftRefused):
+            exc = ValidationError({exc.field or "non_field_errors": [str(exc)]})
         return super().handle_exception(exc)
 
 
@@ -125,11 +129,19 @@ class CallOffsView(Acts, generics.ListAPIView[CallOff]):
         return Response(CallOffSerializer(_call_off(request, row.pk)).data, status=201)
 
 
-class CallOffView(Door):
-    """One call-off with its lines and its approvals."""
+class CallOffView(Acts):
+    """One call-off with its lines and its approvals; a draft can be changed."""
 
     @extend_schema(responses={200: CallOffSerializer, **PROBLEMS})
     def get(self, request: Request, pk: int) -> Response:
+        return Response(CallOffSerializer(_call_off(request, pk)).data)
+
+    @extend_schema(request=RedraftSerializer, responses={200: CallOffSerializer, **REFUSED})
+    def put(self, request: Request, pk: int) -> Response:
+        """Let a draft say something else; approvals of what is bound and changed are void."""
+        found = acting.draft_to_change(request.user, pk)
+        fields = _asked(RedraftSerializer, request, call_off=found)
+        drafting.redraft(found, by=request.user, **fields)
         return Response(CallOffSerializer(_call_off(request, pk)).data)
 
 
@@ -151,8 +163,8 @@ class MoveView(Acts):
         return Response(CallOffSerializer(acting.move(_user(request), pk, to=to)).data)
 
 
-def _asked(shape: Any, request: Request) -> dict[str, Any]:
-    asked = shape(data=request.data, context={"request": request})
+def _asked(shape: Any, request: Request, **context: Any) -> dict[str, Any]:
+    asked = shape(data=request.data, context={"request": request, **context})
     asked.is_valid(raise_exception=True)
     fields: dict[str, Any] = asked.validated_data
     return fields

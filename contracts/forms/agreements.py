@@ -77,6 +77,12 @@ class DraftForm(base.Form):
         set_choices(self, "lot", lots_of(framework))
 
 
+    def keep(self, *names: str) -> None:
+        """Show what is there in these fields, whatever is sent in them."""
+        for name in names:
+            self.fields[name].disabled = True
+
+
 class LineForm(base.Form):
     """One algorithm at one site; a line that is left empty is none."""
 
@@ -104,6 +110,19 @@ class LineForm(base.Form):
 
 
 LineSet = forms.formset_factory(LineForm, extra=3, max_num=200, absolute_max=200)
+
+
+def draft_of(call_off: CallOff) -> dict[str, Any]:
+    """What a draft says now, for DraftForm."""
+    return {name: getattr(call_off, name) for name in DraftForm.base_fields}
+
+
+def lines_of(call_off: CallOff) -> list[dict[str, Any]]:
+    """Its lines, for LineSet."""
+    return [
+        {name: getattr(line, name) or None for name in LineForm.base_fields}
+        for line in call_off.lines.order_by("algorithm__code", "site__code")
+    ]
 
 
 def buyers_of(framework: FrameworkAgreement, mine: frozenset[int] | None) -> Any:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from contracts import acting, reading, utilisation
+from contracts import acting, approving, reading, utilisation
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
 from contracts.forms import base
@@ -109,6 +109,9 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
         "moves": [CallOff.State(state) for state in reading.moves_of(found)] if may_act else [],
         "may_approve": may_act and found.state == CallOff.State.DRAFT and not mine,
         "has_approved": mine,
+        "may_change": may_act and found.state == CallOff.State.DRAFT,
+        "has_void": any(not one["is_current"] for one in approvals),
+        "seen": approving.fingerprint(found),
         "after": after,
     }
     return _page(request, "call_off", context)
@@ -133,7 +136,7 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
 @button
 def approve(request: HttpRequest, pk: int) -> str:
     """Approve a draft."""
-    found = acting.approve(_user(request), pk)
+    found = acting.approve(_user(request), pk, seen=request.POST.get("seen", "")[:64])
     if found.state == CallOff.State.APPROVED:
         return _("Approved by two people.")
     return _("Your approval is noted: a second person must approve it too.")

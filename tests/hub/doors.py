@@ -45,7 +45,7 @@ CONTRACTS: dict[str, Given] = {
     "api-lot": TERM,
     **dict.fromkeys(["framework-documents", "api-framework-documents"], FRAMEWORK),
     **dict.fromkeys(["framework-document", "api-framework-document"], DOCUMENT),
-    **dict.fromkeys(["call-off", "api-call-off"], CALL_OFF),
+    **dict.fromkeys(["call-off", "api-call-off", "call-off-redraft"], CALL_OFF),
     **dict.fromkeys(["approve-call-off", "api-approve-call-off"], CALL_OFF),
     **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),
 }
