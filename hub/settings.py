@@ -247,7 +247,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HUB_HTTPS
 SECURE_HSTS_PRELOAD = HUB_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
 # pods of the cluster reach the web behind the proxy that speaks TLS
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^api/v1/runs/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^api/v1/runs/", r"^api/v1/servers/"]
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -6,9 +6,10 @@ import structlog
 from django.utils.translation import gettext_noop as _
 
 from hub.dicom.digests import are_of_one_kind
+from hub.dicom.spool import NotInSpool
 from hub.phrases import Phrase, phrase
 from routing.arrivals import Arrival
-from routing.models import Discarded, Study
+from routing.models import Arrived, Discarded, Instance, Study
 from routing.places import spool
 from routing.setting_aside import set_aside
 from routing.surviving import surviving_id
@@ -46,12 +47,35 @@ def _is_same(arrival: Arrival, known_digest: str) -> bool:
     return spool().has_content(arrival.stored.key, known_digest)
 
 
-def drop_copy(arrival: Arrival) -> None:
-    """Have a file deleted that has the content of another, which has the row.
+def keep_one(study: Study, arrival: Arrival, known_digest: str) -> None:
+    """Of two files with one content keep that of the row, and the new one where that is lost.
 
-    Its name tells the digest of this release, and that of the other one of a release before.
+    Their names tell the digest of this release, and that of the other one of a release before.
+    Where it cannot be told whether the first is whole, both stay.
     """
-    Discarded.objects.get_or_create(key=arrival.stored.key)
+    uid, stored = arrival.header.instance.sop_instance_uid, arrival.stored
+    row: Instance | Arrived | None = (
+        Instance.objects.filter(
+            study__site=study.site_id, sop_instance_uid=uid, digest=known_digest
+        ).first()
+        or Arrived.objects.filter(
+            site=study.site_id, sop_instance_uid=uid, digest=known_digest
+        ).first()
+    )  # fmt: skip
+    if row is None:
+        return
+    try:
+        is_whole = spool().has_content(row.key, row.digest)
+    except NotInSpool:
+        is_whole = False
+    except Exception:
+        log.warning("receive.copy_kept", sender=arrival.sender, exc_info=True)
+        return
+    if is_whole:
+        Discarded.objects.get_or_create(key=stored.key)
+    else:
+        new = {"key": stored.key, "digest": stored.digest, "size": stored.size}
+        type(row)._base_manager.filter(pk=row.pk).update(**new)
 
 
 def divert(study: Study | None, arrival: Arrival, field: str, why: Phrase) -> None:

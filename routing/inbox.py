@@ -83,7 +83,9 @@ def waiting(study_id: int, *, most: int = 10_000) -> list[Waiting]:
         # of another process, or of too long ago
         between = ordered.filter(pk__gte=min(keys), pk__lte=max(keys))
         found |= {one.pk: one for one in _read(between) if one.pk not in found}
-    # What was taken out meanwhile is not there any more.
+    # What was taken out meanwhile is not there any more. Where that was all, others may wait.
+    if keys and not found:
+        return waiting(study_id, most=most)
     return [found[pk] for pk in keys if pk in found]
 
 

@@ -20,7 +20,7 @@ from hub.phrases import Phrase, phrase
 from hub.turns import turn_to_write
 from routing import inbox
 from routing.arrivals import Arrival, add
-from routing.belonging import divert, drop_copy, refusal
+from routing.belonging import divert, keep_one, refusal
 from routing.models import Arrived, Study
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ def take(study: Study, arrivals: list[Arrival], *, is_new: bool = False) -> list
             study.issuer_of_patient_id = study.issuer_of_patient_id or arrival.issuer
             fresh.append(arrival)
         elif known[uid] != arrival.stored.digest:
-            drop_copy(arrival)
+            keep_one(study, arrival, known[uid])
     if fresh:
         add(study, fresh, is_new=is_new)
     is_empty = is_new and not fresh
@@ -77,14 +77,15 @@ def take_in(study_id: int) -> int:
     count = 0
     while rows := inbox.waiting(study_id, most=_MOST_AT_ONCE):
         try:
-            count += _take_in(study_id, rows)
+            taken = _take_in(study_id, rows)
         except OperationalError:
             raise
         except Exception:
             log.error("inbox.not_taken_in", study=study_id, rows=len(rows), exc_info=True)
-            for row in rows:
-                count += _take_in_alone(study_id, row)
-        if len(rows) < _MOST_AT_ONCE:
+            taken = sum(_take_in_alone(study_id, row) for row in rows)
+        count += taken
+        # Fewer may have been read because another took some: that more wait is asked again.
+        if not taken:
             break
     return count
 

@@ -68,12 +68,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
     _demand_vendors_person(request)
     sent = request.POST if request.method == "POST" else None
     form = TokenForm(sent, key="token", initial={"days": min(90, settings.HUB_TOKEN_DAYS)})
-    secret = ""
+    shown = ""
     if form.is_bound and form.is_valid():
-        _row, secret = inviting.issue_token(_user(request), days=form.cleaned_data["days"])
+        _row, shown = inviting.issue_token(_user(request), days=form.cleaned_data["days"])
         form = TokenForm(key="token")
     rows = AuthToken.objects.filter(user=_user(request)).order_by("created")
-    context = {"form": form, "rows": rows, "secret": secret}
+    context = {"form": form, "rows": rows, "secret": shown}
     status = 400 if form.is_bound else 200
     return render(request, "vendors/tokens.html", context, status=status)
 

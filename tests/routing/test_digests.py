@@ -56,6 +56,20 @@ def test_the_same_bytes_again_change_nothing_and_leave_no_second_file(
     assert Discarded.objects.count() == 0
 
 
+def test_what_comes_again_takes_the_place_of_a_file_that_is_lost(place: Place) -> None:
+    (made,) = head_ct(slices=1)
+    before = of_the_release_before(place, made)
+    assert record([before]) == [SUCCESS]
+    taking_in.take_in_all()
+    spool().path(before.stored.key).unlink()
+    again = arrival(place, made)
+    assert record([again]) == [SUCCESS]
+    row = Instance.objects.get()
+    assert (row.key, row.digest) == (again.stored.key, again.stored.digest)
+    assert spool().has_content(row.key, row.digest)
+    assert (Discarded.objects.count(), SetAside.objects.count()) == (0, 0)
+
+
 def _an_hour_passes(arrivals: list[Arrival]) -> None:
     then = time.time() - timedelta(hours=2).total_seconds()
     for one in arrivals:

@@ -136,9 +136,18 @@ def wipe(mailbox: str) -> None:
     """Leave nothing of a run; what cannot be taken away is a failure that the hub must see."""
     for entry in os.scandir(mailbox):
         if entry.is_dir(follow_symlinks=False):
+            _open_up(entry.path)
             shutil.rmtree(entry.path)
         elif entry.name != "ready":
             os.unlink(entry.path)
+
+
+def _open_up(folder: str) -> None:
+    """Let folders be emptied that an algorithm closed, as a copy out of its image may be."""
+    os.chmod(folder, 0o700)
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            _open_up(entry.path)
 
 
 def _served(desk: Desk, mailbox: str, asked: Json, most_bytes: int) -> Outcome:

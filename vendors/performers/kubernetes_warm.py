@@ -129,7 +129,8 @@ class WarmPods:
         found = [self._stands(one) for one in warm_servers.servers_of(run.group)]
         lost = [one for one in found if one.state == "lost" and not one.is_disruption]
         if lost and len(lost) == len(found):
-            warm_servers.end(run.name, _outcome(lost[0]))
+            # It may have been given this very moment: then its server is at work, and not free.
+            warm_servers.end(run.name, _outcome(lost[0]), is_stopping=True)
             return None
         self._tend_quietly(run)
         longest = self.setup.wait_seconds + LOADING_SECONDS + run.spec.timeout_seconds
@@ -137,7 +138,8 @@ class WarmPods:
         why = why or "waits for a warm server"
         if (datetime.now(UTC) - kept.submitted_at).total_seconds() > longest:
             given_up = f"given up after waiting too long: {why}"
-            warm_servers.end(run.name, {"state": "failed", "why": given_up, "is_retryable": True})
+            outcome = {"state": "failed", "why": given_up, "is_retryable": True}
+            warm_servers.end(run.name, outcome, is_stopping=True)
             return None
         number = warm_servers.place(kept)
         return Progress(
