@@ -81,9 +81,11 @@ def answer(name: str, *, run: str, said: Json) -> None:
     """What became of a run; raises ServerDismissed where it is not this server's."""
     server = warm_servers.server_of(name)
     kept = warm_servers.run_of(run)
+    if server is not None and kept is None and not (server.run or server.is_stopping):
+        return  # told again: it was heard, and the run has been cleaned up since
     if server is None or kept is None or kept.server != name:
         raise ServerDismissed
-    is_stuck = said.get("failure") == "timeout"
+    is_stuck = said.get("failure") in ("timeout", "wipe")
     if warm_servers.end(run, _outcome(said), is_stopping=is_stuck):
         cluster_nudges.look_at([run])
 
@@ -92,7 +94,7 @@ def _outcome(said: Json) -> Json:
     """As a performer tells it. What could not be carried may reach its end another time."""
     code, failure = said.get("exit_code"), str(said.get("failure") or "")
     why = "".join(c if c.isprintable() else " " for c in str(said.get("why") or "")[:_LONGEST_WHY])
-    if code == 0 and not failure:
+    if code == 0 and failure in ("", "wipe"):
         return {"state": "succeeded", "exit_code": 0}
     if failure == "stage":
         why = f"the input did not reach the run: {why}"

@@ -73,9 +73,11 @@ def end(name: str, outcome: Mapping[str, Any], *, is_stopping: bool = False) -> 
     return bool(is_first)
 
 
-def forget_run(name: str) -> None:
-    """The run is cleaned up."""
-    WarmRun.objects.filter(name=name).delete()
+def forget_run(name: str, *, is_given: bool = False) -> bool:
+    """The run is cleaned up; False for one that a server has, unless ``is_given``, or for none."""
+    found = WarmRun.objects.filter(name=name)
+    found = found if is_given else found.exclude(state=GIVEN)
+    return bool(found.delete()[0])
 
 
 # -- servers -----------------------------------------------------------------------------------
@@ -144,17 +146,21 @@ def give(name: str, *, ask: str, pod: str) -> WarmRun | None:
             raise ServerDismissed
         if server.run and server.ask == ask:
             return WarmRun.objects.filter(name=server.run, state=GIVEN).first()
-        is_lost, server.heard_at = bool(server.run), now
+        lost, server.heard_at = server.run, now
         server.ready_at = server.ready_at or now
-        run = None if is_lost else _taken(server)
-        if run is not None:
+        run = None if lost else _taken(server)
+        if lost:
+            # Stopped whatever became of the run, which may be over or forgotten by now.
+            server.run, server.is_stopping = "", True
+        elif run is not None:
             server.run, server.ask, server.pod = run.name, ask, pod
             server.served += 1
-        server.save(update_fields=["run", "ask", "pod", "served", "heard_at", "ready_at"])
-    if is_lost:
+        server.save(update_fields=[
+            "run", "ask", "pod", "served", "heard_at", "ready_at", "is_stopping",
+        ])  # fmt: skip
+    if lost:
         why = "the warm server was started anew"
-        end(server.run, {"state": "failed", "why": why, "is_retryable": True,
-                         "is_disruption": True}, is_stopping=True)  # fmt: skip
+        end(lost, {"state": "failed", "why": why, "is_retryable": True, "is_disruption": True})
         raise ServerDismissed
     return run
 

@@ -27,13 +27,16 @@ def create(cluster: Cluster, manifest: Json) -> None:
             raise
 
 
-def why_no_pod(cluster: Cluster, name: str) -> str:
-    """What the cluster says against making its pod, such as a quota; empty where nothing."""
+def why_no_pod(cluster: Cluster, name: str) -> str | None:
+    """What the cluster says against making its pod, such as a quota; empty where nothing.
+
+    None where there is no such Deployment.
+    """
     try:
         body: Json = cluster.ask("GET", deployments_path(cluster.namespace, name)).body
     except ClusterRefused as refused:
         if refused.status == _NOT_FOUND:
-            return ""
+            return None
         raise
     for one in body.get("status", {}).get("conditions") or ():
         if one["type"] == "ReplicaFailure" and one["status"] == "True":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from hub.models import AuditEvent
 from routing import server_desk, serving, staging, taking_in
@@ -214,3 +215,28 @@ def test_a_run_that_nobody_waits_for_any_more_is_not_handed_out(desk: Desk) -> N
     Workitem.objects.filter(pk=desk.item.pk).update(state="superseded")
     assert desk.say("ask", ask="1", pod="p") == (204, None)
     assert desk.kept().state == "over"
+
+
+def test_an_end_that_is_told_again_is_no_reason_to_go(desk: Desk) -> None:
+    desk.say("ask", ask="1", pod="p")
+    end = {"run": desk.run.name, "exit_code": 0, "why": "", "failure": ""}
+    assert desk.say("answer", **end)[0] == 204
+    warm_servers.forget_run(desk.run.name)
+    assert desk.say("answer", **end)[0] == 204
+    assert desk.say("ask", ask="2", pod="p")[0] == 204
+
+
+def test_what_could_not_be_wiped_keeps_its_result_and_stops_its_server(desk: Desk) -> None:
+    desk.say("ask", ask="1", pod="p")
+    desk.say("answer", run=desk.run.name, exit_code=0, why="", failure="wipe")
+    assert desk.kept().outcome == {"state": "succeeded", "exit_code": 0}
+    assert desk.say("ask", ask="2", pod="p")[0] == 410
+
+
+def test_a_pod_is_not_sent_to_the_door_that_speaks_tls(desk: Desk, settings: Any) -> None:
+    """Its address is the hub's own Service, behind the proxy (HUB_HTTPS)."""
+    settings.SECURE_SSL_REDIRECT = True
+    client = Client()
+    assert client.post("/").status_code == 301
+    assert client.post(f"/api/v1/servers/{desk.server}/ask").status_code == 401
+    assert client.put("/api/v1/runs/none/output").status_code != 301

@@ -41,3 +41,12 @@ def test_folders_that_the_algorithm_closed_are_emptied_too(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [one.name for one in (place / "mailbox").iterdir()] == ["ready"]
     assert place.exists()
+
+
+def test_an_answer_for_another_run_is_passed_over() -> None:
+    late = b'{"run": "earlier-1", "exit_code": 0}'
+    assert attendant._outcome("this-1", late) is None
+    assert attendant._outcome("earlier-1", late) == attendant.Outcome(0)
+    unread = attendant._outcome("this-1", b"{}")
+    assert unread is not None
+    assert unread.exit_code == 1

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -53,7 +53,8 @@ class Outcome:
 
     exit_code: int | None = None
     why: str = ""
-    # timeout, stage, collect; empty where the algorithm itself said how it ended
+    # timeout, stage, collect; empty where the algorithm itself said how it ended; wipe beside any
+    # end after which something could not be removed
     failure: str = ""
 
 
@@ -153,9 +154,17 @@ def _open_up(folder: str) -> None:
 def _served(desk: Desk, mailbox: str, asked: Json, most_bytes: int) -> Outcome:
     with _beating(desk, asked["run"]) as dismissed:
         try:
-            return _serve(desk, mailbox, asked, most_bytes, dismissed)
-        finally:
+            outcome = _serve(desk, mailbox, asked, most_bytes, dismissed)
+        except Dismissed:
             wipe(mailbox)
+            raise
+        try:
+            wipe(mailbox)
+        except OSError as fault:
+            # What was brought is brought; but the next run must not find what this one left.
+            sys.stderr.write(f"attendant: the mailbox could not be emptied: {fault.strerror}\n")
+            return replace(outcome, failure=outcome.failure or "wipe")
+        return outcome
 
 
 def _serve(
@@ -193,12 +202,14 @@ def _analysed(mailbox: str, asked: Json, dismissed: threading.Event) -> Outcome:
     with open(part, "w", encoding="utf-8") as file:
         json.dump(request, file)
     os.replace(part, os.path.join(mailbox, "request.json"))
-    ends_at = time.monotonic() + seconds
+    ends_at, answer = time.monotonic() + seconds, os.path.join(mailbox, "response.json")
     while time.monotonic() < ends_at:
         if dismissed.is_set():
             raise Dismissed
-        if (raw := _read(os.path.join(mailbox, "response.json"))) is not None:
-            return _outcome(run, raw)
+        if (raw := _read(answer)) is not None:
+            if (outcome := _outcome(run, raw)) is not None:
+                return outcome
+            os.unlink(answer)  # late, for a run that was given up
         time.sleep(LOOK_SECONDS)
     return Outcome(None, f"timed out after {seconds:g} s", "timeout")
 
@@ -215,9 +226,12 @@ def _read(path: str) -> bytes | None:
         return file.read(_LARGEST_ANSWER)
 
 
-def _outcome(run: str, raw: bytes) -> Outcome:
+def _outcome(run: str, raw: bytes) -> Outcome | None:
+    """What an answer says; None where it is about another run."""
     try:
         said = json.loads(raw)
+        if isinstance(said["run"], str) and said["run"] != run:
+            return None
         if said["run"] == run and isinstance(said["exit_code"], int):
             return Outcome(said["exit_code"], str(said.get("why") or "")[:_LONGEST_WHY])
     except (ValueError, KeyError, TypeError, RecursionError):

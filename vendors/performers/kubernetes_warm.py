@@ -23,6 +23,7 @@ from hub.cluster.client import (
     Expired,
     NoCluster,
 )
+from hub.cluster.failure import Failure
 from hub.cluster.manifests import ALGORITHM, Need
 from hub.cluster.pods import Placement
 from hub.cluster.seen import RunSeen, moment
@@ -55,6 +56,8 @@ _CARRY_SECONDS = 600.0
 _WAITING, _GIVEN = timedelta(seconds=5), timedelta(seconds=20)
 # until the cluster has had time to make a pod, or to say why not
 _NO_POD_SECONDS = 5.0
+# a worker that wrote down a server has made it by then, or has died
+_UNMADE_SECONDS = 120.0
 _FAULTS = (ClusterAway, ClusterRefused, NoCluster, Expired)
 
 
@@ -105,15 +108,16 @@ class WarmPods:
 
     def cancel(self, run: Run) -> None:
         """Stop the server that has the run: there is no other way to be sure."""
+        if warm_servers.forget_run(run.name):
+            return
         kept = warm_servers.run_of(run.name)
         if kept is None:
             return
-        if kept.state == GIVEN:
-            warm_servers.stop(kept.server)
-            server = warm_servers.server_of(kept.server)
-            if server is not None and server.run == run.name:
-                self._delete(server)
-        warm_servers.forget_run(run.name)
+        warm_servers.stop(kept.server)
+        server = warm_servers.server_of(kept.server)
+        if server is not None and server.run == run.name:
+            self._delete(server)
+        warm_servers.forget_run(run.name, is_given=True)
 
     def cleanup(self, run: Run) -> None:
         """Forget a run; a server that still has it is stopped."""
@@ -167,22 +171,33 @@ class WarmPods:
         """By what the watch keeps; the cluster itself is asked where nobody watches it."""
         kept = cluster_runs.of(server.name)
         seen = RunSeen.from_json(kept.seen) if kept else RunSeen()
-        is_late = _seconds(datetime.now(UTC), server.made_at) > _NO_POD_SECONDS
         try:
             if not cluster_runs.is_watched(self.setup.namespace):
                 seen = self._look(server, seen)
-            if not seen.pods and is_late and not server.is_stopping:
-                said = deployments.why_no_pod(self._cluster(), _name(server.name))
-                if said:
-                    wait = waits.not_created(said)
-                    state = "lost" if wait.is_final else "coming"
-                    return Stands(state, wait.why, wait.failure, is_retryable=not wait.is_final)  # type: ignore[arg-type]
+            if not seen.pods and (without := self._without_pod(server)):
+                return without
         except _FAULTS as fault:
             log.info("warm.not_looked_at", server=server.name, why=str(fault))
         found = stands(seen, pod=server.pod if server.run else "", now=datetime.now(UTC))
-        if found.state == "up" and server.ready_at is None and self._is_stuck(seen):
-            return Stands("lost", f"was not ready after {LOADING_SECONDS:g} s", pod=found.pod)
+        if found.state == "up" and (why := _why_useless(server, seen)):
+            failure = None if server.ready_at is None else Failure.DISRUPTION
+            return Stands("lost", why, failure, pod=found.pod)
         return found
+
+    def _without_pod(self, server: WarmServer) -> Stands | None:
+        """How one stands that has no pod; None where there may yet be one. Raises as _cluster."""
+        age = _seconds(datetime.now(UTC), server.made_at)
+        if age <= _NO_POD_SECONDS or server.is_stopping:
+            return None
+        said = deployments.why_no_pod(self._cluster(), _name(server.name))
+        if said is None and age > _UNMADE_SECONDS:
+            return Stands("lost", "there is no such Deployment", Failure.DISRUPTION)
+        if not said:
+            return None
+        wait = waits.not_created(said)
+        if wait.is_final:
+            return Stands("lost", wait.why, wait.failure, is_retryable=False)
+        return Stands("coming", wait.why, wait.failure)
 
     def _look(self, server: WarmServer, seen: RunSeen) -> RunSeen:
         found = jobs.pods_of(self._cluster(), server.name)
@@ -191,11 +206,6 @@ class WarmPods:
         seen = seen.without(frozenset(pod["metadata"]["uid"] for pod in found))
         cluster_runs.note(server.name, state="unknown", seen=seen.as_json())
         return seen
-
-    def _is_stuck(self, seen: RunSeen) -> bool:
-        algorithm = seen.pods[-1].container(ALGORITHM) if seen.pods else None
-        since = moment(algorithm.started_at) if algorithm else None
-        return since is not None and _seconds(datetime.now(UTC), since) > LOADING_SECONDS
 
     def _log(self, server: WarmServer, pod: str) -> list[str]:
         """What it wrote for earlier runs is about other patients: shown of a first run alone."""
@@ -228,13 +238,14 @@ class WarmPods:
         gone += [one for one in servers if one.is_stopping]
         for server in gone:
             self._delete(server)
-        started = [
-            made for number in planned.start
-            if (made := warm_servers.begin(group, number, fingerprint=now_is)) is not None
-        ]  # fmt: skip
-        for made in started:
-            self._create(made, spec)
-        return len(gone) + len(started)
+        started = 0
+        # One after the other: what is written down and never made would count as on its way.
+        for number in planned.start:
+            made = warm_servers.begin(group, number, fingerprint=now_is)
+            if made is not None:
+                self._create(made, spec)
+                started += 1
+        return len(gone) + started
 
     def _plan(
         self, servers: list[WarmServer], now_is: str, waiting: int, spec: PerformerSpec
@@ -255,6 +266,9 @@ class WarmPods:
         try:
             manifest = deployment_manifest(self._spec(spec, server.name))
             deployments.create(self._cluster(), manifest)
+            if warm_servers.server_of(server.name) is None:
+                # Another worker, of another release, took it for worn before it was there.
+                deployments.delete(self._cluster(), _name(server.name))
         except ClusterRefused as refused:
             warm_servers.forget(server)
             raise refusal_of(refused, self.setup.namespace) from refused
@@ -295,6 +309,23 @@ class WarmPods:
             ),
             labels={labels.ALGORITHM: self.algorithm},
         )  # fmt: skip
+
+
+def _why_useless(server: WarmServer, seen: RunSeen) -> str:
+    """Why one whose containers run will give no answer; empty where it may.
+
+    It says that it is there with every question. One whose container began after the last of them
+    loads its model anew.
+    """
+    now = datetime.now(UTC)
+    algorithm = seen.pods[-1].container(ALGORITHM) if seen.pods else None
+    began = moment(algorithm.started_at) if algorithm else None
+    heard = server.heard_at if server.ready_at else None
+    if began is not None and (heard is None or began > heard):
+        is_late = _seconds(now, began) > LOADING_SECONDS
+        return f"was not ready after {LOADING_SECONDS:g} s" if is_late else ""
+    is_silent = not server.run and _seconds(now, heard) > SILENT_SECONDS
+    return f"the warm server was silent for {SILENT_SECONDS:g} s" if is_silent else ""
 
 
 def _name(key: str) -> str:
