@@ -119,10 +119,12 @@ def flag(label: Any, *, says: Any = "") -> forms.BooleanField:
     return forms.BooleanField(label=label, required=False, help_text=says)
 
 
-def share(label: Any, *, least: float = 0, says: Any = "") -> forms.FloatField:
+def share(
+    label: Any, *, least: float = 0, says: Any = "", initial: float | None = None
+) -> forms.FloatField:
     """A part of one, such as 0.92, written as people of the language write it."""
     return forms.FloatField(
-        label=label, min_value=least, max_value=1, localize=True, help_text=says,
+        label=label, min_value=least, max_value=1, localize=True, help_text=says, initial=initial,
         widget=forms.TextInput(attrs={"inputmode": "decimal"}),
     )  # fmt: skip
 

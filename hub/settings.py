@@ -300,7 +300,7 @@ CELERY_BROKER_URL = (
     "filesystem://localhost" if HUB_BROKER_URL.startswith("filesystem") else HUB_BROKER_URL
 )
 CELERY_ACCEPT_CONTENT = ["json"]
-# Never: what a task does not close itself (routing.tasks) stays open for the thread's next one.
+# Never: hub.celery closes those that broke or are old, others stay open for the thread's next task.
 CELERY_DB_REUSE_MAX = 10**9
 CELERY_TASK_IGNORE_RESULT = True
 # A nudge that cannot be sent is made good by the sweep: nobody waits for a broker that is away.

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from hub import audit
 from hub.models import Site, User
 from hub.phrases import StoredPhrase, render
-from marketplace.gates import facts_for, missing, names_of
+from marketplace.gates import digest_of, facts_for, missing, names_of
 from marketplace.models import (
     AlgorithmVersion,
     Deployment,
@@ -62,13 +62,17 @@ def begin(version: AlgorithmVersion, *, site: Site, by: User) -> Deployment:
     return row
 
 
-def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
+def sign(
+    deployment: Deployment, *, to: str, by: User, seen: str = ""
+) -> DeploymentMove | None:
     """Sign that it goes on to ``to``; the move once two people have signed, None before that.
 
-    Raises MoveNotAllowed where a gate is open, where the same person signs twice, and where the
-    gates no longer say what the first signed for: then its signature is void, and both sign anew.
+    ``seen`` is digest_of() the facts that the person was shown; empty where nobody was shown any.
+    Raises MoveNotAllowed where a gate is open, where the gates are not as they were shown, where
+    the same person signs twice, and where the gates no longer say what the first signed for: then
+    its signature is void, and both sign anew.
     """
-    move, changed = _sign(deployment, to=to, by=by)
+    move, changed = _sign(deployment, to=to, by=by, seen=seen)
     if changed:
         raise MoveNotAllowed(
             _("These gates changed since the first signature: %(gates)s. Signing begins anew.")
@@ -79,7 +83,7 @@ def sign(deployment: Deployment, *, to: str, by: User) -> DeploymentMove | None:
 
 @transaction.atomic
 def _sign(
-    deployment: Deployment, *, to: str, by: User
+    deployment: Deployment, *, to: str, by: User, seen: str
 ) -> tuple[DeploymentMove | None, list[str]]:
     """The move, and the kinds of gates that say other things than the first signature was for."""
     row = _locked(deployment)
@@ -94,6 +98,10 @@ def _sign(
     waiting = row.signatures.filter(move=None)
     waiting.exclude(to=to).delete()
     facts = facts_for(row, to=to)
+    if seen and seen != digest_of(facts):
+        raise MoveNotAllowed(
+            _("The gates changed since you were shown them: look at them, and sign then.")
+        )
     if changed := _changed_since(waiting.first(), facts):
         waiting.delete()
         audit.record(

@@ -31,11 +31,16 @@ from marketplace.serializers import (
     SigningSerializer,
     StepSerializer,
 )
-from vendors.belonging import visible_vendors
+from vendors.belonging import own_vendor, visible_vendors
 
 
 def deployments_of(user: Any) -> QuerySet[Deployment]:
-    """Those at the sites where the user holds a role; none for anybody else."""
+    """Those at the sites where the user holds a role; none for anybody else.
+
+    Nor for a person of a vendor, whatever role somebody gave it by mistake: it would judge itself.
+    """
+    if own_vendor(user) is not None:
+        return Deployment.objects.none()
     rows = Deployment.objects.visible_to(user, roles=ANY_ROLE)
     rows = rows.select_related("site", "version__algorithm__vendor")
     return rows.order_by("site__name", "version__algorithm__name", "pk")

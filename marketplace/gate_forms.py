@@ -136,6 +136,9 @@ class ValidationForm(DecisionForm):
     least_specificity = base.share(
         _("Least specificity"), says=_("What the lower bound must reach.")
     )
+    confidence = base.share(
+        _("Confidence"), least=0.5, initial=0.95, says=_("Of the intervals, such as 0.95.")
+    )
     period = base.words(_("Period"), most=2000, needed=False)
     ground_truth = base.words(_("Ground truth"), most=2000, needed=False)
 

@@ -23,6 +23,7 @@ from marketplace.deploying import MoveNotAllowed
 from marketplace.deployments_api import deployments_of
 from marketplace.gate_forms import FORMS, DecisionForm, MetricSet
 from marketplace.models import AlgorithmVersion, Deployment, Gate
+from vendors.belonging import own_vendor
 
 METHODS = ("GET", "HEAD", "POST")
 
@@ -50,7 +51,7 @@ class BeginForm(base.Form):
 @require_http_methods(METHODS)
 def begin(request: HttpRequest) -> HttpResponse:
     """Take a version into use in shadow: it runs, and nothing leaves the hub."""
-    if not is_staff_member(request.user):
+    if not is_staff_member(request.user) or own_vendor(request.user) is not None:
         raise PermissionDenied(_("This is for those who hold a role here."))
     asked = {name: request.GET[name] for name in ("site", "version") if name in request.GET}
     form = BeginForm(_sent(request), key="begin", user=request.user, initial=asked)

@@ -5,7 +5,9 @@ Nothing here is changed: gates are decided in `deciding`, states are moved in `d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -81,6 +83,11 @@ def facts_for(deployment: Deployment, *, to: str) -> dict[str, dict[str, Any]]:
             for one in standing(deployment)
             if one.kind in needed
         }
+
+
+def digest_of(facts: Mapping[str, Any]) -> str:
+    """What tells these facts from others: of what somebody saw, and of what there is."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _of_gate(gate: Gate | None) -> dict[str, Any]:

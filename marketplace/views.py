@@ -25,7 +25,7 @@ from marketplace.deciding import counts_of
 from marketplace.deploying import BY_ONE, MoveNotAllowed, signed_for
 from marketplace.deployments_api import deployments_of, notices_of
 from marketplace.expiry import alarm_of
-from marketplace.gates import GATES_FOR, Standing, standing
+from marketplace.gates import GATES_FOR, Standing, digest_of, facts_for, standing
 from marketplace.models import AlgorithmVersion, Deployment, Gate
 from marketplace.transition import transition_of
 from marketplace.validation import sample_size
@@ -116,7 +116,7 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
         "deployment": row,
         "why": worded(row.suspended_why),
         "gates": [_gate(one) for one in gates],
-        "up": [_way_up(to, gates) for to in sorted(signed_for(row))],
+        "up": [_way_up(row, to, gates) for to in sorted(signed_for(row))],
         "down": [(to, Deployment.State(to).label) for to in sorted(BY_ONE.get(row.state, ()))],
         "waiting": [
             {"row": one, "label": _label(one.to)}
@@ -139,7 +139,8 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign that it goes on."""
     row = _deployment(request, pk)
     try:
-        move = deploying.sign(row, to=request.POST.get("to", ""), by=_user(request))
+        to, seen = request.POST.get("to", ""), request.POST.get("seen", "")
+        move = deploying.sign(row, to=to, by=_user(request), seen=seen)
         said = _("Signed: it is in its new state.") if move else _("Signed: one more must sign.")
         messages.success(request, said)
     except MoveNotAllowed as refused:
@@ -220,11 +221,12 @@ def _percents(interval: Any) -> str:
     return f"{rate} % ({low}–{high})"
 
 
-def _way_up(to: str, gates: tuple[Standing, ...]) -> dict[str, Any]:
+def _way_up(row: Deployment, to: str, gates: tuple[Standing, ...]) -> dict[str, Any]:
     needed = [one for one in gates if one.kind in GATES_FOR[to]]
     return {
         "to": to, "label": Deployment.State(to).label,
         "missing": [one.kind.label for one in needed if not one.stands],
+        "seen": digest_of(facts_for(row, to=to)),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from celery import shared_task
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError
 
 from hub.models import Node
 from routing import (
@@ -55,8 +55,6 @@ def _task(
             log.error("task.failed", task=name, row=row_id, exc_info=True)
             if mishap is not None:
                 mishap(row_id, step=name, fault=fault)
-        finally:
-            close_old_connections()
 
     return shared_task(name=f"routing.tasks.{name}")(run)
 

@@ -262,8 +262,7 @@ class TokenView(VendorDoor):
     @extend_schema(responses={204: None, **PROBLEMS})
     def delete(self, request: Request, key: str) -> Response:
         """End it."""
-        rows = AuthToken.objects.filter(user=_person_of_vendor(request), token_key=key)
-        if not rows.delete()[0]:
+        if not inviting.end_token(_person_of_vendor(request), key):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -96,6 +96,14 @@ def issue_token(user: User, *, days: int) -> tuple[AuthToken, str]:
     return row, token
 
 
+def end_token(user: User, token_key: str) -> bool:
+    """End one of the user's own tokens; False where there is none of that key."""
+    if not AuthToken.objects.filter(user=user, token_key=token_key).delete()[0]:
+        return False
+    audit.record("token_ended", actor=user, token_key=token_key)
+    return True
+
+
 def digest_of(code: str) -> str:
     """What is kept of a code: it has 256 bits, so a plain hash cannot be turned back."""
     return hashlib.sha256(code.encode()).hexdigest()

@@ -83,7 +83,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def end_token(request: HttpRequest, key: str) -> HttpResponse:
     """End one of one's own tokens."""
     _demand_vendors_person(request)
-    if not AuthToken.objects.filter(user=_user(request), token_key=key).delete()[0]:
+    if not inviting.end_token(_user(request), key):
         raise Http404
     messages.success(request, _("The token holds no longer."))
     return redirect("vendor-tokens")

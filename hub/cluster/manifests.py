@@ -182,31 +182,44 @@ def _carry(spec: JobSpec, name: str, *words: str) -> Json:
 
 def _algorithm(spec: JobSpec) -> Json:
     need = spec.need
+    return algorithm_container(
+        need, spec.image, spec.command, spec.environment,
+        disks=(need.input_bytes, need.output_bytes, need.scratch_bytes),
+        input_volume="input", output_volume="output",
+    )  # fmt: skip
+
+
+def algorithm_container(
+    need: Need, image: str, command: tuple[str, ...], environment: Mapping[str, str], *,
+    disks: tuple[int, ...], input_volume: str, output_volume: str,
+) -> Json:  # fmt: skip
+    """The vendor's container, behind the same walls wherever it runs; ``disks`` in bytes.
+
+    The node counts all volumes of the pod against what its containers may take of the disk.
+    """
     same = {"memory": need.memory} | ({need.gpu_resource: str(need.gpu)} if need.gpu else {})
-    # the node counts all volumes of the pod against what its containers may take of the disk
-    sizes = (need.input_bytes, need.output_bytes, need.scratch_bytes)
-    room = sum(map(pods.roomy, sizes)) + pods.SMALLEST_VOLUME
+    room = sum(map(pods.roomy, disks)) + pods.SMALLEST_VOLUME
     container: Json = {
         "name": ALGORITHM,
-        "image": spec.image,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         # its last lines come with the status, also where the pod is deleted before the log is read
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "env": [{"name": name, "value": text} for name, text in sorted(spec.environment.items())],
+        "env": [{"name": name, "value": text} for name, text in sorted(environment.items())],
         "resources": {
             "requests": {"cpu": need.cpu, **same},
             "limits": {"cpu": need.cpu, **same, "ephemeral-storage": str(room)},
         },
         "securityContext": pods.walls(),
         "volumeMounts": [
-            pods.mount("input", "/input", is_read_only=True),
-            pods.mount("output", "/output"),
+            pods.mount(input_volume, "/input", is_read_only=True),
+            pods.mount(output_volume, "/output"),
             pods.mount("scratch", "/tmp"),  # nosec B108: the container's own
             pods.mount("shared-memory", "/dev/shm"),  # nosec B108: the container's own
         ],
     }
-    if spec.command:
-        container["command"], container["args"] = [spec.command[0]], list(spec.command[1:])
+    if command:
+        container["command"], container["args"] = [command[0]], list(command[1:])
     return container
 
 

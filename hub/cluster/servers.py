@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from hub.cluster import endings, labels, pods, waits
 from hub.cluster.failure import Ending, Failure, Patience
-from hub.cluster.manifests import ALGORITHM, Need
+from hub.cluster.manifests import ALGORITHM, Need, algorithm_container
 from hub.cluster.pods import Placement
 from hub.cluster.seen import ContainerSeen, PodSeen, RunSeen, moment
 
@@ -220,30 +220,11 @@ def _disk(name: str, size: int) -> Json:
 
 def _algorithm(spec: ServerSpec) -> Json:
     need = spec.need
-    same = {"memory": need.memory} | ({need.gpu_resource: str(need.gpu)} if need.gpu else {})
-    sizes = (need.input_bytes + need.output_bytes, need.scratch_bytes, 0)
-    room = sum(map(pods.roomy, sizes)) + pods.SMALLEST_VOLUME
-    container: Json = {
-        "name": ALGORITHM,
-        "image": spec.image,
-        "imagePullPolicy": "IfNotPresent",
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "env": [{"name": name, "value": text} for name, text in sorted(spec.environment.items())],
-        "resources": {
-            "requests": {"cpu": need.cpu, **same},
-            "limits": {"cpu": need.cpu, **same, "ephemeral-storage": str(room)},
-        },
-        "securityContext": pods.walls(),
-        "volumeMounts": [
-            pods.mount("nothing", "/input", is_read_only=True),
-            pods.mount("mailbox", _OUTPUT),
-            pods.mount("scratch", "/tmp"),  # nosec B108: the container's own
-            pods.mount("shared-memory", "/dev/shm"),  # nosec B108: the container's own
-        ],
-    }
-    if spec.command:
-        container["command"], container["args"] = [spec.command[0]], list(spec.command[1:])
-    return container
+    return algorithm_container(
+        need, spec.image, spec.command, spec.environment,
+        disks=(need.input_bytes + need.output_bytes, need.scratch_bytes, 0),
+        input_volume="nothing", output_volume="mailbox",
+    )  # fmt: skip
 
 
 def _attendant(spec: ServerSpec) -> Json:

@@ -12,9 +12,10 @@ from marketplace import clearing, deploying, gates
 from marketplace.clearing import Cleared
 from marketplace.deciding import Decision, DecisionRefused, decide
 from marketplace.deploying import MoveNotAllowed
+from marketplace.gates import digest_of, facts_for
 from marketplace.models import Deployment, Gate
 from tests.builders import parties
-from tests.builders.parties import FirstSite
+from tests.builders.parties import FirstSite, client_of
 
 pytestmark = pytest.mark.django_db
 Kind = Gate.Kind
@@ -98,6 +99,25 @@ def test_a_gate_that_changed_between_two_signatures_makes_both_sign_anew(
     told = AuditEvent.objects.get(action="deployment.signatures_void")
     assert told.details["changed"] == ["dpia"]
     both_sign(here, deployment, to="validation")
+
+
+def test_who_was_shown_other_gates_than_there_are_signs_nothing(
+    here: FirstSite, deployment: Deployment
+) -> None:
+    pass_all(deployment, here.officer)
+    seen = digest_of(facts_for(deployment, to="validation"))
+    Gate.objects.filter(kind="dpia").update(evidence="another assessment")
+    with pytest.raises(MoveNotAllowed, match="changed since you were shown them"):
+        deploying.sign(deployment, to="validation", by=here.officer, seen=seen)
+    assert not deployment.signatures.exists()
+    client = client_of(here.radiologist)
+    page = client.get(f"/deployments/{deployment.pk}/").content.decode()
+    seen = digest_of(facts_for(deployment, to="validation"))
+    assert f'name="seen" value="{seen}"' in page
+    client.post(f"/deployments/{deployment.pk}/sign/", {"to": "validation", "seen": "0" * 64})
+    assert not deployment.signatures.exists()
+    client.post(f"/deployments/{deployment.pk}/sign/", {"to": "validation", "seen": seen})
+    assert deployment.signatures.get().user == here.radiologist
 
 
 def test_an_open_gate_is_named_and_keeps_it_where_it_is(

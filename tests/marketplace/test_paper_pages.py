@@ -24,7 +24,7 @@ VALIDATION = {
     "is_passed": "yes", "evidence": "case 7", "true_positive": "305", "false_negative": "10",
     "true_negative": "720", "false_positive": "15", "expected_sensitivity": "0.92",
     "margin": "0.03", "prevalence": "0.3", "least_sensitivity": "0.9",
-    "least_specificity": "0.95",
+    "least_specificity": "0.95", "confidence": "0.95",
 }  # fmt: skip
 
 
@@ -161,6 +161,19 @@ def test_a_version_begins_in_shadow_on_a_page_at_ones_own_site(here: FirstSite) 
     assert "Nothing fits" in client.get("/deployments/?state=clinical").content.decode()
 
 
+def test_a_vendors_person_judges_nothing_whatever_role_it_was_given(here: FirstSite) -> None:
+    VendorMember.objects.create(user=here.radiologist, vendor=here.vendor)
+    client = client_of(here.radiologist)
+    form = {"site": "drammen", "version": here.version.pk}
+    assert client.post("/deployments/new/", form).status_code == 403
+    where = f"/deployments/{here.deployment.pk}/"
+    assert client.get(where).status_code == 404
+    assert client.post(f"{where}sign/", {"to": "validation"}).status_code == 404
+    assert client.post(f"{where}gates/dpia/", {"is_passed": "yes"}).status_code == 404
+    assert Deployment.objects.count() == 1
+    assert not Gate.objects.exists()
+
+
 def test_gates_are_decided_on_forms_of_what_they_hold(here: FirstSite) -> None:
     client = client_of(here.radiologist)
     where = f"/deployments/{here.deployment.pk}/gates/"
@@ -171,6 +184,12 @@ def test_gates_are_decided_on_forms_of_what_they_hold(here: FirstSite) -> None:
     shown = client.get(f"/deployments/{here.deployment.pk}/").content.decode()
     assert "96.83" in shown
     assert 'value="305"' in client.get(f"{where}local_validation/").content.decode()
+    # What is shown and saved again unchanged is not judged by another measure.
+    assert client.post(
+        f"{where}local_validation/", VALIDATION | {"confidence": "0.9"}
+    ).status_code == 302  # fmt: skip
+    assert 'value="0.9"' in client.get(f"{where}local_validation/").content.decode()
+    assert Gate.objects.get(kind="local_validation").details["confidence"] == 0.9
     plan = {"is_passed": "yes", "evidence": "plan 2", "metrics-TOTAL_FORMS": "1",
             "metrics-INITIAL_FORMS": "0", "metrics-0-metric": "psi"}  # fmt: skip
     assert 'metrics-0-threshold' in said(client, f"{where}monitoring_plan/", plan)

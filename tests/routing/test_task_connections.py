@@ -17,14 +17,14 @@ def test_a_connection_is_kept_for_the_next_task_until_it_is_old(
     # As `manage.py worker` sets it.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 60)
     connection.close()
-    tasks.tally(0)
+    tasks.tally.apply((0,))
     kept = connection.connection
     assert kept is not None
-    tasks.tally(0)
+    tasks.tally.apply((0,))
     assert connection.connection is kept
     # One that is too old is opened anew.
     connection.close_at = 0.0
-    tasks.tally(0)
+    tasks.tally.apply((0,))
     assert connection.connection is not kept
     connection.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -50,3 +51,11 @@ def test_an_answer_for_another_run_is_passed_over() -> None:
     unread = attendant._outcome("this-1", b"{}")
     assert unread is not None
     assert unread.exit_code == 1
+
+
+def test_what_asks_goes_before_what_answers(tmp_path: Path) -> None:
+    """An algorithm that finds a request without an answer would serve it once more."""
+    for name in (attendant.ANSWER, "note", attendant.REQUEST):
+        (tmp_path / name).touch()
+    ordered = sorted(os.scandir(tmp_path), key=attendant._when_wiped)
+    assert [one.name for one in ordered] == [attendant.REQUEST, "note", attendant.ANSWER]

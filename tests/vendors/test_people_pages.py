@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from hub.models import User
+from hub.models import AuditEvent, User
 from tests.builders import parties
 from tests.builders.parties import FirstSite, client_of
 from vendors.models import Invitation, Vendor, VendorMember
@@ -80,8 +80,10 @@ def test_a_person_of_a_vendor_makes_and_ends_tokens_and_nobody_elses(
     other = User.objects.create(username="colleague")
     VendorMember.objects.create(user=other, vendor=here.vendor)
     ending = f"/vendor-tokens/{token.token_key}/end/"
+    assert not AuditEvent.objects.filter(action="token_ended").exists()
     assert client_of(other).post(ending).status_code == 404
     assert client_of(here.administrator).get("/vendor-tokens/").status_code == 403
     assert AuthToken.objects.exists()
     assert seller.post(ending).status_code == 302
     assert not AuthToken.objects.exists()
+    assert AuditEvent.objects.get(action="token_ended").actor == "seller"

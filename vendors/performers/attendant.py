@@ -32,6 +32,7 @@ else:
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import carrier
 
+REQUEST, ANSWER = "request.json", "response.json"
 DONE, MISUSED, NOT_READY = 0, 64, 1
 NO_RUN, DISMISSED = 204, frozenset({401, 404, 410})
 # how often the hub is asked for a run and told that one goes on; how often the mailbox is looked at
@@ -134,13 +135,22 @@ def is_ready(mailbox: str) -> bool:
 
 
 def wipe(mailbox: str) -> None:
-    """Leave nothing of a run; what cannot be taken away is a failure that the hub must see."""
-    for entry in os.scandir(mailbox):
+    """Leave nothing of a run; what cannot be taken away is a failure that the hub must see.
+
+    The request goes first and the answer last: an algorithm that found a request and no answer
+    beside it would serve it again.
+    """
+    for entry in sorted(os.scandir(mailbox), key=_when_wiped):
         if entry.is_dir(follow_symlinks=False):
             _open_up(entry.path)
             shutil.rmtree(entry.path)
         elif entry.name != "ready":
-            os.unlink(entry.path)
+            with contextlib.suppress(FileNotFoundError):  # moved to its name meanwhile
+                os.unlink(entry.path)
+
+
+def _when_wiped(entry: os.DirEntry[str]) -> int:
+    return {REQUEST: 0, ANSWER: 2}.get(entry.name, 1)
 
 
 def _open_up(folder: str) -> None:
@@ -201,12 +211,12 @@ def _analysed(mailbox: str, asked: Json, dismissed: threading.Event) -> Outcome:
     part = os.path.join(mailbox, ".request.json.part")
     with open(part, "w", encoding="utf-8") as file:
         json.dump(request, file)
-    os.replace(part, os.path.join(mailbox, "request.json"))
-    ends_at, answer = time.monotonic() + seconds, os.path.join(mailbox, "response.json")
+    os.replace(part, os.path.join(mailbox, REQUEST))
+    ends_at, answer = time.monotonic() + seconds, os.path.join(mailbox, ANSWER)
     while time.monotonic() < ends_at:
         if dismissed.is_set():
             raise Dismissed
-        if (raw := _read(answer)) is not None:
+        if (raw := read_answer(answer)) is not None:
             if (outcome := _outcome(run, raw)) is not None:
                 return outcome
             os.unlink(answer)  # late, for a run that was given up
@@ -214,7 +224,7 @@ def _analysed(mailbox: str, asked: Json, dismissed: threading.Event) -> Outcome:
     return Outcome(None, f"timed out after {seconds:g} s", "timeout")
 
 
-def _read(path: str) -> bytes | None:
+def read_answer(path: str) -> bytes | None:
     """At most so much of a plain file that an algorithm wrote."""
     try:
         found = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -19,9 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from vendors.manifest import PerformerSpec
+from vendors.performers.attendant import ANSWER, REQUEST, read_answer, wipe
 from vendors.performers.base import Limits, Performer, Progress, Run, SubmitFailed, is_final
 from vendors.performers.files import bytes_below, open_to_all, read_json, why_too_much
+
+log = structlog.get_logger(__name__)
 
 # a server is replaced once it is so old, between two runs
 LONGEST_SECONDS = 86_400
@@ -29,7 +34,6 @@ LONGEST_SECONDS = 86_400
 LOADING_SECONDS = 1800.0
 # one above ``min`` is stopped once it has had nothing to do for so long
 IDLE_SECONDS = 600.0
-_LARGEST_ANSWER = 64 * 1024
 _LONGEST_WHY = 500
 
 
@@ -272,7 +276,7 @@ class _Slot:
         _write(self.folder / "given.json", {"run": name, "at": _now()})
         _write(self.folder / "server.json", self._known | {"served": self.served + 1})
         request = {"run": name, "input": f"{name}/input", "output": f"{name}/output"}
-        _write(self.mailbox / "request.json", request, mode=0o644)
+        _write(self.mailbox / REQUEST, request, mode=0o644)
 
     def why_too_long(self, timeout_seconds: float) -> str:
         """Why its run should have ended; the time of a run begins once the server is ready."""
@@ -288,7 +292,7 @@ class _Slot:
 
     def answer_to(self, name: str) -> dict[str, Any] | None:
         """What the server says of the run; one that cannot be read is a failure it does not see."""
-        raw = _read_untrusted(self.mailbox / "response.json")
+        raw = read_answer(str(self.mailbox / ANSWER))
         if raw is None:
             return None
         try:
@@ -306,11 +310,13 @@ class _Slot:
         (self.folder / "given.json").unlink(missing_ok=True)
 
     def empty_mailbox(self) -> None:
-        for entry in self.mailbox.iterdir() if self.mailbox.exists() else ():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            elif entry.name != "ready":
-                entry.unlink(missing_ok=True)
+        if not self.mailbox.exists():
+            return
+        try:
+            wipe(str(self.mailbox))
+        except OSError as fault:
+            # The answer is still there: its server takes no run until it is replaced.
+            log.warning("warm.mailbox_not_emptied", server=self.folder.name, why=fault.strerror)
 
 
 def _outcome_file(run: Run) -> Path:
@@ -336,18 +342,6 @@ def _why(answer: dict[str, Any]) -> str:
 
 def _now() -> float:
     return datetime.now(UTC).timestamp()
-
-
-def _read_untrusted(path: Path) -> bytes | None:
-    """At most so much of a plain file that an algorithm wrote."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return b""
-    with open(descriptor, "rb") as file:
-        return file.read(_LARGEST_ANSWER)
 
 
 def _write(path: Path, data: dict[str, Any], *, mode: int = 0o600) -> None:
