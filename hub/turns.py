@@ -13,16 +13,22 @@ from contextlib import contextmanager
 from django.db import connection
 
 _turn = threading.RLock()
+_LONGEST_SECONDS = 1.0
 
 
 @contextmanager
 def turn_to_write() -> Iterator[None]:
-    """Wait until no other thread has its turn; on databases that let many write there are none.
+    """Wait a second at most until no other thread has its turn; where many may write, not at all.
 
     Not for who is in a transaction already: the one who has the turn may wait for that.
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
-    with _turn:
+    # Who has the turn may wait long for another process: to wait behind it would add the two.
+    has_turn = _turn.acquire(timeout=_LONGEST_SECONDS)
+    try:
         yield
+    finally:
+        if has_turn:
+            _turn.release()

@@ -37,6 +37,20 @@ def test_one_writes_and_the_next_goes_on_at_once() -> None:
     thread.join()
 
 
+@pytest.mark.sqlite
+def test_a_turn_that_lasts_is_waited_for_no_longer_than_a_second() -> None:
+    inside = threading.Event()
+    with turn_to_write():
+        thread = begins(inside)
+        assert inside.wait(5)
+    thread.join()
+    inside = threading.Event()
+    with turn_to_write():  # what the other did not take it has not given back
+        thread = begins(inside)
+        assert not inside.wait(0.1)
+    thread.join()
+
+
 def test_who_is_in_a_transaction_waits_for_no_turn() -> None:
     has_turn, may_end = threading.Event(), threading.Event()
 
