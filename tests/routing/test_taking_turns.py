@@ -153,9 +153,8 @@ def test_what_was_taken_and_not_sent_is_given_back_as_it_was(place: Place) -> No
 
     def hang_up(dataset: Dataset) -> int:
         if dataset.StudyInstanceUID == "1.2.3.2":
+            place.pacs.close()  # first: nobody may come in again before it is gone
             place.pacs.hang_up()
-            place.rows.pacs.__class__.objects.filter(pk=place.rows.pacs.pk).update(port=1)
-            place.pacs.close()
         return 0x0000
 
     place.pacs.status = hang_up
