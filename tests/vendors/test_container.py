@@ -144,6 +144,7 @@ def test_it_is_killed_over_its_memory_and_the_limit_is_told(performer, run):
     progress = outcome_of(performer, run("exec /bin/busybox tail /dev/zero"))
     assert progress.state == "failed"
     assert progress.why.endswith("out of memory: the limit is 64Mi")
+    assert not os.path.exists("oom")  # conmon's note, which is not to lie where the hub was started
 
 
 def test_it_cannot_start_processes_without_end(performer, run):

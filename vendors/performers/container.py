@@ -102,7 +102,9 @@ class ContainerPerformer:
             _marker(run).touch()
         except OSError as error:
             raise SubmitFailed(f"the folders could not be prepared: {error.strerror}") from error
-        done = self._engine(["run", "--detach", *self._options(run), *_what(run)])
+        # What stands over it notes there that it ran out of memory (conmon).
+        words = ["run", "--detach", *self._options(run), *_what(run)]
+        done = self._engine(words, folder=run.work_dir)
         if done.returncode == 0 or self._is_taken(done.stderr):
             return
         self._refuse(run, done)
@@ -210,7 +212,7 @@ class ContainerPerformer:
             raise SubmitFailed(f"the container could not be started: {_last_line(done.stderr)}")
 
     def _engine(
-        self, arguments: Sequence[str], *, is_joined: bool = False
+        self, arguments: Sequence[str], *, is_joined: bool = False, folder: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """One call of the engine, without the hub's secrets in its environment."""
         known = {name: os.environ[name] for name in ENGINE_VARIABLES if name in os.environ}
@@ -223,6 +225,7 @@ class ContainerPerformer:
                 encoding="utf-8",
                 errors="replace",
                 env=known,
+                cwd=folder,
                 timeout=ENGINE_SECONDS,
                 check=False,
             )
