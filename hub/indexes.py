@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, migrations
+from django.db import DatabaseError, migrations, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -49,22 +49,27 @@ class AddTrigrams(migrations.RunPython):
     def _add(self, _apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
             return
+        wire = schema_editor.connection
         try:
-            schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+            with transaction.atomic(wire.alias):
+                schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         except DatabaseError as fault:
             log.warning("indexes.no_trigrams", index=self.given["name"], why=str(fault).strip())
             return
         if _is_to_be_made(schema_editor, self.given["name"]):
             # Small parts at a time: whoever adds the row that fills the list has to put it away.
+            # In a transaction the table is one that was made just now: nobody waits for it.
+            how = "" if wire.in_atomic_block else "CONCURRENTLY"
             schema_editor.execute(
-                "CREATE INDEX CONCURRENTLY {name} ON {table} USING gin ({columns})"
-                " WITH (gin_pending_list_limit = 256)".format(**self.given),
+                "CREATE INDEX {how} {name} ON {table} USING gin ({columns})"
+                " WITH (gin_pending_list_limit = 256)".format(how=how, **self.given),
                 params=None,
             )
 
     def _remove(self, _apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.given['name']}")
+            how = "" if schema_editor.connection.in_atomic_block else "CONCURRENTLY"
+            schema_editor.execute(f"DROP INDEX {how} IF EXISTS {self.given['name']}")
 
 
 def _is_to_be_made(schema_editor: Any, name: str) -> bool:

@@ -9,16 +9,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, models, transaction
+from django.db.migrations.state import StateApps
 from django.utils import timezone
 
 from contracts.metering import record
 from contracts.models import UsageEvent, UsageIsAppendOnly
 from hub import audit
+from hub.append_only import append_only, let_go_after
 from hub.models import AuditEvent, AuditTrailIsAppendOnly
 from tests.builders.parties import first_site
 
 NOON = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 Maker = Callable[[], models.Model]
+GUARD = append_only("contracts_usageevent")
+LET_GO = let_go_after("hub_auditevent", column="at", days=184)
 
 
 def an_audit_event() -> AuditEvent:
@@ -53,6 +57,12 @@ def refusal(on: models.Model) -> Iterator[None]:
 def execute(statement: str, *, on: models.Model) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement.format(table=on._meta.db_table), [on.pk])
+
+
+def run(code: Callable[..., None]) -> None:
+    """One way of a migration's operation."""
+    with connection.schema_editor() as editor:
+        code(StateApps([], {}), editor)
 
 
 @both_tables
@@ -124,10 +134,10 @@ def test_a_test_database_may_be_emptied() -> None:
 def test_the_guard_of_usage_can_be_taken_back_by_its_migration() -> None:
     row = a_usage_event()
     try:
-        call_command("migrate", "contracts", "0002", verbosity=0)
+        run(GUARD.reverse_code)
         execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)
     finally:
-        call_command("migrate", verbosity=0)
+        run(GUARD.code)
     with refusal(row):
         execute("UPDATE {table} SET details = '{{}}' WHERE id = %s", on=row)
 
@@ -182,10 +192,10 @@ def test_a_usage_event_never_goes() -> None:
 def test_letting_go_can_be_taken_back_by_its_migration() -> None:
     row = an_audit_event()
     try:
-        call_command("migrate", "hub", "0004", verbosity=0)
+        run(LET_GO.reverse_code)
         with refusal(row):
             execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)
     finally:
-        call_command("migrate", verbosity=0)
+        run(LET_GO.code)
     with refusal(row):
         execute("UPDATE {table} SET details = '[]' WHERE id = %s", on=row)

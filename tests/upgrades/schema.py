@@ -52,12 +52,18 @@ def recorded() -> Record:
 
 def state_of(migrations: Mapping[str, list[str]] | None = None) -> ProjectState:
     """The models after some migrations, or after all there are."""
-    loader = MigrationLoader(None)
     if migrations is None:
-        return loader.project_state()
-    named = [(app, name) for app, names in migrations.items() for name in names]
-    # One that was squashed since stands in what took its place.
-    return loader.project_state([node for node in named if node in loader.graph.nodes])
+        return MigrationLoader(None).project_state()
+    named = {(app, name) for app, names in migrations.items() for name in names}
+    loader = MigrationLoader(None, replace_migrations=False)
+    # As in a database that has these: one that is squashed stands for what it replaces, or not.
+    for squashed, migration in loader.replacements.items():
+        if squashed in named or named.issuperset(migration.replaces):
+            loader.graph.remove_replaced_nodes(squashed, migration.replaces)
+            named.add(squashed)
+        else:
+            loader.graph.remove_replacement_node(squashed, migration.replaces)
+    return loader.project_state([node for node in sorted(named) if node in loader.graph.nodes])
 
 
 def used_by(state: ProjectState) -> dict[str, dict[str, Column]]:
