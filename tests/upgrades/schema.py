@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,20 @@ def state_of(migrations: Mapping[str, list[str]] | None = None) -> ProjectState:
     if migrations is None:
         return MigrationLoader(None).project_state()
     named = {(app, name) for app, names in migrations.items() for name in names}
-    loader = MigrationLoader(None, replace_migrations=False)
-    # As in a database that has these: one that is squashed stands for what it replaces, or not.
+    loader = unsquashed(but=named)
+    known = sorted(named.union(loader.replacements))
+    return loader.project_state([node for node in known if node in loader.graph.nodes])
+
+
+def unsquashed(wire: Any = None, *, but: Set[tuple[str, str]] = frozenset()) -> MigrationLoader:
+    """The migrations one by one; but one that is squashed where it, or all of its own, is named."""
+    loader = MigrationLoader(wire, replace_migrations=False)
     for squashed, migration in loader.replacements.items():
-        if squashed in named or named.issuperset(migration.replaces):
+        if squashed in but or but >= set(migration.replaces):
             loader.graph.remove_replaced_nodes(squashed, migration.replaces)
-            named.add(squashed)
         else:
             loader.graph.remove_replacement_node(squashed, migration.replaces)
-    return loader.project_state([node for node in sorted(named) if node in loader.graph.nodes])
+    return loader
 
 
 def used_by(state: ProjectState) -> dict[str, dict[str, Column]]:

@@ -20,9 +20,11 @@ import django
 django.setup()
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from tests.upgrades.schema import unsquashed
 
 def to(*targets):
     executor = MigrationExecutor(connection)
+    executor.loader = unsquashed(connection)
     executor.migrate(list(targets))
     return executor.loader.project_state(list(targets)).apps
 
