@@ -25,6 +25,8 @@ LONGEST = timedelta(days=2)
 _SALT = "routing.server_desk"
 _LONGEST_WHY = 500
 _STATES = ("entitled", "dispatched")
+# after which a server may still be at the run, or have some of it
+_STUCK = ("timeout", "answer", "wipe")
 Json = dict[str, Any]
 
 
@@ -85,7 +87,7 @@ def answer(name: str, *, run: str, said: Json) -> None:
         return  # told again: it was heard, and the run has been cleaned up since
     if server is None or kept is None or kept.server != name:
         raise ServerDismissed
-    is_stuck = said.get("failure") in ("timeout", "wipe")
+    is_stuck = said.get("failure") in _STUCK
     if warm_servers.end(run, _outcome(said), is_stopping=is_stuck):
         cluster_nudges.look_at([run])
 

@@ -39,6 +39,7 @@ class ContainerSeen:
     restarts: int = 0
     last_reason: str = ""
     last_exit_code: int | None = None
+    last_finished_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,4 +277,5 @@ def _container(status: Json) -> ContainerSeen:
         started_at=said.get("startedAt") or "", finished_at=said.get("finishedAt") or "",
         image_id=status.get("imageID", ""), restarts=int(status.get("restartCount") or 0),
         last_reason=last.get("reason", ""), last_exit_code=last.get("exitCode"),
+        last_finished_at=last.get("finishedAt") or "",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -59,7 +59,10 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """How a server stands; lost: whatever run it has will not come to its end there."""
+    """How a server stands; lost: whatever run it has will not come to its end there.
+
+    ``ended_at`` is the whole second in which the algorithm itself ended, where it did.
+    """
 
     state: State
     why: str = ""
@@ -67,6 +70,7 @@ class Stands:
     exit_code: int | None = None
     is_retryable: bool = True
     pod: str = ""
+    ended_at: datetime | None = None
 
     @property
     def is_disruption(self) -> bool:
@@ -140,7 +144,9 @@ def _of(pod: PodSeen, now: datetime, patience: Patience | None) -> Stands:
         return _lost(end, pod)
     algorithm = pod.container(ALGORITHM)
     if algorithm is not None and _has_ended(algorithm):
-        return _lost(_death(algorithm), pod)
+        is_over = algorithm.state == "terminated"
+        at = algorithm.finished_at if is_over else algorithm.last_finished_at
+        return replace(_lost(_death(algorithm), pod), ended_at=moment(at))
     wait = waits.of_pod(pod)
     if wait is not None and wait.failure is not None:
         if wait.is_final:

@@ -191,6 +191,7 @@ OUTCOMES: list[tuple[dict[str, Any], str, bool]] = [
     ({"exit_code": 65, "why": "", "failure": ""}, "ended with exit code 65", False),
     ({"exit_code": 3, "why": "no\nmodel", "failure": ""}, "no model", True),
     ({"exit_code": None, "why": "timed out after 20 s", "failure": "timeout"}, "timed out", True),
+    ({"exit_code": 1, "why": "not read", "failure": "answer"}, "not read", True),
     ({"exit_code": None, "why": "gave up", "failure": "stage"}, "the input did not reach", True),
     ({"exit_code": None, "why": "x", "failure": "collect"}, "the output did not come back", True),
 ]
@@ -208,7 +209,7 @@ def test_what_a_server_says_of_a_failure_is_kept_as_a_sentence(
     assert outcome["is_retryable"] is is_retryable
     server = warm_servers.server_of(desk.server)
     assert server is not None
-    assert server.is_stopping is (said["failure"] == "timeout")
+    assert server.is_stopping is (said["failure"] in ("timeout", "answer"))
 
 
 def test_a_run_that_nobody_waits_for_any_more_is_not_handed_out(desk: Desk) -> None:

@@ -50,7 +50,7 @@ def test_an_answer_for_another_run_is_passed_over() -> None:
     assert attendant._outcome("earlier-1", late) == attendant.Outcome(0)
     unread = attendant._outcome("this-1", b"{}")
     assert unread is not None
-    assert unread.exit_code == 1
+    assert (unread.exit_code, unread.failure) == (1, "answer")
 
 
 def test_what_asks_goes_before_what_answers(tmp_path: Path) -> None:

@@ -84,6 +84,30 @@ def test_a_run_that_is_given_while_it_is_cancelled_takes_its_server_along(
     assert (WarmRun.objects.count(), api.store.all("deployments")) == (0, [])
 
 
+@pytest.mark.parametrize(
+    ("served", "ended_before", "is_blamed"),
+    [(3, 0, False), (3, -2, True), (1, 0, True), (1, 3, False)],
+)
+def test_a_run_is_not_blamed_for_a_crash_from_before_it_was_given(
+    served: int, ended_before: int, is_blamed: bool, api, tmp_path
+) -> None:
+    warm, run = performer(api, tmp_path), warm_run(tmp_path)
+    warm.submit(run)
+    (server,) = WarmServer.objects.all()
+    given = given_to(server.name).given_at
+    assert given is not None
+    WarmServer.objects.update(served=served)
+    second = (given - timedelta(seconds=ended_before)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # started anew meanwhile, as a kubelet does
+    died = {"lastState": {"terminated": {"exitCode": 3, "reason": "Error", "finishedAt": second}}}
+    pod_of(api, server.name, UP, restarts=1, box=died)
+    progress = warm.poll(run)
+    assert (progress.state, progress.is_retryable) == ("failed", True)
+    assert progress.is_disruption is not is_blamed
+    assert progress.why.startswith("before it was given this run, ") is not is_blamed
+    assert api.store.all("deployments") == []
+
+
 def test_one_whose_run_was_forgotten_is_stopped_when_it_asks_anew(api, tmp_path) -> None:
     warm, run = performer(api, tmp_path), warm_run(tmp_path)
     warm.submit(run)

@@ -166,13 +166,19 @@ def test_servers_are_kept_between_the_bounds(
     assert slot.has_server
 
 
-def test_an_answer_that_is_none_is_a_failure(performer: WarmPerformer, tmp_path: Path) -> None:
+def test_an_answer_that_is_none_is_a_failure_and_ends_its_server(
+    performer: WarmPerformer, tmp_path: Path
+) -> None:
     run = run_of(tmp_path, "a", "hang")
     performer.submit(run)
     [slot] = [slot for slot in performer._slots("mine", SPEC) if slot.given]
     (slot.mailbox / "response.json").symlink_to("/etc/passwd")
     told = performer.poll(run)
     assert (told.state, told.why) == ("failed", "the warm server's answer cannot be read")
+    assert (told.is_retryable, slot.has_server) == (True, False)
+    assert "patient.txt" not in files_below(tmp_path / "warm")
+    # it would have hung for ten minutes
+    assert ended(performer, run_of(tmp_path, "b")).state == "succeeded"
 
 
 def manifest(**performer: object) -> dict[str, object]:

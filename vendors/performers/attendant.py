@@ -54,8 +54,9 @@ class Outcome:
 
     exit_code: int | None = None
     why: str = ""
-    # timeout, stage, collect; empty where the algorithm itself said how it ended; wipe beside any
-    # end after which something could not be removed
+    # timeout, stage, collect; answer where what it said cannot be read, so that it may still be at
+    # work; empty where the algorithm itself said how it ended; wipe beside any end after which
+    # something could not be removed
     failure: str = ""
 
 
@@ -246,7 +247,7 @@ def _outcome(run: str, raw: bytes) -> Outcome | None:
             return Outcome(said["exit_code"], str(said.get("why") or "")[:_LONGEST_WHY])
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    return Outcome(1, "the warm server's answer cannot be read")
+    return Outcome(1, "the warm server's answer cannot be read", "answer")
 
 
 @contextlib.contextmanager

@@ -54,6 +54,7 @@ LOADING_SECONDS, SILENT_SECONDS = 1800.0, 300.0
 # for fetching input and bringing output, each, on top of what the algorithm may take
 _CARRY_SECONDS = 600.0
 _WAITING, _GIVEN = timedelta(seconds=5), timedelta(seconds=20)
+_SECOND = timedelta(seconds=1)
 # until the cluster has had time to make a pod, or to say why not
 _NO_POD_SECONDS = 5.0
 # a worker that wrote down a server has made it by then, or has died
@@ -158,6 +159,8 @@ class WarmPods:
             outcome: Mapping[str, Any] = _disruption("the warm server is gone")
         elif (found := self._stands(server)).state == "lost":
             outcome = _outcome(found) | {"log_tail": self._log(server, found.pod)}
+            if _was_dead(found, server, kept):
+                outcome = _disruption(f"before it was given this run, {found.why}")
         elif _seconds(now, server.heard_at) > SILENT_SECONDS:
             outcome = _disruption(f"the warm server was silent for {SILENT_SECONDS:g} s")
         elif _seconds(now, kept.given_at) > run.spec.timeout_seconds + 2 * _CARRY_SECONDS:
@@ -326,6 +329,18 @@ def _why_useless(server: WarmServer, seen: RunSeen) -> str:
         return f"was not ready after {LOADING_SECONDS:g} s" if is_late else ""
     is_silent = not server.run and _seconds(now, heard) > SILENT_SECONDS
     return f"the warm server was silent for {SILENT_SECONDS:g} s" if is_silent else ""
+
+
+def _was_dead(found: Stands, server: WarmServer, run: WarmRun) -> bool:
+    """Whether the algorithm had ended before it was given this run, as far as can be told.
+
+    A cluster tells of whole seconds. Within the one of the giving only a server that had served
+    before gets the benefit of the doubt: a run that kills whom it meets meets a fresh one next.
+    """
+    if found.ended_at is None or run.given_at is None:
+        return False
+    doubt = _SECOND if server.served == 1 else timedelta()
+    return found.ended_at + doubt <= run.given_at
 
 
 def _name(key: str) -> str:

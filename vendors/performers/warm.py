@@ -37,6 +37,10 @@ IDLE_SECONDS = 600.0
 _LONGEST_WHY = 500
 
 
+class AnswerUnread(Exception):
+    """A server left something in place of an answer that is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class WarmPerformer:
     """Gives runs to servers that ``inner`` keeps; ``root`` is theirs, beside the runs' folders.
@@ -73,7 +77,13 @@ class WarmPerformer:
             if given is None or given["run"] != run.name:
                 return _kept_outcome(run)
             started_at = datetime.fromtimestamp(given["at"], UTC)
-            answer = slot.answer_to(run.name)
+            try:
+                answer = slot.answer_to(run.name)
+            except AnswerUnread as fault:
+                # It may still be at work: the next run gets a new server.
+                self._stop(slot, run.spec)
+                ended = Progress("failed", str(fault), exit_code=1, is_retryable=True)
+                return self._end(slot, run, ended, started_at)
             if answer is not None:
                 return self._take(slot, run, answer, started_at)
             return self._at_work(slot, run, started_at)
@@ -291,7 +301,7 @@ class _Slot:
         return f"timed out after {timeout_seconds} s" if _now() - since > timeout_seconds else ""
 
     def answer_to(self, name: str) -> dict[str, Any] | None:
-        """What the server says of the run; one that cannot be read is a failure it does not see."""
+        """What the server says of the run, None where nothing yet; raises AnswerUnread."""
         raw = read_answer(str(self.mailbox / ANSWER))
         if raw is None:
             return None
@@ -299,8 +309,8 @@ class _Slot:
             said = json.loads(raw)
             if said["run"] == name and isinstance(said["exit_code"], int):
                 return dict(said)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return {"run": name, "exit_code": 1, "why": "the warm server's answer cannot be read"}
+        except (ValueError, KeyError, TypeError, RecursionError) as fault:
+            raise AnswerUnread("the warm server's answer cannot be read") from fault
         return None
 
     def clear(self) -> None:
