@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE, _BATCH = 8, 500
 _LOOK_SECONDS, _SHRINK_SECONDS, _LONGEST_PAUSE = 0.5, 60.0, 30.0
+_STUCK_SECONDS = 3.0
 # a mark is made just before its file: one without is left by somebody who died, or was refused
 _EMPTY_MARK = timedelta(hours=1)
 _UNTOUCHED = timedelta(hours=1)
@@ -70,6 +71,27 @@ def stop() -> None:
         _Started.end.set()
         _Started.thread.join()
         _Started.pid = 0
+
+
+def finish(*, within: float = 10.0) -> int:
+    """Wait at the end of a process until what this host has is brought; how many files stay behind.
+
+    For ``within`` seconds at most, and no longer than it goes on: whoever is started here next, or
+    another process of this host, has the rest.
+    """
+    place = spool()
+    if not isinstance(place, RemoteSpool):
+        return 0
+    ends_at, stuck_at = time.monotonic() + within, time.monotonic() + _STUCK_SECONDS
+    left = len(place.outgoing())
+    while left and time.monotonic() < min(ends_at, stuck_at):
+        time.sleep(_LOOK_SECONDS / 5)
+        before, left = left, len(place.outgoing())
+        if left < before:
+            stuck_at = time.monotonic() + _STUCK_SECONDS
+    if left:
+        log.warning("uploading.left_behind", files=left)
+    return left
 
 
 def carry_all() -> int:

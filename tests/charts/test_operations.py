@@ -144,6 +144,24 @@ def test_a_listener_is_given_time_to_end_its_associations() -> None:
             "maxUnavailable": 0, "maxSurge": 1}  # fmt: skip
 
 
+def test_what_a_listener_answered_for_outlives_its_pod_until_it_is_in_the_store() -> None:
+    """ADR 39: with a store of objects the disk of a listener is where instances begin."""
+    for name in LISTENERS:
+        listener = spec("production", "StatefulSet", name)
+        (claim,) = listener["volumeClaimTemplates"]
+        template = listener["template"]["spec"]
+        assert claim["metadata"]["name"] == "state"
+        assert claim["spec"]["resources"]["requests"]["storage"] == "50Gi"
+        assert "state" not in {one["name"] for one in template["volumes"]}
+        (container,) = template["containers"]
+        mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        assert mounts["state"] == "/var/lib/avrop"
+        # it is taken away last of all: nobody else has what lies there
+        assert "persistentVolumeClaimRetentionPolicy" not in listener
+    scaled = spec("production", "HorizontalPodAutoscaler", "avrop-listen-dicom")
+    assert scaled["scaleTargetRef"]["kind"] == "StatefulSet"
+
+
 def test_beat_is_single() -> None:
     beat = spec("default", "Deployment", "avrop-beat")
     assert (beat["replicas"], beat["strategy"]) == (1, {"type": "Recreate"})
@@ -191,7 +209,22 @@ def test_workers_scale_by_the_length_of_their_queue_and_by_processor_time() -> N
         "target": {"type": "AverageValue", "averageValue": "20"},
     }
     assert "replicas" not in spec("production", "Deployment", "avrop-worker-run")
-    assert spec("production", "Deployment", "avrop-worker-billing")["replicas"] == 1
+
+
+def test_every_worker_scales_and_the_one_without_rows_that_wait_by_processor_time_alone() -> None:
+    scaled = {one["spec"]["scaleTargetRef"]["name"]: one["spec"]
+              for one in kind(of("production"), "HorizontalPodAutoscaler")}  # fmt: skip
+    workers = {one["metadata"]["name"] for one in kind(of("production"), "Deployment")
+               if one["metadata"]["name"].startswith("avrop-worker-")}  # fmt: skip
+    assert len(workers) == 5
+    assert workers <= set(scaled)
+    assert [one["type"] for one in scaled["avrop-worker-billing"]["metrics"]] == ["Resource"]
+    assert [scaled["avrop-worker-billing"][f"{end}Replicas"] for end in ("min", "max")] == [1, 2]
+    assert [scaled["avrop-worker-run"][f"{end}Replicas"] for end in ("min", "max")] == [2, 10]
+    for name in workers:
+        assert "replicas" not in spec("production", "Deployment", name)
+    (trigger,) = spec("gpu", "ScaledObject", "avrop-worker-billing")["triggers"]
+    assert trigger["type"] == "cpu"
 
 
 def test_keda_asks_prometheus_for_the_same_number() -> None:

@@ -44,6 +44,8 @@ CONTRADICTIONS: list[tuple[Object, str]] = [
     ({"image": {"digest": DIGEST}, "gpu": {"enabled": True, "namespace": "ai"}},
      "gpu.namespace: expected a namespace other than"),
     ({"ingress": {"enabled": True}, "gateway": {"enabled": True}}, "expected ingress or gateway"),
+    ({"workerAutoscaling": {"enabled": True}, "workers": {"billing": {"minReplicas": 3}}},
+     "workers.billing.maxReplicas: expected at least 3, as minReplicas is, found 2"),
     ({"workerAutoscaling": {"enabled": True, "queueLength": "keda"}},
      "workerAutoscaling.prometheusAddress: expected http://"),
 ]  # fmt: skip

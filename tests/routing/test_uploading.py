@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
@@ -156,6 +157,23 @@ def test_whoever_died_between_two_steps_lost_nothing(
     assert local_files() == set()
     assert {key: store.content(f"site/{key}") for key in keys} == whole
     assert Kept.objects.filter(stored_at__isnull=False).count() == 12
+
+
+def test_a_process_that_ends_brings_what_it_has_first_unless_the_store_is_away(
+    place: Place, store: S3
+) -> None:
+    received(place)
+    uploading.start()
+    assert uploading.finish(within=30) == 0
+    assert len(store.held()) == 12
+    store.goes_away()
+    try:
+        place.send(head_ct())
+        began = time.monotonic()
+        assert uploading.finish(within=30) > 0
+        assert time.monotonic() - began < 15
+    finally:
+        store.comes_back()
 
 
 # -- reading ---------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@
 {{/*
 The pod of one process: "root", "component", "args", "resources", and where they differ "probes" (YAML),
 "ports" (name to number), "grace" (seconds), "leave" (seconds before SIGTERM in which the Service
-forgets the pod), "talksToCluster", "restartPolicy".
+forgets the pod), "talksToCluster", "restartPolicy", "hasOwnDisk" (a StatefulSet gives it its volume "state").
 */}}
 {{- define "hub.pod" -}}
 {{- $root := .root -}}
@@ -152,6 +152,7 @@ spec:
   volumes:
     - name: tmp
       emptyDir: {sizeLimit: 1Gi}
+    {{- if not .hasOwnDisk }}
     - name: state
       {{- if or (eq $root.Values.storage.kind "s3") .isHook }}
       emptyDir: {}
@@ -159,6 +160,7 @@ spec:
       persistentVolumeClaim:
         claimName: {{ $root.Values.storage.existingClaim | default (printf "%s-state" (include "hub.fullname" $root)) }}
       {{- end }}
+    {{- end }}
 {{- end }}
 
 {{- define "hub.aliveProbe" -}}

@@ -70,3 +70,4 @@ class Command(BaseCommand):
         wait_for_stop()
         server.shutdown(grace=settings.HUB_DRAIN_SECONDS)
         receiver.close()
+        uploading.finish()

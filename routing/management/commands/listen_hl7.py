@@ -37,3 +37,4 @@ class Command(BaseCommand):
         server.close(grace=settings.HUB_DRAIN_SECONDS)
         gathering.close()
         intake.close()
+        uploading.finish()
