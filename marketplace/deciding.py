@@ -51,7 +51,7 @@ def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) 
     details = dict(decision.details)
     if kind == Kind.REGULATORY_SNAPSHOT:
         details |= _seen(deployment.version)
-    if faults := problems_with(kind, decision, details, version=deployment.version):
+    if faults := problems_with(kind, decision, details, deployment=deployment):
         raise DecisionRefused(faults)
     # nobody signs for the gates while one of them is decided
     Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
@@ -77,18 +77,20 @@ def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) 
 
 
 def problems_with(
-    kind: str, decision: Decision, details: dict[str, Any], *, version: AlgorithmVersion | None
+    kind: str, decision: Decision, details: dict[str, Any], *, deployment: Deployment
 ) -> list[tuple[str, str]]:
     """(field, rule) of everything that keeps the decision from being recorded."""
     faults = [
         _split(line) for line in details_faults(kind, details, is_passed=decision.is_passed)
     ]
-    if decision.is_passed and not decision.evidence.strip():
-        faults.append(("evidence", "expected where the evidence is found, found nothing"))
+    has_evidence = decision.evidence.strip() or deployment.files.filter(gate=kind).exists()
+    if decision.is_passed and not has_evidence:
+        faults.append(("evidence", "expected where the evidence is found, or a file of it, "
+                                   "found nothing"))  # fmt: skip
     if decision.decided_on and decision.decided_on > timezone.localdate():
         faults.append(("decided_on", f"expected no day to come, found {decision.decided_on}"))
     is_snapshot = kind == Kind.REGULATORY_SNAPSHOT and decision.is_passed
-    if is_snapshot and version is not None and (why := _unfit(version)):
+    if is_snapshot and (why := _unfit(deployment.version)):
         faults.append(("is_passed", f"expected false: {why}"))
     return faults
 

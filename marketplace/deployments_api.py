@@ -19,9 +19,7 @@ from hub.models import Site
 from marketplace import deciding, deploying, safety_notices
 from marketplace.api import MarketDoor
 from marketplace.deciding import Decision
-from marketplace.models import AlgorithmVersion, Deployment, Gate, SafetyNotice
-from marketplace.safety_notices import NoticeRefused, Told
-from marketplace.serializers import (
+from marketplace.deployment_serializers import (
     BeginSerializer,
     DecisionSerializer,
     DeploymentDetailSerializer,
@@ -31,6 +29,8 @@ from marketplace.serializers import (
     SigningSerializer,
     StepSerializer,
 )
+from marketplace.models import AlgorithmVersion, Deployment, Gate, SafetyNotice
+from marketplace.safety_notices import NoticeRefused, Told
 from vendors.belonging import own_vendor, visible_vendors
 
 

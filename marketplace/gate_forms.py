@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from hub import forms as base
 from marketplace.deciding import Decision
 from marketplace.models import Gate
+from vendors.file_doors import FileFields
 
 Kind = Gate.Kind
 RISKS = (("low", _("Low")), ("medium", _("Medium")), ("high", _("High")))
@@ -29,7 +30,7 @@ ACTIONS = (
 MOST_METRICS = 50
 
 
-class DecisionForm(base.Form):
+class DecisionForm(FileFields):
     """What was decided at a gate; a subclass adds what only its gate holds."""
 
     is_passed = base.choice(_("Decision"), (("yes", _("It stands")), ("no", _("It does not"))))
@@ -38,9 +39,12 @@ class DecisionForm(base.Form):
     owner = base.words(_("In charge"), most=200, needed=False)
     evidence = base.text(
         _("Evidence"), needed=False, rows=2, most=2000,
-        says=_("Where it is found. A gate that stands needs it."),
+        says=_("Where it is found. A gate that stands needs it, or a file."),
     )  # fmt: skip
-    _OF_ALL: ClassVar = frozenset(("is_passed", "decided_on", "valid_until", "owner", "evidence"))
+    _OF_ALL: ClassVar = frozenset(
+        ("is_passed", "decided_on", "valid_until", "owner", "evidence", "file", "replaces")
+    )
+    field_order = ("is_passed", "decided_on", "valid_until", "owner", "evidence", "file")
 
     def decision(self, **more: Any) -> Decision:
         """As the verb takes it; nothing of what was left empty."""

@@ -17,13 +17,15 @@ from django.views.decorators.http import require_http_methods
 from hub import forms as base
 from hub.access import ANY_ROLE, is_staff_member
 from hub.models import Site
-from marketplace import catalogue, deciding, deploying
+from marketplace import catalogue, deploying, papers
 from marketplace.deciding import DecisionRefused
 from marketplace.deploying import MoveNotAllowed
 from marketplace.deployments_api import deployments_of
 from marketplace.gate_forms import FORMS, DecisionForm, MetricSet
 from marketplace.models import AlgorithmVersion, Deployment, Gate
+from vendors import filing
 from vendors.belonging import own_vendor
+from vendors.filing import FileRefused
 
 METHODS = ("GET", "HEAD", "POST")
 
@@ -81,7 +83,9 @@ def decide(request: HttpRequest, pk: int, gate: str) -> HttpResponse:
         raise Http404
     kind = Gate.Kind(gate)
     held = row.gates.filter(kind=kind).first()
-    form = FORMS[kind](_sent(request), key="gate", initial=_shown(held))
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = FORMS[kind](*sent, key="gate", initial=_shown(held))
+    form.offer(filing.standing(row.files.filter(gate=kind)))
     metrics = None
     if kind == Gate.Kind.MONITORING_PLAN:
         metrics = MetricSet(
@@ -106,9 +110,12 @@ def _decided(
     if metrics is not None:
         more["metrics"] = [one for one in metrics.cleaned_data if one.get("metric")]
     try:
-        deciding.decide(row, kind, form.decision(**more), by=by)
+        papers.decide_on(row, kind, form.decision(**more), form.brought(), by=by)
     except DecisionRefused as refused:
         form.refuse(f"{path.removeprefix('details.')}: {rule}" for path, rule in refused.problems)
+        return False
+    except FileRefused as refused:
+        form.refuse(base.told(refused))
         return False
     return True
 

@@ -17,8 +17,16 @@ from django.utils.translation import gettext_noop, override
 
 from hub.models import Site
 from hub.phrases import Phrase, phrase
+from marketplace import gate_files
 from marketplace.clearance import facts_of, judge
-from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Deployment, Gate
+from marketplace.models import (
+    Algorithm,
+    AlgorithmVersion,
+    Clearance,
+    Deployment,
+    Gate,
+    GateFile,
+)
 
 Kind = Gate.Kind
 State = Deployment.State
@@ -77,12 +85,23 @@ def missing(deployment: Deployment, *, to: str, on: date | None = None) -> tuple
 def facts_for(deployment: Deployment, *, to: str) -> dict[str, dict[str, Any]]:
     """What each gate of the state ``to`` says now, by its kind: what people sign for, as JSON."""
     needed = GATES_FOR.get(to, ())
+    gates = [one for one in standing(deployment) if one.kind in needed]
+    files = gate_files.behind(owners_of(deployment, gates))
     with override("en"):  # two people may read it in two languages
         return {
-            str(one.kind): {"stands": one.stands, "why": str(one.why), **_of_gate(one.gate)}
-            for one in standing(deployment)
-            if one.kind in needed
-        }
+            str(one.kind): {
+                "stands": one.stands, "why": str(one.why), **_of_gate(one.gate),
+                **_of_files(files[one.kind]),
+            }
+            for one in gates
+        }  # fmt: skip
+
+
+def owners_of(deployment: Deployment, gates: Iterable[Standing]) -> dict[Kind, int]:
+    """Of which deployment the files behind each gate are: a validation may be of another one."""
+    return {
+        one.kind: one.gate.deployment_id if one.gate else deployment.pk for one in gates
+    }
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
@@ -98,6 +117,12 @@ def _of_gate(gate: Gate | None) -> dict[str, Any]:
         "decided_on": str(gate.decided_on), "valid_until": str(gate.valid_until or ""),
         "details": gate.details, "udi_di": gate.udi_di,
     }  # fmt: skip
+
+
+def _of_files(files: list[GateFile]) -> dict[str, Any]:
+    """Nothing where there is none, as in what was signed before files were kept here."""
+    digests = sorted(one.file.sha256 for one in gate_files.standing(files))
+    return {"files": digests} if digests else {}
 
 
 def udi_di_of(version: AlgorithmVersion) -> str:

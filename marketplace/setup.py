@@ -15,7 +15,7 @@ from hub.configuration.reader import Value
 from hub.configuration.records import Field, One, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Choice, Date, InJson, Integer, ListOf, Text
-from marketplace import clearing, model_cards, sboms
+from marketplace import clearing, model_cards, papers, sboms
 from marketplace.gates import udi_di_of
 from marketplace.models import (
     Algorithm,
@@ -23,9 +23,11 @@ from marketplace.models import (
     Clearance,
     Evidence,
     ModelCard,
+    PaperFile,
     Sbom,
 )
 from vendors.manifest import Manifest, ManifestInvalid
+from vendors.setup_files import Files
 from vendors.signatures import SignatureRefused, problem_with_keys, verify
 
 REGIMES = ("MDR", "MDD", "MDD_LEGACY", "MDR_CLASS_I_SELF", "IVDR", "INHOUSE_5_5", "RESEARCH")
@@ -185,5 +187,16 @@ registry.register(Kind(
             Field("version_tested", Text(40), None),
             Field("results", Text(4000, identifiers.paragraphs), None),
         ))), None, "Left out: what is recorded stays."),
+        Field("papers", Files(
+            PaperFile, "algorithm",
+            (
+                Field("kind", Choice(tuple(PaperFile.Kind.values))),
+                Field("version", Text(40), None, "Of which version; none for a reference.",
+                      column="version.version"),
+                Field("reference", Text(200), None, "Of which one of the evidence."),
+            ),
+            papers.of_told,
+        ), None, "Papers and texts of references, byte for byte. It adds to what is there, and "
+                 "takes nothing away."),
     )),
 ))  # fmt: skip

@@ -17,12 +17,13 @@ from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Boolean, Choice, Date, InJson, Text
 from hub.phrases import render
-from marketplace import deploying
+from marketplace import deploying, papers
 from marketplace.clearance import ClearanceFacts, judge
 from marketplace.deciding import FOLDER, details_faults
 from marketplace.deployment import IN_USE
 from marketplace.gates import GATES_FOR, OF_ONE_DEVICE, udi_di_of
-from marketplace.models import AlgorithmVersion, Deployment, Gate
+from marketplace.models import AlgorithmVersion, Deployment, Gate, GateFile
+from vendors.setup_files import Files
 
 DECIDED = tuple(kind for kind in Gate.Kind.values if kind != Gate.Kind.CALL_OFF_LINE)
 # what the hub keeps about a state, and may have changed since the plan was made
@@ -76,6 +77,7 @@ def _examine_deployment(value: Value, say: Say, world: World) -> None:
 def _examine_gates(value: Value, say: Say) -> None:
     """A gate of the file is held to the rules of one that a person decides."""
     needed = GATES_FOR.get(value["state"] or "", ())
+    shown = {one["gate"] for one in value["files"] or []}
     for index, gate in enumerate(value["gates"] or []):
         path, details = f"gates[{index}]", gate["details"] or {}
         kind, is_passed = gate["gate"], bool(gate["passed"])
@@ -84,7 +86,7 @@ def _examine_gates(value: Value, say: Say) -> None:
         for line in details_faults(kind, details, is_passed=is_passed):
             where, _, text = line.partition(": ")
             say.error(f"{path}.{where}", text)
-        if is_passed and not gate["evidence"]:
+        if is_passed and not gate["evidence"] and kind not in shown:
             say.error(f"{path}.evidence", "expected where the evidence is found, found nothing")
         if is_passed and kind in OF_ONE_DEVICE and not gate["udi_di"]:
             say.error(f"{path}.udi_di", "expected the UDI-DI that was looked at, found nothing")
@@ -174,5 +176,10 @@ registry.register(Kind(
             Field("details", InJson(Json(gate_details_schema())), None,
                   "What this gate alone has: counts of a validation, metrics to monitor."),
         ))), None, "Left out: what was decided in the hub stays."),
+        Field("files", Files(
+            GateFile, "deployment", (Field("gate", Choice(DECIDED)),),
+            lambda row, value: papers.of_gate(row, value["gate"]),
+        ), None, "Evidence behind gates, byte for byte. It adds to what is there, and takes "
+                 "nothing away."),
     )),
 ))  # fmt: skip

@@ -6,6 +6,8 @@ from hub import addressing  # noqa: F401  (registers how a row and a name are wr
 from marketplace import (
     api,
     deployments_api,
+    file_views,
+    files_api,
     gate_views,
     notice_views,
     paper_views,
@@ -29,6 +31,8 @@ pages = [
     path(f"{_PAGE}/ce-mark/", paper_views.clear, name="version-clearance"),
     path(f"{_PAGE}/sbom/", paper_views.keep_sbom, name="version-sbom"),
     path(f"{_PAGE}/model-card/", paper_views.keep_card, name="version-card"),
+    path("catalogue/<slug:code>/papers/new/", file_views.add, name="paper-new"),
+    path("catalogue/<slug:code>/papers/<row:pk>/", file_views.take_paper, name="paper"),
     path("safety-notices/", notice_views.notices, name="notices"),
     path("safety-notices/new/", notice_views.record, name="notice-new"),
     path("safety-notices/<slug:code>/", notice_views.notice, name="notice"),
@@ -37,6 +41,10 @@ pages = [
     path("deployments/new/", gate_views.begin, name="deployment-new"),
     path("deployments/<row:pk>/", views.deployment, name="deployment"),
     path("deployments/<row:pk>/gates/<slug:gate>/", gate_views.decide, name="decide-gate"),
+    path(
+        "deployments/<row:pk>/gates/<slug:gate>/files/<row:file>/", file_views.take_from_gate,
+        name="gate-file",
+    ),
     path("deployments/<row:pk>/sign/", views.sign, name="sign-deployment"),
     path("deployments/<row:pk>/step/", views.step, name="step-deployment"),
 ]
@@ -58,6 +66,11 @@ v1 = [
     path(f"{_VERSION}clearance/", api.ClearanceView.as_view(), name="api-clearance"),
     path(f"{_VERSION}sbom/", api.SbomView.as_view(), name="api-sbom"),
     path(f"{_VERSION}model-card/", api.ModelCardView.as_view(), name="api-model-card"),
+    path("algorithms/<slug:code>/papers/", files_api.PapersView.as_view(), name="api-papers"),
+    path(
+        "algorithms/<slug:code>/papers/<row:pk>/", files_api.PaperView.as_view(),
+        name="api-paper",
+    ),
     path("comparisons/", api.ComparisonView.as_view(), name="api-comparison"),
     path("manifest-drafts/", api.ManifestDraftView.as_view(), name="api-manifest-draft"),
     path("deployments/", deployments_api.DeploymentsView.as_view(), name="api-deployments"),
@@ -70,6 +83,16 @@ v1 = [
         "deployments/<row:pk>/gates/<slug:gate>/",
         deployments_api.GateView.as_view(),
         name="api-gate",
+    ),
+    path(
+        "deployments/<row:pk>/gates/<slug:gate>/files/",
+        files_api.GateFilesView.as_view(),
+        name="api-gate-files",
+    ),
+    path(
+        "deployments/<row:pk>/gates/<slug:gate>/files/<row:file>/",
+        files_api.GateFileView.as_view(),
+        name="api-gate-file",
     ),
     path("deployments/<row:pk>/sign/", deployments_api.SignView.as_view(), name="api-sign"),
     path("deployments/<row:pk>/step/", deployments_api.StepView.as_view(), name="api-step"),

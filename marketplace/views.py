@@ -18,17 +18,18 @@ from hub.access import ANY_ROLE, is_staff_member
 from hub.models import Site
 from hub.phrases import render as worded
 from marketplace import catalogue as offers
-from marketplace import deploying, sboms
+from marketplace import deploying, gate_files, sboms
 from marketplace.api import compared
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.deciding import counts_of
 from marketplace.deploying import BY_ONE, MoveNotAllowed, signed_for
 from marketplace.deployments_api import deployments_of, notices_of
 from marketplace.expiry import alarm_of
-from marketplace.gates import GATES_FOR, Standing, digest_of, facts_for, standing
-from marketplace.models import AlgorithmVersion, Deployment, Gate
+from marketplace.gates import GATES_FOR, Standing, digest_of, facts_for, owners_of, standing
+from marketplace.models import AlgorithmVersion, Deployment, Gate, GateFile
 from marketplace.transition import transition_of
 from marketplace.validation import sample_size
+from vendors import filing
 from vendors.belonging import may_bring_papers, may_keep_vendors
 
 PAGE_SIZE = 50
@@ -66,10 +67,17 @@ def algorithm(request: HttpRequest, code: str) -> HttpResponse:
         raise Http404
     entry = offers.entries([row])[0]
     versions = row.versions.select_related("clearance", "sbom", "model_card").order_by("-pk")
+    papers = filing.whole(row.papers.select_related("version", "algorithm"))
+    cited = {one.reference for one in entry.evidence}
     context = {
         "entry": entry,
         "algorithm": row,
-        "versions": [_version(one) for one in versions],
+        "versions": [
+            _version(one) | {"papers": [each for each in papers if each.version_id == one.pk]}
+            for one in versions
+        ],
+        "texts": [one for one in papers if one.reference in cited],
+        "withdrawn": [one for one in papers if one.reference and one.reference not in cited],
         "deployments": deployments_of(request.user).filter(version__algorithm=row),
         "may_keep": may_keep_vendors(request.user),
         "may_bring": may_bring_papers(request.user, row.vendor),
@@ -112,10 +120,12 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
     """One version at one site: its gates, who has signed, and how it got here."""
     row = _deployment(request, pk)
     gates = standing(row)
+    owners = owners_of(row, gates)
+    files = gate_files.behind(owners)
     context = {
         "deployment": row,
         "why": worded(row.suspended_why),
-        "gates": [_gate(one) for one in gates],
+        "gates": [_gate(one, files[one.kind], owner=owners[one.kind]) for one in gates],
         "up": [_way_up(row, to, gates) for to in sorted(signed_for(row))],
         "down": [(to, Deployment.State(to).label) for to in sorted(BY_ONE.get(row.state, ()))],
         "waiting": [
@@ -189,11 +199,13 @@ def _label(state: str) -> str:
     return str(Deployment.State(state).label) if state in Deployment.State.values else state
 
 
-def _gate(one: Standing) -> dict[str, Any]:
+def _gate(one: Standing, files: list[GateFile], *, owner: int) -> dict[str, Any]:
     details = one.gate.details if one.gate else {}
     told: dict[str, Any] = {
         "one": one,
         "label": one.kind.label,
+        "files": files, "owner": owner,
+        "is_file_missing": gate_files.is_missing(one.kind, files),
         "needed_for": [Deployment.State(to).label for to, kinds in GATES_FOR.items()
                        if one.kind in kinds],
     }  # fmt: skip

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from hub import audit
 from hub.models import User
-from vendors import legal
+from vendors import filing, legal
+from vendors.filing import Brought
 from vendors.models import OnboardingItem, SubProcessor, Vendor
 
 Kind = OnboardingItem.Kind
@@ -32,7 +33,7 @@ class OnboardingRefused(Exception):
 class Shown:
     """What is shown for one item: where it lies, who is in charge, of what day, until when."""
 
-    evidence: str
+    evidence: str = ""
     sha256: str = ""
     owner: str = ""
     dated: date | None = None
@@ -65,10 +66,19 @@ def is_complete(items: list[OnboardingItem], *, on: date) -> bool:
 
 
 @transaction.atomic
-def submit(vendor: Vendor, kind: Kind, shown: Shown, *, by: User) -> OnboardingItem:
-    """Hand in an item; what was decided before is open again."""
-    if not shown.evidence.strip():
-        raise OnboardingRefused("evidence", _("expected where the evidence is found"))
+def submit(
+    vendor: Vendor, kind: Kind, shown: Shown, *, by: User, brought: Brought | None = None
+) -> OnboardingItem:
+    """Hand in an item, with its file where there is one; what was decided before is open again.
+
+    Raises OnboardingRefused, FileRefused; then nothing is handed in.
+    """
+    if brought is not None:
+        filing.hand_in(vendor, kind, brought, by=by)
+    if not shown.evidence.strip() and not vendor.files.filter(item=kind).exists():
+        raise OnboardingRefused(
+            "evidence", _("expected where the evidence is found, or a file of it")
+        )
     item, _is_new = OnboardingItem.objects.update_or_create(
         vendor=vendor,
         kind=kind,

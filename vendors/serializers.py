@@ -13,7 +13,8 @@ from hub.configuration import identifiers
 from hub.models import User
 from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
 from vendors.onboarding import checklist, is_complete
-from vendors.setup import SHA256, TRANSFER_BASES
+from vendors.setup import TRANSFER_BASES
+from vendors.setup_files import SHA256
 
 
 class Checked:
@@ -109,7 +110,7 @@ class VendorDetailSerializer(VendorSerializer):
 class ShownSerializer(serializers.Serializer[Any]):
     """What is handed in for one item."""
 
-    evidence = ParagraphsField()
+    evidence = ParagraphsField(required=False, allow_blank=True, default="")
     sha256 = serializers.CharField(
         required=False, allow_blank=True, default="", validators=[Checked(SHA256)]
     )

@@ -21,13 +21,20 @@ from hub.configuration.shapes import (
     Text,
     set_column,
 )
-from vendors import legal
-from vendors.models import LegalFact, OnboardingItem, SubProcessor, Vendor, VendorMember
+from vendors import filing, legal
+from vendors.models import (
+    LegalFact,
+    OnboardingFile,
+    OnboardingItem,
+    SubProcessor,
+    Vendor,
+    VendorMember,
+)
 from vendors.onboarding import ENDING, transfer_problem
+from vendors.setup_files import SHA256, Files
 from vendors.signatures import problem_with_keys
 
 TRANSFER_BASES = ("adequacy", "standard_clauses", "binding_rules", "derogation")
-SHA256 = identifiers.Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
 
 
 class _Value(Shape):
@@ -59,20 +66,21 @@ def _examine(value: Value, say: Say, world: World) -> None:
             one["country"], one["transfer_basis"] or ""
         )):  # fmt: skip
             say.error(f"sub_processors[{index}].transfer_basis", problem)
+    shown = {one["item"] for one in value["files"] or []}
     for index, item in enumerate(value["onboarding"] or []):
-        _examine_item(item, f"onboarding[{index}]", say)
+        _examine_item(item, f"onboarding[{index}]", say, shown=shown)
     for index, person in enumerate(value["people"] or []):
         if world.value("member", person["username"]).get("roles"):
             text = "expected a member without a role, who sees this company alone"
             say.error(f"people[{index}].username", text)
 
 
-def _examine_item(item: Value, path: str, say: Say) -> None:
-    """What is accepted needs what a person would be asked for."""
+def _examine_item(item: Value, path: str, say: Say, *, shown: set[str]) -> None:
+    """What is accepted needs what a person would be asked for; a file is evidence as well."""
     if item["state"] != OnboardingItem.State.ACCEPTED:
         return
     for name in ("evidence", "decided_by", "decided_on"):
-        if not item[name]:
+        if not item[name] and not (name == "evidence" and item["item"] in shown):
             say.error(f"{path}.{name}", "expected a value, because it is accepted, found nothing")
     if item["item"] in ENDING and not item["valid_until"]:
         say.error(f"{path}.valid_until", "expected the last day on which it holds, found nothing")
@@ -113,6 +121,12 @@ registry.register(Kind(
         Field("people", KeptRows(VendorMember, "vendor", ("username",), Record((
             Field("username", Reference("member"), column="user"),
         ))), None, "Members without a role, who see this company alone. Left out: stays."),
+        Field("files", Files(
+            OnboardingFile, "vendor",
+            (Field("item", Choice(tuple(OnboardingItem.Kind.values))),),
+            lambda row, value: filing.of_item(row, value["item"]),
+        ), None, "Evidence of the checklist, byte for byte. It adds to what is there, and takes "
+                 "nothing away."),
     )),
 ))  # fmt: skip
 registry.dispose("vendors.Invitation")

@@ -3,12 +3,16 @@
 from django.urls import path
 
 from hub import addressing  # noqa: F401  (registers how a row and a name are written)
-from vendors import api, people_views, processor_views, views
+from vendors import api, files_api, item_views, people_views, processor_views, views
 
 pages = [
     path("vendors/", views.vendors, name="vendors"),
     path("vendors/<slug:code>/", views.vendor, name="vendor"),
-    path("vendors/<slug:code>/items/<slug:item>/", views.submit, name="submit-item"),
+    path("vendors/<slug:code>/items/<slug:item>/", item_views.submit, name="submit-item"),
+    path(
+        "vendors/<slug:code>/items/<slug:item>/files/<row:pk>/", item_views.take,
+        name="onboarding-file",
+    ),
     path("vendors/<slug:code>/verdicts/<slug:item>/", views.decide, name="decide-item"),
     path(
         "vendors/<slug:code>/sub-processors/", processor_views.processors,
@@ -40,6 +44,16 @@ v1 = [
         "vendors/<slug:code>/onboarding/<slug:item>/verdict/",
         api.OnboardingVerdictView.as_view(),
         name="api-onboarding-verdict",
+    ),
+    path(
+        "vendors/<slug:code>/onboarding/<slug:item>/files/",
+        files_api.OnboardingFilesView.as_view(),
+        name="api-onboarding-files",
+    ),
+    path(
+        "vendors/<slug:code>/onboarding/<slug:item>/files/<row:pk>/",
+        files_api.OnboardingFileView.as_view(),
+        name="api-onboarding-file",
     ),
     path(
         "vendors/<slug:code>/sub-processors/",

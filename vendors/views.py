@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from hub.tokens import address_of
-from vendors import inviting, onboarding
+from vendors import filing, inviting, onboarding
 from vendors.api import invitation_tries
 from vendors.belonging import (
     may_bring_papers,
@@ -26,17 +26,8 @@ from vendors.belonging import (
     visible_vendors,
 )
 from vendors.models import OnboardingItem, Vendor
-from vendors.onboarding import OnboardingRefused, Shown
+from vendors.onboarding import OnboardingRefused
 from vendors.processor_views import BASES
-
-
-class ShownForm(forms.Form):
-    """What is handed in for one item."""
-
-    evidence = forms.CharField(max_length=2000, label=gettext_lazy("Evidence"))
-    owner = forms.CharField(max_length=200, required=False, label=gettext_lazy("In charge"))
-    dated = forms.DateField(required=False, label=gettext_lazy("Dated"))
-    valid_until = forms.DateField(required=False, label=gettext_lazy("Valid until"))
 
 
 class InviteForm(forms.Form):
@@ -74,7 +65,7 @@ def vendor(request: HttpRequest, code: str) -> HttpResponse:
     may_keep = may_keep_vendors(request.user)
     context = {
         "vendor": row,
-        "items": onboarding.checklist(row),
+        "items": _items(row),
         "today": timezone.localdate(),
         "sub_processors": [
             {"row": one, "basis": dict(BASES).get(one.transfer_basis, one.transfer_basis)}
@@ -89,21 +80,6 @@ def vendor(request: HttpRequest, code: str) -> HttpResponse:
         "code": request.session.pop("invitation_code", ""),
     }
     return render(request, "vendors/vendor.html", context)
-
-
-@login_required
-@require_POST
-def submit(request: HttpRequest, code: str, item: str) -> HttpResponse:
-    """Hand in one item."""
-    row = _vendor(request, code)
-    if not may_bring_papers(request.user, row):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
-    form = ShownForm(request.POST)
-    if not form.is_valid():
-        return _back(request, row, form=form)
-    shown = Shown(**form.cleaned_data)
-    kind, person = _kind(item), _user(request)
-    return _tried(request, row, lambda: onboarding.submit(row, kind, shown, by=person))
 
 
 @login_required
@@ -158,6 +134,14 @@ def _row(row: Vendor, today: date) -> dict[str, Any]:
         "vendor": row, "accepted": accepted,
         "is_complete": onboarding.is_complete(items, on=today),
     }  # fmt: skip
+
+
+def _items(row: Vendor) -> list[OnboardingItem]:
+    """The checklist, each item with the files that were handed in for it."""
+    items, files = onboarding.checklist(row), list(filing.whole(row.files.all()))
+    for item in items:
+        item.shown_files = [one for one in files if one.item == item.kind]  # type: ignore[attr-defined]
+    return items
 
 
 def _vendor(request: HttpRequest, code: str) -> Vendor:

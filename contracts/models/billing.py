@@ -6,10 +6,10 @@ import uuid
 
 from django.db import models
 
-from contracts.models.added_once import AddedOnce
 from contracts.models.agreements import FrameworkAgreement
 from contracts.models.call_offs import CallOffLine
 from contracts.models.usage import UsageAdjustment, UsageEvent
+from hub.added_once import AddedOnce
 
 
 class BilledIsFinal(Exception):  # noqa: N818 (named by what failed)

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from contracts.models.added_once import AddedOnce
 from contracts.models.agreements import FrameworkAgreement
 from contracts.models.procedures import Participant, Procedure
+from hub.added_once import AddedOnce
 
 
 class DocumentIsKept(Exception):  # noqa: N818 (named by what failed)

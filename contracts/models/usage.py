@@ -6,9 +6,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from contracts.models.added_once import AddedOnce
 from contracts.models.agreements import FrameworkAgreement
 from contracts.models.call_offs import CallOff, CallOffLine
+from hub.added_once import AddedOnce
 from hub.models import Organisation, Site
 from marketplace.models import Algorithm, AlgorithmVersion
 

@@ -142,6 +142,7 @@ def _write_readme(folder: Path, organisation: Organisation) -> Path:
         "| `setup.yaml` | agreements, call-offs, sites, peers, members, deployments, rules, and "
         "the algorithms and vendors that they name; see setup-file.md of the hub |",
         "| `manifests/` and other `.json` | the manifests of the algorithms' versions |",
+        "| `evidence/` | files of evidence, byte for byte; setup.yaml says what each is |",
         *(f"| `{table.name}.jsonl` | {table.says} |" for table in tables()),
         f"| `{CONTENTS}` | this export: when, of whom, and the SHA-256 of each file |",
         "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.configuration import registry
 from hub.configuration.reading import VERSION
-from hub.configuration.records import One, Record, Rows
+from hub.configuration.records import One, Record
 from hub.configuration.shapes import InJson, ListOf, Schema, Shape
 
 
@@ -74,8 +74,8 @@ def _below(shape: Shape) -> tuple[Record | None, str]:
         return _below(shape.each)[0], "[]"
     if isinstance(shape, Record):
         return shape, ""
-    if isinstance(shape, (Rows, One)):
-        return shape.record, "[]" if isinstance(shape, Rows) else ""
+    if isinstance(record := getattr(shape, "record", None), Record):  # also shapes of the apps
+        return record, "" if isinstance(shape, One) else "[]"
     return None, ""
 
 
