@@ -45,13 +45,15 @@ def site_clause(user: Any, *, path: str, roles: tuple[str, ...]) -> Q:
             organisations.add(membership.organisation_id)
         else:
             return Q()
+    if not path:
+        return Q(pk__in=sorted(sites)) | Q(organisation__in=sorted(organisations))
     if organisations:
         from hub.models import Site
 
         # By their keys: a database that must join to find them does not see how few rows they are.
         theirs = Site.objects.filter(organisation__in=organisations)
         sites |= set(theirs.values_list("pk", flat=True))
-    return Q(**{f"{path}_id__in" if path else "pk__in": sorted(sites)})
+    return Q(**{f"{path}_id__in": sorted(sites)})
 
 
 def organisations_of(user: Any, *, roles: tuple[str, ...]) -> frozenset[int] | None:
@@ -92,6 +94,13 @@ def holds_role(user: Any, *, roles: tuple[str, ...], site: Any = None) -> bool:
             | Q(site=None, organisation=None)
         )
     return bool(memberships.exists())
+
+
+def roles_of(user: Any) -> frozenset[str]:
+    """The roles that the user holds anywhere; for what is shown, not for whose rows are seen."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return frozenset()
+    return frozenset(user.memberships.values_list("role", flat=True))
 
 
 def holds_role_for_all(user: Any, *, roles: tuple[str, ...]) -> bool:

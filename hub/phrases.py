@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext
+from hub.translating import gettext
 
 StoredPhrase = dict[str, Any]
 

@@ -49,7 +49,8 @@ class WorklistPages(Pages):
             queryset,
             size=self._size(request),
             is_counted=request.query_params.get("state") != ALL,
-            **{name: _place(request, name) for name in ("after", "before")},
+            after=_place(request, "after"),
+            before=_place(request, "before"),
         )
         return self._page.studies
 

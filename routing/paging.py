@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import BooleanField, DateTimeField, F, Func, IntegerField, Value
@@ -103,29 +104,33 @@ def page_of(
     after: Place | None = None,
     before: Place | None = None,
     is_counted: bool = True,
+    count: int | None = None,
 ) -> Page:
-    """The first page, or the one ``after`` or ``before`` a place; ``studies`` in reading order."""
+    """The first page, or the one ``after`` or ``before`` a place; ``studies`` in reading order.
+
+    ``count`` spares counting them, where the caller has done so.
+    """
+    counted = partial(_count, studies, is_counted=is_counted, known=count)
     if before is not None:
         found = list(studies.filter(_Beyond(before, "<")).reverse()[: size + 1])
         rows = found[:size][::-1]
         number, is_more = max(before.number - len(rows), 0), len(found) > size
         first = _place(rows[0], number) if rows and is_more else None
-        return Page(rows, number, first, before, _count(studies, is_counted=is_counted))
+        return Page(rows, number, first, before, counted())
     number = after.number if after else 0
     rows = list((studies.filter(_Beyond(after, ">")) if after else studies)[: size + 1])
     is_more, rows = len(rows) > size, rows[:size]
     last = _place(rows[-1], number + len(rows) - 1, is_behind=True) if is_more else None
     first = (_place(rows[0], number) if rows else after) if after else None
-    count = None
-    if is_counted or not (after or is_more):
-        is_all = not (after or is_more)
-        count = len(rows) if is_all else _count(studies, is_counted=is_counted)
-    return Page(rows, number, first, last, count)
+    is_all = not (after or is_more)
+    return Page(rows, number, first, last, len(rows) if is_all else counted())
 
 
 def _place(study: Study, number: int, *, is_behind: bool = False) -> Place:
     return Place(number + is_behind, study.reading_band, study.read_by, study.pk)
 
 
-def _count(studies: StudyQuerySet, *, is_counted: bool) -> int | None:
-    return studies[:MOST_COUNTED].count() if is_counted else None
+def _count(studies: StudyQuerySet, *, is_counted: bool, known: int | None) -> int | None:
+    if not is_counted:
+        return None
+    return studies[:MOST_COUNTED].count() if known is None else known

@@ -23,7 +23,7 @@ from routing import acting, operations, reading, retention, standing
 from routing.filters import StudyFilter
 from routing.models import Priority, Study, Workitem
 from routing.models.studies import StudyQuerySet
-from routing.paging import NotAPlace, Page, Place, page_of
+from routing.paging import MOST_COUNTED, NotAPlace, Page, Place, page_of
 from routing.pathway import MoveRefused, Overtaken
 
 PAGE_SIZE = 50
@@ -40,21 +40,24 @@ def worklist(request: HttpRequest) -> HttpResponse:
     asked = StudyFilter(request.GET, queryset=studies, request=request)
     is_refused = not asked.is_valid()
     found = Study.objects.none() if is_refused else asked.qs
+    told = counts(Study.objects.filter(site__in=sites).unread())
+    is_narrowed = any(request.GET.get(name) for name in asked.filters)
     page = page_of(
         found,
         size=PAGE_SIZE,
         after=_place(request, "after"),
         before=_place(request, "before"),
         is_counted=is_refused or not asked.is_of_all,
+        count=None if is_narrowed else min(told["unread"], MOST_COUNTED),
     )
     reading.note_worklist_seen(request.user, page.studies, asked=request.GET)
     context = {
         "page": page,
         "rows": [_row(study) for study in page.studies],
-        "counts": counts(Study.objects.filter(site__in=sites).unread()),
+        "counts": told,
         "asked": asked,
         "is_refused": is_refused,
-        "is_narrowed": any(request.GET.get(name) for name in asked.filters),
+        "is_narrowed": is_narrowed,
         "sites": sites,
         "has_sites": len(sites) > 1,
         "modality_choices": MODALITIES,

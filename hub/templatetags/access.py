@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import template
 
-from hub.access import CONTRACT_ROLES, holds_role
+from hub.access import CONTRACT_ROLES, roles_of
 
 register = template.Library()
 
 
-@register.simple_tag
-def administers(user: Any) -> bool:
-    """Whether the user is an administrator of anything."""
-    return holds_role(user, roles=("administrator",))
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What stands open: operations, contracts, and procedures as buyer or as participant."""
+
+    operations: bool
+    contracts: bool
+    procedures: bool
 
 
 @register.simple_tag
-def sees_contracts(user: Any) -> bool:
-    """Whether the user has to do with contracts anywhere."""
-    return holds_role(user, roles=CONTRACT_ROLES)
-
-
-@register.simple_tag
-def buys(user: Any) -> bool:
-    """Whether the user buys for an organisation, or takes part in a procedure."""
-    return holds_role(user, roles=CONTRACT_ROLES) or hasattr(user, "vendor_membership")
+def opened_to(user: Any) -> Opened:
+    """What the roles that the user holds anywhere open."""
+    roles = roles_of(user)
+    has_contracts = not roles.isdisjoint(CONTRACT_ROLES)
+    return Opened(
+        operations="administrator" in roles,
+        contracts=has_contracts,
+        procedures=has_contracts or hasattr(user, "vendor_membership"),
+    )

@@ -8,9 +8,9 @@ from typing import Any
 from django import template
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_noop
 
+from hub.translating import gettext as _
 from routing.facts import patient_age_years
 from routing.models import Delivery, Priority, Study, Transition, Workitem
 from routing.serializers import worded
@@ -18,31 +18,31 @@ from routing.serializers import worded
 register = template.Library()
 
 PRIORITIES = {
-    Priority.STAT: gettext_lazy("STAT"),
-    Priority.HIGH: gettext_lazy("High"),
-    Priority.MEDIUM: gettext_lazy("Medium"),
-    Priority.ROUTINE: gettext_lazy("Routine"),
-    Priority.LOW: gettext_lazy("Low"),
+    Priority.STAT: gettext_noop("STAT"),
+    Priority.HIGH: gettext_noop("High"),
+    Priority.MEDIUM: gettext_noop("Medium"),
+    Priority.ROUTINE: gettext_noop("Routine"),
+    Priority.LOW: gettext_noop("Low"),
 }
 FINDING_STATES = {
-    "present": gettext_lazy("suspected"),
-    "absent": gettext_lazy("not found"),
-    "indeterminate": gettext_lazy("unclear"),
+    "present": gettext_noop("suspected"),
+    "absent": gettext_noop("not found"),
+    "indeterminate": gettext_noop("unclear"),
 }
 PURPOSES = {
-    "shadow": gettext_lazy("Shadow"),
-    "validation": gettext_lazy("Validation"),
-    "clinical": gettext_lazy("Clinical"),
+    "shadow": gettext_noop("Shadow"),
+    "validation": gettext_noop("Validation"),
+    "clinical": gettext_noop("Clinical"),
 }
 AI_STATES = {
-    "pending": gettext_lazy("AI not yet"),
-    "none": gettext_lazy("No AI"),
-    "running": gettext_lazy("AI running"),
-    "held": gettext_lazy("To accept"),
-    "done": gettext_lazy("AI done"),
-    "failed": gettext_lazy("AI failed"),
+    "pending": gettext_noop("AI not yet"),
+    "none": gettext_noop("No AI"),
+    "running": gettext_noop("AI running"),
+    "held": gettext_noop("To accept"),
+    "done": gettext_noop("AI done"),
+    "failed": gettext_noop("AI failed"),
 }
-SEXES = {"F": gettext_lazy("F"), "M": gettext_lazy("M")}
+SEXES = {"F": gettext_noop("F"), "M": gettext_noop("M")}
 
 register.filter("worded", worded)
 
@@ -50,7 +50,7 @@ register.filter("worded", worded)
 @register.filter
 def priority(value: int) -> str:
     """The priority in a reader's words."""
-    return str(PRIORITIES[Priority(value)])
+    return _(PRIORITIES[Priority(value)])
 
 
 @register.filter
@@ -62,19 +62,19 @@ def priority_code(value: int) -> str:
 @register.filter
 def finding_status(value: str) -> str:
     """What the algorithm says of the finding."""
-    return str(FINDING_STATES.get(value, value))
+    return _(FINDING_STATES[value]) if value in FINDING_STATES else value
 
 
 @register.filter
 def purpose(value: str) -> str:
     """How the version was in use when it ran."""
-    return str(PURPOSES.get(value, value))
+    return _(PURPOSES[value]) if value in PURPOSES else value
 
 
 @register.filter
 def ai(value: str) -> str:
     """What AI has done, in the few words that a column has room for."""
-    return str(AI_STATES.get(value, value))
+    return _(AI_STATES[value]) if value in AI_STATES else value
 
 
 @register.filter
@@ -104,7 +104,7 @@ def sex_and_age(study: Study) -> str:
     """What is known of the patient's sex and age: "F 67"."""
     header = study.header if isinstance(study.header, dict) else {}
     sex = str(header.get("patient_sex") or "")
-    known = [str(SEXES.get(sex, sex)), _age(header)]
+    known = [_(SEXES[sex]) if sex in SEXES else sex, _age(header)]
     return " ".join(part for part in known if part)
 
 

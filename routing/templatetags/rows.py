@@ -14,8 +14,8 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
+from hub.translating import gettext as _
 from routing.models import Finding, Study
 from routing.serializers import worded
 from routing.templatetags import reading

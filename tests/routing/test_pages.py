@@ -304,7 +304,7 @@ def test_a_name_full_of_markup_stays_a_name(places: FirstSite) -> None:
     fields = ("patient_id", "accession_number", "study_description", "modality")
     item = worklists.workitem_on(study, places.version)
     finding = worklists.finding_of(item, probability=0.97, urgency="stat")
-    finding.code["meaning"] = '"><script>alert(4)'
+    finding.code = finding.code | {"meaning": "\"><script>alert(4)"}
     finding.save()
     Study.objects.filter(pk=study.pk).update(
         **{field: "<script>alert('2')" for field in fields},
