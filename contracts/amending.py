@@ -93,6 +93,8 @@ def _approved_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     for name in ("framework", "organisation", "mode", "lot", "supplier", "committed_value"):
         if old[name] != new[name]:
             yield name, f"{text}; order anew under another code"
+    if new["competition"] is not None and old["competition"] != new["competition"]:
+        yield "competition", f"{text}; order anew under another code"
     if old["valid"] != new["valid"]:
         yield "valid", f"{text}; close it, or order anew under another code"
     if _bought(old) != _bought(new):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import naming
+from contracts import competing, naming
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import CallOff, FrameworkAgreement
 
@@ -45,7 +45,7 @@ def problems_of(call_off: CallOff, framework: FrameworkAgreement, *, on: date) -
             _("organisation: %(organisation)s may not call off under %(framework)s now.")
             % {"organisation": call_off.organisation, "framework": framework.code}
         )
-    return found
+    return found + competing.problems_of(call_off)
 
 
 def _may_call_off(call_off: CallOff, framework: FrameworkAgreement, *, on: date) -> bool:
@@ -58,7 +58,8 @@ def _may_call_off(call_off: CallOff, framework: FrameworkAgreement, *, on: date)
 def fingerprint(call_off: CallOff) -> str:
     """SHA-256 of what is approved: agreement, buyer, supplier, value, time, and what is bought.
 
-    The day of activation and the estimate of a line may change without a new approval.
+    The day of activation and the estimate of a line may change without a new approval. A call-off
+    that names no competition has the fingerprint that it had before any could.
     """
     lines = sorted((line.algorithm.code, line.site.code) for line in call_off.lines.all())
     said = [
@@ -72,6 +73,8 @@ def fingerprint(call_off: CallOff) -> str:
         call_off.valid_to.isoformat() if call_off.valid_to else "",
         lines,
     ]
+    if call_off.competition:
+        said.append(call_off.competition.code)
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -55,7 +55,9 @@ def _own_framework(value: Value, owner: registry.Owner) -> Value | None:
 
 
 def _own_call_off(value: Value, owner: registry.Owner) -> Value | None:
-    return value if value["organisation"] == owner.organisation else None
+    """Its own; the competition goes along row by row, with the procedures (procedure_belongings).
+    """
+    return value | {"competition": None} if value["organisation"] == owner.organisation else None
 
 
 def _subjects(organisation: Organisation) -> Iterator[str]:

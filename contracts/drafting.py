@@ -7,9 +7,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from contracts import call_offs, redrafted, supplying
+from contracts import call_offs, competing, redrafted, supplying
 from contracts.acting import OFFICER
-from contracts.models import CallOff, CallOffLine, FrameworkAgreement
+from contracts.models import CallOff, CallOffLine, FrameworkAgreement, Procedure
 from contracts.redrafted import Redrafted
 from hub import audit
 from hub.access import holds_role_for
@@ -51,6 +51,7 @@ def asked_for(user: Any, asked: dict[str, Any]) -> dict[str, Any]:
         **asked,
         "framework": framework,
         "organisation": organisation,
+        "competition": _competition(framework, organisation, asked),
         "lines": _lines(organisation, asked["lines"]),
     }
 
@@ -95,6 +96,20 @@ def _demand_supply(framework: FrameworkAgreement, asked: dict[str, Any]) -> None
         raise DraftRefused("mode", _("expected another mode, because there is one supplier alone"))
 
 
+def _competition(
+    framework: FrameworkAgreement, organisation: Organisation, asked: dict[str, Any]
+) -> Procedure | None:
+    """The row of the competition that is named; whether it fits is asked at the approval."""
+    code = asked.get("competition")
+    try:
+        competing.demand_mode(asked["mode"], code)
+        if not code:
+            return None
+        return competing.find(code, framework=framework, organisation=organisation)
+    except competing.NotThisCompetition as refused:
+        raise DraftRefused("competition", str(refused)) from None
+
+
 def _lines(organisation: Organisation, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sites = {site.code: site for site in Site.objects.filter(organisation=organisation)}
     seen = set()
@@ -107,15 +122,19 @@ def _lines(organisation: Organisation, asked: list[dict[str, Any]]) -> list[dict
     return [{**line, "site": sites[line["site"]]} for line in asked]
 
 
-def draft(*, by: Any, lines: list[dict[str, Any]], **fields: Any) -> CallOff:
+def draft(
+    *, by: Any, lines: list[dict[str, Any]], competition: Procedure | None = None, **fields: Any
+) -> CallOff:
     """Add a draft with its lines; raises CodeIsTaken."""
     try:
         with transaction.atomic():
             row = CallOff.objects.create(state=CallOff.State.DRAFT, **fields)
+            competing.name(row, competition)
             CallOffLine.objects.bulk_create(CallOffLine(call_off=row, **line) for line in lines)
             audit.record(
                 "call_off_drafted", actor=by, subject=row.code,
                 framework=row.framework.code, organisation=row.organisation.code,
+                competition=competition.code if competition else "",
             )  # fmt: skip
     except IntegrityError as error:
         if not CallOff.objects.filter(code=fields["code"]).exists():
@@ -158,7 +177,11 @@ def redraft(
 
 
 def _rewrite(row: CallOff, fields: dict[str, Any], lines: list[dict[str, Any]]) -> CallOff:
-    CallOff.objects.filter(pk=row.pk).update(**fields)
+    fields = dict(fields)
+    if "competition" in fields:
+        competing.name(row, fields.pop("competition"))
+    if fields:
+        CallOff.objects.filter(pk=row.pk).update(**fields)
     kept = []
     for line in lines:
         where = {"algorithm": line["algorithm"], "site": line["site"]}

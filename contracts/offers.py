@@ -24,11 +24,19 @@ def from_form(spec: RequirementSpec, form: Mapping[str, Any]) -> dict[str, Any]:
             )
             responses.append({"requirement": code, **said})
     lines = [
-        {"item": name.removeprefix("price-"), **price_of(str(value))}
+        {
+            "item": name.removeprefix("price-"), **_met_with(name, form), **price_of(str(value)),
+        }
         for name, value in form.items()
         if name.startswith("price-") and value
-    ]
+    ]  # fmt: skip
     return {"responses": responses, "offer": {"lines": lines, "fixed": _fixed(form)}}
+
+
+def _met_with(name: str, form: Mapping[str, Any]) -> dict[str, str]:
+    """The algorithm that is chosen for the item of a price, where there is one."""
+    chosen = str(form.get(f"algorithm-{name.removeprefix('price-')}", ""))
+    return {"algorithm": chosen} if chosen else {}
 
 
 def typed(code: str, form: Mapping[str, Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ The offer is rated by the engine that rates invoices, day by day of a made-up ca
 tiers, introductions, minimums and caps count as they will. An average over a matrix of prices says
 nothing (KOFA 2011/63). Indexation is left out: all tenders are compared at one level of prices.
 
-    offer     {"lines": [{"item", "model", "tiers" or "unit_price", "introduction", ...}],
+    offer     {"lines": [{"item", "algorithm", "model", "tiers" or "unit_price", ...}],
                "fixed": [{"name", "amount", "per": "once" or "year"}]}
     scenario  [{"item", "start", "months", "monthly"}]
 """
@@ -20,7 +20,7 @@ from contracts import pricing
 from contracts.pricing import PriceTermsError
 
 LONGEST_MONTHS = 240
-_LEFT_OUT = ("item", "model", "indexation")
+_LEFT_OUT = ("item", "algorithm", "model", "indexation")
 
 
 def evaluated_price(offer: Mapping[str, Any], scenario: Sequence[Mapping[str, Any]]) -> Decimal:

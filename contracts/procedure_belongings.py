@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q
 
 from contracts.models import (
+    CallOffCompetition,
     DialogueNote,
     DialogueRound,
     Document,
@@ -65,6 +66,14 @@ def _documents(organisation: Organisation) -> Any:
     return Document.objects.filter(mine).select_related(
         "procedure", "framework", "participant__procedure", "participant__vendor"
     )
+
+
+def _led_to(organisation: Organisation) -> Any:
+    """Links between what is its own: a competition that another held stays with that one."""
+    rows = CallOffCompetition.objects.filter(
+        call_off__organisation=organisation, competition__organisation=organisation
+    )
+    return rows.select_related("call_off", "competition")
 
 
 def _companies(code: str) -> Iterator[tuple[str, str, Value]]:
@@ -146,6 +155,8 @@ for _table in (
           _in("model", SimulationRun, "model"), ("model", "at")),
     Table("outcome-measurements", OutcomeMeasurement, "what was measured, quarter by quarter",
           _in("model", OutcomeMeasurement, "model"), ("model", "quarter", "name", "at")),
+    Table("call-off-competitions", CallOffCompetition,
+          "which of its competitions led to which of its call-offs", _led_to, ("call_off",)),
     Table("vendor-invoices", VendorInvoice, "invoices that vendors sent it, with what was found",
           _of("organisation", VendorInvoice, "supplier", "organisation"),
           ("supplier", "number")),

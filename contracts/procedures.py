@@ -24,7 +24,7 @@ _LATER: dict[str, frozenset[str]] = {
 
 # what people plan, by the names of the columns
 PLANNED = (
-    "title", "framework", "lot", "purpose", "strategy", "estimated_value", "maximum_value",
+    "title", "framework", "lot", "sites", "purpose", "strategy", "estimated_value", "maximum_value",
     "notice_type", "notice_reference", "requests_due_at", "tenders_due_at",
     "reduces_successively", "least_candidates", "most_candidates", "dialogue_plan",
     "evaluation_model",

@@ -14,6 +14,7 @@ from contracts.models import (
     Authority,
     CallOff,
     FrameworkAgreement,
+    Procedure,
 )
 from contracts.models.agreements import FrameworkQuerySet
 from contracts.models.call_offs import CallOffQuerySet
@@ -52,10 +53,18 @@ def call_offs(user: Any) -> CallOffQuerySet:
     """The call-offs that the user may see, the newest first."""
     return (
         CallOff.objects.visible_to(user)
-        .select_related("framework__holder", "framework__supplier", "organisation", "supplier")
+        .select_related(
+            "framework__holder", "framework__supplier", "organisation", "supplier",
+            "competed__competition",
+        )
         .prefetch_related("lines__algorithm", "lines__site", "approvals__user")
         .order_by("-valid_from", "code")
     )
+
+
+def following_from(competition: Procedure, user: Any) -> CallOffQuerySet:
+    """The call-offs that followed from a mini-competition, of those that the user may see."""
+    return call_offs(user).filter(competed__competition=competition)
 
 
 def organisations(user: Any) -> Any:

@@ -21,8 +21,10 @@ class Redrafted:
 def told(call_off: CallOff) -> dict[str, Any]:
     """All that a draft says and may say otherwise, as text; a line by algorithm and site."""
     lines = call_off.lines.select_related("algorithm", "site")
+    competition = call_off.competition
     return {
         "mode": call_off.mode,
+        "competition": competition.code if competition else "",
         "lot": call_off.lot,
         "supplier": call_off.supplier.code if call_off.supplier else "",
         "valid_from": str(call_off.valid_from),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
-from contracts import call_offs, supplying, utilisation
-from contracts.models import CallOff, CallOffLine
+from contracts import call_offs, competing, supplying, utilisation
+from contracts.by_file import kind  # noqa: F401  (a file may refer only to kinds before)
+from contracts.models import CallOff, CallOffLine, Procedure
 from contracts.naming import MAY_CALL_OFF
 from contracts.setup import CODE
 from hub.configuration import identifiers, registry
@@ -16,11 +19,38 @@ from hub.configuration.participants import check_period
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Amount, Begins, Choice, Date, Integer, Kept, Text
+from hub.configuration.shapes import (
+    Amount,
+    Begins,
+    Choice,
+    Date,
+    Difference,
+    Integer,
+    Kept,
+    Text,
+)
 
 REFERENCE = Text(80, identifiers.one_line)
 # what decides whether there is room for it
 BINDING = ("committed_value", "framework", "lot")
+
+
+@dataclass(frozen=True, slots=True)
+class Competition(Reference):
+    """The number of a procedure, kept in a row of its own; left out it stays as it is."""
+
+    def load(self, row: Any, column: str) -> str | None:
+        return row.competition.code if row.competition else None
+
+    def save(self, row: Any, column: str, value: Any) -> None:
+        """Nothing: the row beside it is saved by finish(), when this one has its key."""
+
+    def finish(self, row: Any, value: Any, *, path: str, store: Any) -> None:
+        if value is not None:
+            competing.name(row, Procedure.objects.get(code=value))
+
+    def differences(self, path: str, old: Any, new: Any) -> Iterator[Difference]:
+        return iter(()) if new is None else Reference.differences(self, path, old, new)
 
 
 def _examine(value: Value, say: Say, world: World) -> None:
@@ -31,6 +61,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
         return
     _examine_buyer(value, framework, say)
     _examine_supply(value, framework, say)
+    _examine_competition(value, say, world)
     priced = {one["algorithm"] for one in framework.get("price_book") or []}
     for index, line in enumerate(value["lines"] or []):
         path = f"lines[{index}]"
@@ -75,6 +106,24 @@ def _examine_supply(value: Value, framework: Value, say: Say) -> None:
         say.warning("mode", f"{text}, and this one is direct")
 
 
+def _examine_competition(value: Value, say: Say, world: World) -> None:
+    """What was ordered before call-offs named their competition is told of, and taken."""
+    is_mini = value["mode"] == CallOff.Mode.MINI_COMPETITION
+    if not value["competition"]:
+        if is_mini:
+            say.warning("competition", "expected the mini-competition that it follows from")
+        return
+    if not is_mini:
+        say.error("competition", f"expected nothing, because the mode is {value['mode']}")
+    found = world.value("procedure", value["competition"])
+    if found and found["kind"] != Procedure.Kind.MINI_COMPETITION:
+        text = f"expected a mini-competition, and {value['competition']} is {found['kind']}"
+        say.error("competition", text)
+    elif found and found["framework"] != value["framework"]:
+        text = f"expected one under {value['framework']}, found one under {found['framework']}"
+        say.error("competition", text)
+
+
 def _settle(
     row: CallOff, before: Value | None, after: Value, by: str
 ) -> Iterator[tuple[str, str]]:
@@ -107,6 +156,11 @@ def _enter(row: CallOff, state: str, by: str) -> Iterator[tuple[str, str]]:
         text = "expected draft, because here two people approve each call-off"
         yield "state", f"{text} (HUB_CALL_OFFS_BY_FILE), found {state}"
         return
+    if competing.of(row) and (problems := competing.problems_of(row)):
+        for one in problems:
+            field, _colon, rule = one.partition(": ")
+            yield field, rule
+        return
     call_offs.enter(row, to=state, by=by)
 
 
@@ -115,6 +169,7 @@ def new_call_off(value: Value) -> CallOff:
     return CallOff(state=CallOff.State.DRAFT, committed_value=Decimal(0))
 
 
+registry.dispose("contracts.CallOffCompetition")
 registry.register(Kind(
     "call_off", "call_offs", CallOff,
     says="What one organisation orders under a framework agreement.",
@@ -135,6 +190,8 @@ registry.register(Kind(
             Field("to", Date(), None, "Left out: as long as the framework.", column="valid_to"),
         ))),
         Field("mode", Choice(tuple(CallOff.Mode.values)), "direct"),
+        Field("competition", Competition("procedure"), None, "mini_competition: the procedure that "
+              "it follows from. Left out: as it is.", column="competed.competition"),
         Field("lot", Text(40), None, "A lot of the framework."),
         Field("supplier", Reference("vendor"), None, "Left out: the framework's first."),
         Field("estimated_value", Amount(), None),

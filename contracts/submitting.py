@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import answers, sealing, specifying
+from contracts import answers, competed, sealing, specifying
 from contracts.evaluation_models import digest, snapshot
 from contracts.models import (
     Participant,
@@ -23,6 +23,7 @@ from contracts.priced_scenario import evaluated_price
 from contracts.pricing import PriceTermsError
 from contracts.tenders import State, advance, refuse_move
 from hub import audit
+from vendors.models import Vendor
 
 Kind, Stage = Submission.Kind, RequirementSpec.Stage
 # what is handed in: to which requirements it answers, and while the procedure stands where
@@ -60,7 +61,7 @@ def submit(
     spec = specifying.newest_frozen(procedure, stage)
     if spec is None:
         raise refuse_move(_("There are no requirements to answer yet."))
-    _must_answer(procedure, spec, content, is_final=kind == Kind.FINAL)
+    _must_answer(procedure, participant.vendor, spec, content, is_final=kind == Kind.FINAL)
     earlier = participant.submissions.filter(
         kind=kind, state__in=TAKEN_BACK
     )
@@ -183,10 +184,12 @@ def _must_be_time(
 
 
 def _must_answer(
-    procedure: Procedure, spec: RequirementSpec, content: dict[str, Any], *, is_final: bool
+    procedure: Procedure, vendor: Vendor, spec: RequirementSpec, content: dict[str, Any], *,
+    is_final: bool,
 ) -> None:
     problems = answers.problems(content, specifying.plain_requirements(spec), is_final=is_final)
     if is_final:
+        problems += competed.problems_of_offer(procedure, vendor, content["offer"])
         try:
             _price_of(procedure, content["offer"])
         except PriceTermsError as fault:

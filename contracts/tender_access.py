@@ -11,18 +11,20 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
+from contracts import competed
 from contracts.models import (
     EvaluationModel,
     NeedList,
     Participant,
     Procedure,
+    Protocol,
     Question,
     Submission,
     SuggestedRequirement,
     ValueModel,
 )
 from contracts.models.procedures import DialogueNote
-from hub.access import CONTRACT_ROLES, organisation_clause
+from hub.access import CONTRACT_ROLES, organisation_clause, organisations_of
 from vendors.belonging import own_vendor
 
 State = Submission.State
@@ -46,6 +48,20 @@ def procedures(user: Any) -> QuerySet[Procedure]:
 def procedure_for_buyer(user: Any, code: str) -> Procedure:
     """The procedure, for one who buys; the same 404 for what is not there and not theirs."""
     return _one(buyers_procedures(user), code)
+
+
+def protocol_for(user: Any, code: str) -> Protocol | None:
+    """The newest protocol, for one who buys; of a mini-competition that was concluded also for who
+    buys for an organisation that took part in it: its call-off rests on it.
+    """
+    row = buyers_procedures(user).filter(code=code).first()
+    if row is None and own_vendor(user) is None:
+        ended = Procedure.objects.filter(
+            code=code, kind=Procedure.Kind.MINI_COMPETITION, state=Procedure.State.CONCLUDED
+        ).first()
+        mine = organisations_of(user, roles=CONTRACT_ROLES) or frozenset()
+        row = ended if ended and competed.organisations_of(ended) & mine else None
+    return row.protocols.last() if row else None
 
 
 def participant_of(user: Any, code: str) -> Participant:

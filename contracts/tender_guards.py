@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import evaluation_models, supplying
+from contracts import competed, evaluation_models, supplying
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import (
     Participant,
@@ -18,6 +18,7 @@ from contracts.models import (
     Submission,
     SuggestedRequirement,
 )
+from contracts.naming import MAY_CALL_OFF
 from hub.phrases import Phrase, phrase
 from vendors import legal
 from vendors.models import Vendor
@@ -187,6 +188,22 @@ def _invites_whom_it_must(procedure: Procedure) -> Iterator[Phrase]:
     )
 
 
+def _is_for_sites_that_buy(procedure: Procedure) -> Iterator[Phrase]:
+    """Call-offs follow for its sites, and only who is named in the agreement calls off."""
+    if _is_dialogue(procedure) or procedure.framework is None:
+        return
+    buyers = procedure.framework.authorities.filter(role__in=MAY_CALL_OFF).values("organisation")
+    known = competed.sites_of(procedure)
+    missing = sorted(set(procedure.sites or []) - set(known.values_list("code", flat=True)))
+    yield from _must(not missing, _("sites: there is no site %(names)s."), names=", ".join(missing))
+    others = known.exclude(organisation__in=buyers).values_list("name", flat=True)
+    yield from _must(
+        not others,
+        _("sites: %(names)s: no organisation of these buys under %(framework)s."),
+        names=", ".join(others), framework=procedure.framework.code,
+    )  # fmt: skip
+
+
 def _keeps_to_the_framework(procedure: Procedure) -> Iterator[Phrase]:
     """The criteria of a mini-competition are some of those of its framework (Art. 33(5))."""
     if _is_dialogue(procedure) or procedure.framework is None:
@@ -255,7 +272,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     State.DIALOGUE: (_all_candidates_are_judged,),
     State.FINAL_TENDER: (
         _dialogue_is_over, _tenders_can_be_made, _invites_whom_it_must, _criteria_in_order,
-        _keeps_to_the_framework,
+        _is_for_sites_that_buy, _keeps_to_the_framework,
     ),
     State.EVALUATION: (_may_be_opened,),
     State.AWARD_NOTIFIED: (_is_decided,),

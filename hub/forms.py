@@ -14,8 +14,10 @@ LONGEST_TEXT = 20_000
 
 if TYPE_CHECKING:
     Chooser = forms.ModelChoiceField[Any]
+    ManyChooser = forms.ModelMultipleChoiceField[Any]
 else:
     Chooser = forms.ModelChoiceField
+    ManyChooser = forms.ModelMultipleChoiceField
 
 
 class Form(forms.Form):
@@ -60,6 +62,13 @@ def told(refused: Exception) -> list[str | Phrase]:
         return [f"{field}: {rule}" for field, rule in problems]
     field: str = getattr(refused, "field", "")
     return [f"{field}: {refused}" if field else str(refused)]
+
+
+def spoken(sentence: str, form: type[forms.Form]) -> str:
+    """A sentence that begins with the name of a field of the form, with its label instead."""
+    name, colon, rule = sentence.partition(": ")
+    field = form.base_fields.get(name)
+    return f"{field.label}{colon}{rule}" if field is not None else sentence
 
 
 def words(label: Any, *, most: int = 300, needed: bool = True, says: Any = "") -> forms.CharField:
@@ -107,8 +116,22 @@ def row(label: Any, *, needed: bool = True, key: str = "code", says: Any = "") -
     )  # fmt: skip
 
 
+def rows(label: Any, *, needed: bool = True, key: str = "code", says: Any = "") -> Any:
+    """Any number of the rows that the form gets its queryset for when it is made."""
+    return _RowsField(
+        queryset=None, to_field_name=key, label=label, required=needed, help_text=says
+    )
+
+
 class _RowField(Chooser):
     """Rows by their names, as people know them."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(getattr(obj, "name", "") or getattr(obj, "title", "") or obj)
+
+
+class _RowsField(ManyChooser):
+    """Some rows by their names."""
 
     def label_from_instance(self, obj: Any) -> str:
         return str(getattr(obj, "name", "") or getattr(obj, "title", "") or obj)

@@ -185,6 +185,7 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
     organisation = serializers.CharField(source="organisation.code")
     state = serializers.ChoiceField(choices=CallOff.State.choices)
     mode = serializers.ChoiceField(choices=CallOff.Mode.choices)
+    competition = serializers.SerializerMethodField()
     lot = serializers.CharField()
     supplier = serializers.SerializerMethodField()
     valid_from = serializers.DateField()
@@ -200,6 +201,11 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
 
     def get_supplier(self, call_off: CallOff) -> str:
         return (call_off.supplier or call_off.framework.supplier).code
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_competition(self, call_off: CallOff) -> str | None:
+        """The mini-competition that it follows from, by its number."""
+        return call_off.competition.code if call_off.competition else None
 
     @extend_schema_field(ApprovalSerializer(many=True))
     def get_approvals(self, call_off: CallOff) -> Any:
@@ -260,6 +266,10 @@ class DraftSerializer(serializers.Serializer[Any]):
     framework = serializers.CharField(max_length=40)
     organisation = serializers.CharField(max_length=50)
     mode = serializers.ChoiceField(choices=CallOff.Mode.choices, default=CallOff.Mode.DIRECT)
+    competition = serializers.CharField(
+        max_length=40, default=None, allow_null=True, allow_blank=True,
+        help_text="mini_competition: the number of the procedure that it follows from.",
+    )
     lot = serializers.CharField(max_length=40, default="", allow_blank=True)
     supplier = serializers.SlugRelatedField(
         slug_field="code", queryset=Vendor.objects.all(), allow_null=True, default=None

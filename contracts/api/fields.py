@@ -87,13 +87,18 @@ class PlainDict(serializers.DictField):
 
 
 class OfferLine(PlainDict):
-    """A line of an offered price book: item, model, and the terms of the set-up file."""
+    """A line of an offered price book: item, algorithm, model, and the terms of the set-up file.
+
+    In a mini-competition ``algorithm`` is the one of the agreement that meets the item.
+    """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value = super().to_internal_value(data)
         for name in ("item", "model"):
             if not isinstance(value.get(name), str) or not value[name]:
                 raise ValidationError({name: ["expected a text"]})
+        if not isinstance(value.get("algorithm", ""), str):
+            raise ValidationError({"algorithm": ["expected the code of an algorithm"]})
         return value
 
 

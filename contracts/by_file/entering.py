@@ -46,6 +46,8 @@ def enter(row: Procedure, value: Value, *, by: str) -> Iterator[tuple[str, str]]
     _contacts(row, value, by=by)
     _versions(row, value, by=by)
     companies = dict(_participants(row, value))
+    if value["winner"]:
+        yield from _won(row, companies.get(value["winner"]))
     _rounds(row, value, companies, by=by)
     _said(row, value, companies, by=by)
     if value["evaluation_frozen"]:
@@ -64,6 +66,15 @@ def _place(row: Procedure, state: str, *, by: str) -> None:
     audit.record(
         "procedure_entered", actor=by, subject=row.code, to_state=state, signed_for="set-up file"
     )
+
+
+def _won(row: Procedure, winner: Participant | None) -> Iterator[tuple[str, str]]:
+    """Who won a procedure that was led elsewhere took part in it."""
+    if winner is None:
+        yield "winner", "expected one of the participants"
+    elif row.state == State.CONCLUDED:
+        Procedure.objects.filter(pk=row.pk).update(winner=winner)
+        row.winner = winner
 
 
 def _contacts(row: Procedure, value: Value, *, by: str) -> None:

@@ -75,6 +75,8 @@ def _plan(row: Procedure, before: Value, after: Value) -> Iterator[tuple[str, st
     for name in ("organisation", "kind"):
         if name in changed:
             yield name, "cannot be changed"
+    if after["winner"] is not None and after["winner"] != before["winner"]:
+        yield "winner", "expected an act of people: the award is told on the page or over the API"
     held = Procedure(state=before["state"])
     for name in ("requests_due_at", "tenders_due_at"):
         setattr(held, name, procedures.moment(before[name]))

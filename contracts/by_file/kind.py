@@ -152,6 +152,9 @@ def _examine(value: Value, say: Say, world: World) -> None:
     if value["lot"] and value["lot"] not in lots:
         known = ", ".join(lots) or "it has none"
         say.error("lot", f"expected a lot of {value['framework']}: {known}; found {value['lot']}")
+    for index, code in enumerate(value["sites"] or []):
+        if code and code not in world.of("site"):
+            say.error(f"sites[{index}]", f"expected a known site, found {code}")
     if value["code"] == "new":
         say.error("code", "expected another code: new is a word of the addresses")
 
@@ -184,6 +187,8 @@ registry.register(Kind(
               "at a time, where nothing is missing; never to evaluation or award_notified."),
         Field("framework", Reference("framework"), None),
         Field("lot", Text(40), None),
+        Field("sites", Kept(ListOf(Text(50)), None), None, "mini-competition: codes of the sites "
+              "it is for. Left out: as it is; a new one is for all of its organisation."),
         _kept("purpose", LONG),
         _kept("strategy", LONG, "No participant sees it."),
         _kept("estimated_value", Amount(), "BT-27."),
@@ -197,6 +202,9 @@ registry.register(Kind(
         _kept("most_candidates", Integer(1, 1000), "BT-51."),
         _kept("dialogue_plan", LONG),
         Field("evaluation_model", Reference("evaluation_model"), None),
+        Field("winner", Kept(Reference("vendor"), None, is_written=False), None,
+              "Of a new one that was concluded elsewhere: who won.", column="winner.vendor",
+              is_written=False),
         Field("contract_reference", Kept(Text(200), ""), None, "concluded: which was signed."),
         Field("end_reason", Kept(Text(40), ""), None, "cancelled, no_award: BT-144."),
         Field("market_contacts", Told(

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from contracts import competed
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
 from contracts.models import Amendment, CallOff, FrameworkAgreement
@@ -53,6 +54,10 @@ class DraftForm(base.Form):
     code = base.words(_("Code"), most=40)
     organisation = base.row(_("Organisation that buys"))
     mode = base.choice(_("Mode"), CallOff.Mode.choices)
+    competition = base.choice(
+        _("Mini-competition"), (), needed=False,
+        says=_("The one that it follows from; only of that mode."),
+    )
     lot = base.choice(_("Lot"), (), needed=False)
     supplier = base.row(_("Supplier"), needed=False, says=_("Left out: the first one."))
     valid_from = base.day(_("In force from"), needed=True)
@@ -75,7 +80,7 @@ class DraftForm(base.Form):
         set_rows(self, "organisation", buyers)
         set_rows(self, "supplier", suppliers.order_by("name"))
         set_choices(self, "lot", lots_of(framework))
-
+        set_choices(self, "competition", competitions_of(framework, buyers))
 
     def keep(self, *names: str) -> None:
         """Show what is there in these fields, whatever is sent in them."""
@@ -114,7 +119,8 @@ LineSet = forms.formset_factory(LineForm, extra=3, max_num=200, absolute_max=200
 
 def draft_of(call_off: CallOff) -> dict[str, Any]:
     """What a draft says now, for DraftForm."""
-    return {name: getattr(call_off, name) for name in DraftForm.base_fields}
+    said = {name: getattr(call_off, name) for name in DraftForm.base_fields}
+    return said | {"competition": call_off.competition.code if call_off.competition else ""}
 
 
 def lines_of(call_off: CallOff) -> list[dict[str, Any]]:
@@ -130,6 +136,15 @@ def buyers_of(framework: FrameworkAgreement, mine: frozenset[int] | None) -> Any
     named = framework.authorities.values("organisation")
     rows = Organisation.objects.filter(pk__in=named).order_by("name")
     return rows if mine is None else rows.filter(pk__in=mine)
+
+
+def competitions_of(framework: FrameworkAgreement, buyers: Any) -> list[tuple[str, str]]:
+    """The mini-competitions under the agreement that one of the buyers takes part in."""
+    mine = frozenset(one.pk for one in buyers)
+    return [
+        (one.code, f"{one.code} {one.title} ({one.get_state_display()})")
+        for one in competed.under(framework, for_any=mine)
+    ]
 
 
 def lots_of(framework: FrameworkAgreement) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from hub.forms import (
     day,
     flag,
     row,
+    rows,
     set_choices,
     set_rows,
     text,
@@ -23,7 +24,7 @@ from hub.forms import (
 )
 
 __all__ = [
-    "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "row", "set_choices",
+    "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "row", "rows", "set_choices",
     "set_rows", "text", "told", "whole", "words",
 ]  # fmt: skip
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
 from contracts.models import (
+    Authority,
     DialogueNote,
     FrameworkAgreement,
     Participant,
@@ -16,6 +17,8 @@ from contracts.models import (
     Requirement,
     RequirementSpec,
 )
+from contracts.naming import MAY_CALL_OFF
+from hub.models import Site
 from vendors.models import Vendor
 
 NOTICES = (("16", "16"), ("20", _("20 (light regime)")))
@@ -27,6 +30,10 @@ class PlanForm(base.Form):
     title = base.words(_("Title"))
     framework = base.row(_("Framework agreement"), needed=False)
     lot = base.words(_("Lot"), most=40, needed=False)
+    sites = base.rows(
+        _("Sites"), needed=False,
+        says=_("Of a mini-competition: those it is for. None chosen: all of the organisation."),
+    )
     evaluation_model = base.row(_("Evaluation model"), needed=False)
     estimated_value = base.money(_("Estimated value (BT-27)"))
     maximum_value = base.money(_("Maximum value (BT-271)"))
@@ -46,10 +53,17 @@ class PlanForm(base.Form):
     )
     dialogue_plan = base.text(_("Plan of the dialogue"), needed=False)
 
-    def __init__(self, *args: Any, frameworks: Any, models: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, frameworks: Any, models: Any, sites: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         set_rows(self, "framework", frameworks)
         set_rows(self, "evaluation_model", models)
+        set_rows(self, "sites", sites)
+
+    def clean_sites(self) -> list[str] | None:
+        """Their codes, as they are kept; None where none is chosen."""
+        return sorted(one.code for one in self.cleaned_data["sites"]) or None
 
     def clean_reduces_successively(self) -> bool | None:
         """Yes, no, or not said yet."""
@@ -253,6 +267,14 @@ class ResultNoticeForm(base.Form):
     result_value = base.money(
         _("Maximum value (BT-118, BT-709)"), says=_("Of a framework agreement.")
     )
+
+
+def sites_for(user: Any) -> Any:
+    """The sites of all who buy under an agreement of the user's."""
+    seen = FrameworkAgreement.objects.visible_to(user)
+    buyers = Authority.objects.filter(framework__in=seen, role__in=MAY_CALL_OFF)
+    rows = Site.objects.filter(organisation__in=buyers.values("organisation"))
+    return rows.select_related("organisation").order_by("organisation__name", "name")
 
 
 def frameworks_for(user: Any) -> Any:

@@ -9,7 +9,12 @@ from contracts.models.billing import (
     MeterReading,
     RatingSnapshot,
 )
-from contracts.models.call_offs import CallOff, CallOffApproval, CallOffLine
+from contracts.models.call_offs import (
+    CallOff,
+    CallOffApproval,
+    CallOffCompetition,
+    CallOffLine,
+)
 from contracts.models.claims import VendorInvoice, VendorInvoiceLine
 from contracts.models.documents import Document, DocumentIsKept
 from contracts.models.evaluations import (
@@ -56,6 +61,7 @@ __all__ = [
     "BreadthRule",
     "CallOff",
     "CallOffApproval",
+    "CallOffCompetition",
     "CallOffLine",
     "DialogueNote",
     "DialogueRound",

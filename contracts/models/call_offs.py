@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -14,6 +14,9 @@ from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation, Site, User
 from marketplace.models import Algorithm
 from vendors.models import Vendor
+
+if TYPE_CHECKING:
+    from contracts.models.procedures import Procedure
 
 
 class CallOffQuerySet(models.QuerySet["CallOff"]):
@@ -75,6 +78,12 @@ class CallOff(models.Model):
         """Who delivers, and whose invoices it has."""
         return self.supplier or self.framework.supplier
 
+    @property
+    def competition(self) -> Procedure | None:
+        """The mini-competition that led to it."""
+        found: CallOffCompetition | None = getattr(self, "competed", None)
+        return found.competition if found else None
+
 
 class CallOffLine(models.Model):
     """One algorithm at one site, from its day of activation."""
@@ -94,6 +103,21 @@ class CallOffLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.call_off_id} {self.algorithm_id} {self.site_id}"
+
+
+class CallOffCompetition(models.Model):
+    """The mini-competition that led to a call-off; one may lead to several call-offs.
+
+    A call-off of that mode without it was ordered before call-offs named their competition.
+    """
+
+    call_off = models.OneToOneField(CallOff, models.CASCADE, related_name="competed")
+    competition = models.ForeignKey(
+        "contracts.Procedure", models.PROTECT, related_name="led_to"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.call_off_id} from {self.competition_id}"
 
 
 class CallOffApproval(models.Model):

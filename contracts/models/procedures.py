@@ -40,6 +40,8 @@ class Procedure(models.Model):
     )
     # of a framework that has lots: the one that is competed for
     lot = models.CharField(max_length=40, blank=True)
+    # mini-competition: codes of the sites that it is for; None: all of the organisation's own
+    sites = models.JSONField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.PLANNING)
     purpose = models.TextField(blank=True)
     strategy = models.TextField(blank=True)

@@ -13,16 +13,17 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from contracts import acting, approving, reading, utilisation
+from contracts import acting, approving, reading, tender_access, utilisation
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
 from contracts.forms import base
-from contracts.forms.agreements import AmendmentForm, LotForm, SupplierForm
+from contracts.forms.agreements import AmendmentForm, DraftForm, LotForm, SupplierForm
 from contracts.forms.documents import DocumentForm
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from contracts.models.options import Option
 from contracts.options import OptionMoveError
 from hub.access import holds_role
+from hub.forms import spoken
 from hub.models import OrganisationRole
 
 PAGE_SIZE = 50
@@ -102,8 +103,12 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
     after = utilisation.of_framework(found.framework)
     if found.state == CallOff.State.DRAFT:
         after = after.with_more(max(found.committed_value, found.invoiced_to_date))
+    is_draft = found.state == CallOff.State.DRAFT
+    missing = approving.problems_of(found, found.framework, on=approving.today())
     context = {
         "call_off": found,
+        "competition": _competition(request, found),
+        "missing": [spoken(one, DraftForm) for one in missing] if is_draft and may_act else [],
         "supplier": found.supplier or found.framework.supplier,
         "approvals": approvals,
         "moves": [CallOff.State(state) for state in reading.moves_of(found)] if may_act else [],
@@ -115,6 +120,20 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
         "after": after,
     }
     return _page(request, "call_off", context)
+
+
+def _competition(request: HttpRequest, found: CallOff) -> dict[str, Any] | None:
+    """The mini-competition that it follows from, and how much of it the user may open."""
+    row = found.competition
+    if row is None:
+        return None
+    mine = tender_access.buyers_procedures(request.user)
+    return {
+        "row": row,
+        "is_mine": mine.filter(pk=row.pk).exists(),
+        "may_read": tender_access.protocol_for(request.user, row.code) is not None,
+        "protocol": row.protocols.last(),
+    }
 
 
 # -- the buttons -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from contracts import acting, drafting, reading
+from contracts import acting, draft_begins, drafting, reading
 from contracts.drafting import CodeIsTaken, DraftRefused, NoDraftAnyMore
 from contracts.forms import base
 from contracts.forms.agreements import DraftForm, LineSet, buyers_of, draft_of, lines_of
@@ -37,8 +37,10 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
         "buyers": buyers_of(framework, organisations_of(request.user, roles=acting.OFFICER)),
     }
     sent = request.POST if request.method == "POST" else None
-    form = DraftForm(sent, key="draft", **given)
-    lines = LineSet(sent, prefix=LINES, form_kwargs=given)
+    named = request.GET.get("competition", "")
+    begins = draft_begins.following_from(framework, named, user=request.user)
+    form = DraftForm(sent, key="draft", initial=begins.fields, **given)
+    lines = LineSet(sent, prefix=LINES, form_kwargs=given, initial=begins.lines)
     if sent is not None and form.is_valid() and lines.is_valid():
         made = _drafted(request, framework, form, lines)
         if made is not None:
@@ -79,7 +81,7 @@ def redraft(request: HttpRequest, pk: int) -> HttpResponse:
         "heading": _("Change the draft"), "submit": _("Save the draft"),
         "back": reverse("call-off", args=[pk]), "back_label": found.code,
         "intro": _(
-            "An approval is void as soon as mode, lot, supplier, dates, committed value, or an "
+            "An approval is void as soon as mode, competition, lot, supplier, dates, committed value, or an "
             "algorithm or a site of a line changes; it stays where anything else does. A line "
             "that is emptied is taken away."
         ),

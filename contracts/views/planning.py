@@ -18,6 +18,7 @@ from contracts import procedures, tender_access
 from contracts.api.fields import demand_buyer
 from contracts.forms import base
 from contracts.forms import procedures as forms
+from contracts.models import Procedure
 from contracts.tenders import ProcedureMoveRefused
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation
@@ -52,8 +53,11 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     shown = held | {
         "framework": row.framework.code if row.framework else None,
         "evaluation_model": row.evaluation_model.code if row.evaluation_model else None,
+        "sites": row.sites or [],
     }
     form = forms.PlanForm(_sent(request), key="plan", initial=shown, **_given(request))
+    if row.kind != Procedure.Kind.MINI_COMPETITION:
+        del form.fields["sites"]
     if form.is_bound and form.is_valid():
         said = {name: value for name, value in form.cleaned_data.items() if value != held[name]}
         try:
@@ -93,6 +97,7 @@ def _given(request: HttpRequest) -> dict[str, Any]:
     return {
         "frameworks": forms.frameworks_for(request.user),
         "models": tender_access.evaluation_models(request.user).order_by("title"),
+        "sites": forms.sites_for(request.user),
     }
 
 

@@ -8,7 +8,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from contracts import documents, participating, result_notices, tender_access, tenders
+from contracts import (
+    acting,
+    competed,
+    documents,
+    participating,
+    reading,
+    result_notices,
+    tender_access,
+    tenders,
+)
 from contracts.forms import base
 from contracts.forms import procedures as forms
 from contracts.forms.documents import BuyersDocumentForm, DocumentForm
@@ -16,6 +25,8 @@ from contracts.models import Participant, Procedure, SuggestedRequirement
 from contracts.submitting import TAKEN_BACK
 from contracts.views.buttons import page
 from contracts.zone import CONTRACT_ZONE
+from hub.access import holds_role
+from hub.forms import spoken
 from vendors import legal
 
 State = Procedure.State
@@ -26,7 +37,7 @@ _WAY = [one for one in State if one not in ("cancelled", "no_award")]
 def show(request: HttpRequest, code: str, *, bound: base.Form | None = None) -> HttpResponse:
     """One procedure: for the buyer its way with what is missing, for a participant its own."""
     row, participant = tender_access.either(request.user, code)
-    said = Shown(row, bound)
+    said = Shown(row, bound, user=request.user)
     context = _context(row, participant)
     context |= said.for_participant() if participant else said.for_buyer()
     context["suggestions"] = said.suggestions(tender_access.suggestions(row, participant))
@@ -48,14 +59,16 @@ def _context(row: Procedure, participant: Participant | None) -> dict[str, Any]:
         ],
         "contacts": row.market_contacts.all(),
         "documents": documents.of_procedure(row, participant),
+        "sites": competed.sites_of(row) if row.kind == Procedure.Kind.MINI_COMPETITION else [],
     }  # fmt: skip
 
 
 class Shown:
     """The forms of one page; ``bound`` is the one that was sent and refused."""
 
-    def __init__(self, row: Procedure, bound: base.Form | None) -> None:
-        self.row, self.bound = row, bound
+    def __init__(self, row: Procedure, bound: base.Form | None, *, user: Any = None) -> None:
+        self.row, self.bound, self.user = row, bound, user
+        self.is_mini = row.kind == Procedure.Kind.MINI_COMPETITION
         self.on: date = timezone.localdate(timezone=CONTRACT_ZONE)
 
     def pick(self, form: base.Form) -> base.Form:
@@ -94,6 +107,9 @@ class Shown:
             "document": self.pick(BuyersDocumentForm(key="document")),
             "result": self.pick(forms.ResultNoticeForm(key="result")),
             "may_plan": state not in tenders.ENDED,
+            "call_offs": reading.following_from(row, self.user) if self.is_mini else [],
+            "may_call_off": self.is_mini and state == State.CONCLUDED
+            and row.framework is not None and holds_role(self.user, roles=acting.OFFICER),
         }  # fmt: skip
 
     def suggestions(self, rows: Any) -> list[dict[str, Any]]:
@@ -130,8 +146,8 @@ class Shown:
         form = self.pick(self.move_form(to))
         told = [one for one in map(str, missing) if one.partition(": ")[0] not in form.fields]
         return {
-            "state": to, "label": State(to).label, "missing": list(map(_spoken, told)),
-            "form": form,
+            "state": to, "label": State(to).label, "form": form,
+            "missing": [spoken(one, forms.PlanForm) for one in told],
         }  # fmt: skip
 
     def _participant(self, one: Participant) -> dict[str, Any]:
@@ -142,9 +158,3 @@ class Shown:
             "form": self.pick(self.judge_form(one)) if may else None,
         }
 
-
-def _spoken(sentence: str) -> str:
-    """A sentence that begins with the name of a field, with its label instead."""
-    name, colon, rule = sentence.partition(": ")
-    field = forms.PlanForm.base_fields.get(name)
-    return f"{field.label}{colon}{rule}" if field is not None else sentence

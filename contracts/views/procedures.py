@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework.exceptions import ValidationError
 
 from contracts import (
+    competed,
     evaluating,
     offers,
     protocols,
@@ -24,13 +25,14 @@ from contracts import (
 from contracts.api.evaluations import ScoreSerializer
 from contracts.api.submissions import NewSubmissionSerializer, plain
 from contracts.forms.base import told
-from contracts.models import Procedure, RequirementResponse, RequirementSpec
+from contracts.models import Participant, Procedure, RequirementResponse, RequirementSpec
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from contracts.views import evaluation_page
 from contracts.views.buttons import button, lines, page
 from contracts.views.procedure_page import show
 from contracts.zone import CONTRACT_ZONE
+from marketplace.models import Algorithm
 from vendors.belonging import own_vendor
 
 PAGE_SIZE = 50
@@ -83,8 +85,12 @@ def _shown(
         ],
         "may_write": participant is None and found.frozen_at is None,
         "kind": _kind_to_hand_in(row, found) if participant else "",
+        "offerable": _offerable(row, participant),
         "items": [
-            {"name": one, "said": request.POST.get(f"price-{one}", "")}
+            {
+                "name": one, "said": request.POST.get(f"price-{one}", ""),
+                "met_with": request.POST.get(f"algorithm-{one}", one),
+            }
             for one in sorted({
                 one["item"]
                 for one in (row.evaluation_model.scenario if row.evaluation_model else [])
@@ -208,10 +214,18 @@ def write_protocol(request: HttpRequest, code: str) -> str:
 @require_GET
 def protocol(request: HttpRequest, code: str) -> HttpResponse:
     """The newest protocol, as it was written: a page to print or keep."""
-    found = tender_access.procedure_for_buyer(request.user, code).protocols.last()
+    found = tender_access.protocol_for(request.user, code)
     if found is None:
         raise Http404
     return HttpResponse(found.document)
+
+
+def _offerable(row: Procedure, participant: Participant | None) -> list[Algorithm]:
+    """In a mini-competition the algorithms that the participant may meet an item with."""
+    is_mini = row.kind == Procedure.Kind.MINI_COMPETITION
+    if participant is None or not is_mini or row.framework is None:
+        return []
+    return list(competed.offerable(row.framework, participant.vendor_id))
 
 
 def _spec(row: Procedure, stage: str, version: int, *, is_buyer: bool) -> RequirementSpec:
