@@ -81,9 +81,9 @@ def redraft(request: HttpRequest, pk: int) -> HttpResponse:
         "heading": _("Change the draft"), "submit": _("Save the draft"),
         "back": reverse("call-off", args=[pk]), "back_label": found.code,
         "intro": _(
-            "An approval is void as soon as mode, competition, lot, supplier, dates, committed value, or an "
-            "algorithm or a site of a line changes; it stays where anything else does. A line "
-            "that is emptied is taken away."
+            "An approval is void as soon as mode, competition, lot, supplier, dates, committed "
+            "value, or an algorithm or a site of a line changes; it stays where anything else "
+            "does. A line that is emptied is taken away."
         ),
     })  # fmt: skip
 
