@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from contracts import metering
+from contracts.billing import parts
 from contracts.models import (
     AdjustmentBooking,
     AvailabilityReading,
@@ -24,7 +25,6 @@ from contracts.models import (
     UsageAdjustment,
     UsageEvent,
 )
-from contracts.models.agreements import OVERSEEING
 from hub.configuration import belongings, naturals, registry
 from hub.configuration.belongings import Table
 from hub.configuration.reader import Value
@@ -33,25 +33,10 @@ from marketplace.models import Algorithm, AlgorithmVersion
 from vendors.models import Vendor
 
 LINE = ("line__call_off", "line__algorithm", "line__site")
-PRIVATE = ("own_estimate", "soft_cap", "joinder_document")
-
-
 def _own_framework(value: Value, owner: registry.Owner) -> Value | None:
     """An agreement that names it; of the options of others only what the notice says."""
-    named = {
-        one["role"] for one in value["authorities"] or []
-        if one["organisation"] == owner.organisation
-    }  # fmt: skip
-    if value["holder"] == owner.organisation or named & set(OVERSEEING):
-        return value
-    if not named:
-        return None
-    authorities = [
-        one if one["organisation"] == owner.organisation or not one["option"]
-        else {**one, "option": {**one["option"], **dict.fromkeys(PRIVATE)}}
-        for one in value["authorities"]
-    ]  # fmt: skip
-    return {**value, "authorities": authorities}
+    named = {one["organisation"] for one in value["authorities"] or []} | {value["holder"]}
+    return parts.for_one(value, owner.organisation) if owner.organisation in named else None
 
 
 def _own_call_off(value: Value, owner: registry.Owner) -> Value | None:
@@ -148,11 +133,13 @@ for _table in (
                  "adjustment__tenant", "run"), ("adjustment",)),
     Table("meter-readings", MeterReading, "what a run read of a line, by day",
           _under("line__call_off", MeterReading, "run", *LINE), ("run", "line", "day")),
-    Table("invoices", Invoice, "its invoices and credit notes, as they were issued",
-          _under("call_off", Invoice, "supplier", "organisation", "call_off", "run", "credits"),
-          ("number",)),
+    Table("invoices", Invoice,
+          "its invoices and credit notes, as they were issued, with the terms and charges that are "
+          "its own of what each was rated on, and the digest of the whole",
+          _under("call_off", Invoice, "supplier", "organisation", "call_off__framework", "run",
+                 "credits"), ("number",), more=parts.with_part),
     Table("invoice-lines", InvoiceLine,
-          "their lines; what others used, which they were rated with, is not in it",
+          "their lines; key leads to the charge in the document of the invoice",
           _under("invoice__call_off", InvoiceLine, "invoice", *LINE), ("invoice", "position"),
           without=("snapshot",)),
 ):  # fmt: skip

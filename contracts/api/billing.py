@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contracts.billing import crediting, documents, reading, running
+from contracts.billing import crediting, documents, parts, reading, running
 from contracts.models import BillingRun, Invoice, InvoiceLine
 from hub.access import CONTRACT_ROLES, holds_role, holds_role_for
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
@@ -43,7 +43,11 @@ class InvoiceLineSerializer(serializers.Serializer[InvoiceLine]):
     unit_price = serializers.DecimalField(max_digits=14, decimal_places=4)
     amount = serializers.DecimalField(max_digits=14, decimal_places=2)
     vat_rate = serializers.DecimalField(max_digits=5, decimal_places=4)
-    snapshot = serializers.CharField(source="snapshot.sha256", default=None)
+    snapshot = serializers.SerializerMethodField()
+
+    def get_snapshot(self, line: InvoiceLine) -> str | None:
+        """Also of one that came from another hub with its buyer's part of it."""
+        return parts.digest_of(line)
 
 
 class InvoiceSerializer(serializers.Serializer[Invoice]):

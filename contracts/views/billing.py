@@ -20,7 +20,7 @@ from contracts import reading as agreements
 from contracts import usage, utilisation
 from contracts.agreements import CONTRACT_ZONE
 from contracts.api.billing import may_credit
-from contracts.billing import crediting, reading, running
+from contracts.billing import crediting, parts, reading, running
 from contracts.models import Invoice, InvoiceLine
 from contracts.pricing import months_after
 from contracts.views import measurements
@@ -123,11 +123,15 @@ def invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
 def line(request: HttpRequest, uid: UUID, position: int) -> HttpResponse:
     """The usage events that a line of an invoice was rated on."""
     one = _invoice(request, uid)
-    found: InvoiceLine | None = one.lines.filter(position=position).first()
+    rows = one.lines.select_related("snapshot")
+    found: InvoiceLine | None = rows.filter(position=position).first()
     if found is None:
         raise Http404
     pages = Paginator(reading.events_of(found), PAGE_SIZE)
-    context = {"invoice": one, "line": found, "page": pages.get_page(request.GET.get("page"))}
+    context = {
+        "invoice": one, "line": found, "page": pages.get_page(request.GET.get("page")),
+        "digest": parts.digest_of(found), "rated": parts.rated_of(found),
+    }  # fmt: skip
     return render(request, "contracts/invoice_line.html", context)
 
 

@@ -45,10 +45,13 @@ class Table:
     without: tuple[str, ...] = ()
     # columns that lead to rows of tables registered after it: an import fills them at the end
     later: tuple[str, ...] = ()
+    # columns as they leave, where that is not as they are kept; what came in so is left alone
+    more: Callable[[Any], dict[str, Any]] | None = None
 
     def told(self, row: models.Model) -> dict[str, Any]:
         """The row as JSON can hold it, references by name."""
-        return told(row, without=self.without)
+        found = told(row, without=self.without)
+        return found | self.more(row) if self.more else found
 
 
 _tables: dict[str, Table] = {}

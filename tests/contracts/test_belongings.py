@@ -12,8 +12,10 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.urls import reverse
 
 from contracts import call_offs, metering
+from contracts.billing import parts
 from contracts.billing.running import run
 from contracts.models import (
     Authority,
@@ -24,6 +26,7 @@ from contracts.models import (
     EventBooking,
     Invoice,
     OutcomeReading,
+    RatingSnapshot,
     UsageEvent,
     VolumeCounter,
 )
@@ -38,6 +41,7 @@ from hub.models import AuditEvent, Organisation, User
 from tests.builders.parties import (
     FirstSite,
     call_off_under,
+    client_of,
     draft_under,
     line_of,
     member,
@@ -142,6 +146,45 @@ def test_nothing_of_another_trust_is_in_it(here: FirstSite, tmp_path: Path) -> N
     own = exported(tmp_path / "own", "ahus")
     assert "77.00" in (own / "setup.yaml").read_text()
     assert "CO-0001" not in "".join(path.read_text() for path in own.iterdir())
+
+
+def test_an_invoice_line_is_traced_after_leaving_without_the_use_of_others(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    """Two months of a pool: each charge is what was invoiced of it, and the whole has a digest."""
+    theirs = CallOff.objects.get(code="CO-0009").lines.get()
+    for number, line in enumerate((here.line, theirs, theirs, here.line)):
+        metering.record(
+            study_ref_of=(line.site.code, f"2.26.{number}"), line=line, version=here.version,
+            source="hub", event_id=f"m{number}", at=AT.replace(month=8), details={},
+        )  # fmt: skip
+    run(date(2026, 8, 1), by="tester", is_dry=False)
+    wholes = {one.run_id: one.sha256 for one in RatingSnapshot.objects.all()}
+    kept = {one.number: wholes[one.run_id] for one in Invoice.objects.exclude(run=None)}
+    folder = exported(tmp_path / "out")
+    assert import_organisation(folder, by="tester").there["invoices"] == 2
+    told = rows(folder, "invoices")
+    assert all("nordbyhagen" not in json.dumps(one) for one in told)
+    empty_database()
+
+    import_organisation(folder, by="tester")
+
+    invoices = list(Invoice.objects.order_by("call_off_sequence"))
+    assert len(invoices) == 2
+    assert {one.number: one.document["rated"]["sha256"] for one in invoices} == {
+        one.number: kept[one.number] for one in invoices
+    }
+    assert sum(len(one.document["rated"]["charges"]) for one in invoices) == 3
+    assert parts.differing(invoices) == {}
+    last = invoices[-1].lines.get()
+    assert parts.rated_of(last)["units"] == 3  # its own, of five in the pool
+    assert parts.digest_of(last) == kept[invoices[-1].number]
+    invoices[-1].document["rated"]["charges"][-1]["amount"] = "99.00"
+    assert list(parts.differing(invoices)) == [last.key]
+    page = client_of(User.objects.get(username="officer")).get(
+        reverse("invoice-line", args=[invoices[-1].uid, 1])
+    )
+    assert kept[invoices[-1].number] in page.content.decode()
 
 
 def test_the_files_are_documented_and_name_no_password(here: FirstSite, tmp_path: Path) -> None:
