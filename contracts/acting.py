@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from contracts import call_offs, options, reading
 from contracts.models import AuthorityOption, CallOff, FrameworkAgreement, TermOption
+from contracts.seen import ANY
 from hub.access import holds_role, holds_role_for
 from hub.models import Organisation
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 OFFICER = ("procurement_officer",)
 
 
-def approve(user: User, pk: int, *, seen: str = "") -> CallOff:
-    """Approve a draft, on behalf of a procurement officer of who buys; as ``seen``, if given."""
+def approve(user: User, pk: int, *, of: str = ANY) -> CallOff:
+    """Approve a draft, on behalf of a procurement officer of who buys; ``of`` is what was seen."""
     call_off = _call_off(user, pk)
     _demand(user, call_off.organisation)
-    call_offs.approve(call_off, by=user, seen=seen)
+    call_offs.approve(call_off, by=user, of=of)
     return _call_off(user, pk)
 
 
@@ -35,11 +36,11 @@ def draft_to_change(user: Any, pk: int) -> CallOff:
     return call_off
 
 
-def move(user: User, pk: int, *, to: str) -> CallOff:
+def move(user: User, pk: int, *, to: str, of: str = ANY) -> CallOff:
     """Order, activate, close or cancel a call-off, on behalf of who buys."""
     call_off = _call_off(user, pk)
     _demand(user, call_off.organisation)
-    call_offs.move(call_off, to=to, by=user)
+    call_offs.move(call_off, to=to, by=user, of=of)
     return _call_off(user, pk)
 
 

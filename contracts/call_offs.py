@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import approving, utilisation
+from contracts import approving, seen, utilisation
 from contracts.models import CallOff, CallOffApproval, FrameworkAgreement
 from contracts.utilisation import Utilisation
 from hub import audit
@@ -55,12 +55,13 @@ class Approval:
 
 
 @transaction.atomic
-def approve(call_off: CallOff, *, by: Any, seen: str = "") -> Approval:
+def approve(call_off: CallOff, *, by: Any, of: str = seen.ANY) -> Approval:
     """Note that ``by`` approves the draft; the second of two people makes it approved.
 
-    Raises CallOffMoveError where it is no draft, lacks what an order needs, was approved by the
-    same person before, or is no longer what was ``seen`` (its fingerprint then, "" for unsaid);
-    MaximumValueReached where the agreement or its lot has no room for it.
+    ``of`` is what the person has seen: its fingerprint then, or its revision. Raises
+    CallOffMoveError where it is no draft, lacks what an order needs, or was approved by the same
+    person before; ChangedMeanwhile where it is no longer what was seen; MaximumValueReached where
+    the agreement or its lot has no room for it.
     """
     framework = lock(call_off.framework)
     call_off.refresh_from_db()
@@ -68,12 +69,8 @@ def approve(call_off: CallOff, *, by: Any, seen: str = "") -> Approval:
         raise CallOffMoveError(
             _("%(call_off)s is not a draft, so it cannot be approved.") % {"call_off": call_off}
         )
+    seen.demand(call_off, of.split())
     fingerprint = approving.fingerprint(call_off)
-    if seen and seen != fingerprint:
-        raise CallOffMoveError(
-            _("%(call_off)s was changed after you opened it: look at what it says now.")
-            % {"call_off": call_off}
-        )
     if problems := approving.problems_of(call_off, framework, on=approving.today()):
         raise CallOffMoveError(" ".join(problems))
     after = demand_room(call_off)
@@ -83,7 +80,7 @@ def approve(call_off: CallOff, *, by: Any, seen: str = "") -> Approval:
     CallOffApproval.objects.create(
         call_off=call_off, user=by, at=timezone.now(), fingerprint=fingerprint
     )
-    audit.record("call_off_approved", actor=by, subject=call_off.code, fingerprint=fingerprint)
+    audit.record("call_off_approved", actor=by, subject=call_off.code, **seen.of(call_off))
     names = tuple(one.user.username for one in given.order_by("pk"))
     if len(names) >= PEOPLE:
         _advance(call_off, to=State.APPROVED, by=by, approved_by=list(names))
@@ -92,16 +89,21 @@ def approve(call_off: CallOff, *, by: Any, seen: str = "") -> Approval:
 
 
 @transaction.atomic
-def move(call_off: CallOff, *, to: str, by: Any) -> CallOff:
+def move(call_off: CallOff, *, to: str, by: Any, of: str = seen.ANY) -> CallOff:
     """Bring a call-off to the state ``to``; from then on entitlement judges by it.
 
-    Raises CallOffMoveError where the move is not allowed or somebody else moved it meanwhile;
-    to be approved takes two people, and approve().
+    Raises CallOffMoveError where the move is not allowed or somebody else moved it meanwhile,
+    ChangedMeanwhile where it is no longer the revision ``of`` which this is asked; to be approved
+    takes two people, and approve().
     """
     if to == State.APPROVED:
         raise CallOffMoveError(
             _("%(call_off)s becomes approved when two people approve it.") % {"call_off": call_off}
         )
+    if of != seen.ANY:
+        lock(call_off.framework)
+        call_off.refresh_from_db()
+        seen.demand(call_off, of.split())
     _demand_move(call_off, to)
     return _advance(call_off, to=to, by=by)
 
@@ -199,13 +201,13 @@ def _demand_move(call_off: CallOff, to: str) -> None:
 
 
 def _advance(call_off: CallOff, *, to: str, by: Any, **details: Any) -> CallOff:
-    seen = call_off.state
-    if not CallOff.objects.filter(pk=call_off.pk, state=seen).update(state=to):
+    was = call_off.state
+    if not CallOff.objects.filter(pk=call_off.pk, state=was).update(state=to):
         raise CallOffMoveError(
-            _("%(call_off)s is no longer %(state)s") % {"call_off": call_off.code, "state": seen}
+            _("%(call_off)s is no longer %(state)s") % {"call_off": call_off.code, "state": was}
         )
     audit.record(
-        "call_off_moved", actor=by, subject=call_off.code, from_state=seen, to_state=to, **details
+        "call_off_moved", actor=by, subject=call_off.code, from_state=was, to_state=to, **details
     )
     call_off.state = to
     return call_off

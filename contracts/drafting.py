@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from contracts import call_offs, competing, redrafted, supplying
+from contracts import call_offs, competing, redrafted, seen, supplying
 from contracts.acting import OFFICER
 from contracts.models import CallOff, CallOffLine, FrameworkAgreement, Procedure
 from contracts.redrafted import Redrafted
@@ -134,7 +134,7 @@ def draft(
             audit.record(
                 "call_off_drafted", actor=by, subject=row.code,
                 framework=row.framework.code, organisation=row.organisation.code,
-                competition=competition.code if competition else "",
+                competition=competition.code if competition else "", **seen.of(row),
             )  # fmt: skip
     except IntegrityError as error:
         if not CallOff.objects.filter(code=fields["code"]).exists():
@@ -145,11 +145,12 @@ def draft(
 
 @transaction.atomic
 def redraft(
-    call_off: CallOff, *, by: Any, lines: list[dict[str, Any]], **fields: Any
+    call_off: CallOff, *, by: Any, lines: list[dict[str, Any]], of: str = seen.ANY, **fields: Any
 ) -> Redrafted:
     """Let a draft say something else; approvals of what it said are void where that is bound.
 
-    Nothing is put on record where nothing changes. Raises NoDraftAnyMore; DraftRefused where a void
+    ``of`` is the revision that is changed. Nothing is put on record where nothing changes. Raises
+    NoDraftAnyMore; ChangedMeanwhile where it is another revision by now; DraftRefused where a void
     approval would come back to life.
     """
     call_offs.lock(call_off.framework)
@@ -158,6 +159,7 @@ def redraft(
         raise NoDraftAnyMore(
             _("%(call_off)s is not a draft any more, so it cannot be changed.") % {"call_off": row}
         )
+    seen.demand(row, of.split())
     before, approved = redrafted.told(row), redrafted.approved_by(row)
     after = _rewrite(row, fields, lines)
     if not (changes := redrafted.differences(before, redrafted.told(after))):
@@ -171,8 +173,9 @@ def redraft(
         )  # fmt: skip
     voided = tuple(name for name in approved if name not in now_by)
     audit.record(
-        "call_off_redrafted", actor=by, subject=row.code, changes=changes, voided=list(voided)
-    )
+        "call_off_redrafted", actor=by, subject=row.code, changes=changes, voided=list(voided),
+        **seen.of(row),
+    )  # fmt: skip
     return Redrafted(after, tuple(changes), voided)
 
 

@@ -10,7 +10,15 @@ from rest_framework import serializers
 from hub.configuration import identifiers
 from hub.phrases import render
 from marketplace import gate_files
-from marketplace.gates import GATES_FOR, Standing, owners_of, standing
+from marketplace.deploying import signed_for
+from marketplace.gates import (
+    GATES_FOR,
+    Standing,
+    digest_of,
+    facts_for,
+    owners_of,
+    standing,
+)
 from marketplace.models import Deployment, DeploymentMove, Gate, SafetyNotice
 from vendors.file_doors import HandedInSerializer
 from vendors.serializers import Checked, LineField, ParagraphsField
@@ -103,15 +111,23 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         return render(row.suspended_why)
 
 
+class SignableSerializer(serializers.Serializer[Any]):
+    """A state that two people may sign for, and the digest of the gates that they sign."""
+
+    to = serializers.ChoiceField((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
+    seen = serializers.CharField()
+
+
 class DeploymentDetailSerializer(DeploymentSerializer):
     """The deployment with its gates, the signatures that wait, and its moves."""
 
     gates = serializers.SerializerMethodField()
+    signing = serializers.SerializerMethodField()
     waiting = serializers.SerializerMethodField()
     moves = DeploymentMoveSerializer(many=True)
 
     class Meta(DeploymentSerializer.Meta):
-        fields = (*DeploymentSerializer.Meta.fields, "gates", "waiting", "moves")
+        fields = (*DeploymentSerializer.Meta.fields, "gates", "signing", "waiting", "moves")
         read_only_fields = fields
 
     @extend_schema_field(GateSerializer(many=True))
@@ -121,6 +137,13 @@ class DeploymentDetailSerializer(DeploymentSerializer):
         files = gate_files.behind(owners_of(row, gates))
         shape = GateSerializer(gates, many=True, context={"files": files})  # type: ignore[arg-type]
         return shape.data
+
+    @extend_schema_field(SignableSerializer(many=True))
+    def get_signing(self, row: Deployment) -> Any:
+        """What may be signed for, and the digest of what one signs: ``seen``."""
+        return [
+            {"to": to, "seen": digest_of(facts_for(row, to=to))} for to in sorted(signed_for(row))
+        ]
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_waiting(self, row: Deployment) -> Any:
@@ -141,6 +164,10 @@ class SigningSerializer(serializers.Serializer[Any]):
     """The state that is signed for."""
 
     to = serializers.ChoiceField((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
+    seen = serializers.RegexField(
+        r"^[0-9a-f]{64}$", required=False, default="",
+        help_text="Of the gates as they were told (signing); left out: as they are now.",
+    )
 
 
 class StepSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from contracts import reading, utilisation
+from contracts import approving, reading, utilisation
 from contracts.drafting import DraftRefused, asked_again, asked_for
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from marketplace.models import Algorithm
@@ -196,8 +196,13 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
     cost_centre = serializers.CharField()
     buyer_reference = serializers.CharField()
     lines = LineSerializer(many=True)
+    fingerprint = serializers.SerializerMethodField()
     approvals = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
+
+    def get_fingerprint(self, call_off: CallOff) -> str:
+        """The digest of what an approval is about; who approves sends it as ``seen``."""
+        return approving.fingerprint(call_off)
 
     def get_supplier(self, call_off: CallOff) -> str:
         return (call_off.supplier or call_off.framework.supplier).code
@@ -242,6 +247,15 @@ class CallOffMoveSerializer(serializers.Serializer[Any]):
     """The state a call-off is to go to."""
 
     state = serializers.ChoiceField(choices=CallOff.State.choices)
+
+
+class ApprovalRequestSerializer(serializers.Serializer[Any]):
+    """What the person has seen; left out: whatever it says now."""
+
+    seen = serializers.RegexField(
+        r"^[0-9a-f]{64}$", required=False, default="",
+        help_text="The fingerprint of the call-off as it was told.",
+    )
 
 
 class OptionMoveSerializer(serializers.Serializer[Any]):

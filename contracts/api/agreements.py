@@ -13,8 +13,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts import acting, drafting, reading
+from contracts import acting, drafting, reading, seen
 from contracts.api.agreement_shapes import (
+    ApprovalRequestSerializer,
     CallOffMoveSerializer,
     CallOffSerializer,
     DraftSerializer,
@@ -29,7 +30,10 @@ from contracts.drafting import CodeIsTaken, DraftRefused, NoDraftAnyMore
 from contracts.filters import CallOffFilter, FrameworkFilter
 from contracts.models import CallOff, FrameworkAgreement
 from contracts.options import OptionMoveError
-from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
+from contracts.seen import ANY, ChangedMeanwhile
+from hub import conditional
+from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ProblemSerializer
+from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
 from hub.models import Organisation
 
 REFUSED = {400: OpenApiTypes.OBJECT, **PROBLEMS}
@@ -42,6 +46,9 @@ class Acts(Door):
         """Turn what a verb raised into a problem that a person understands."""
         if isinstance(exc, CallOffMoveError | OptionMoveError | CodeIsTaken | NoDraftAnyMore):
             exc = Conflict(str(exc))
+        if isinstance(exc, ChangedMeanwhile):
+            is_conditional = self.request.headers.get("If-Match") is not None
+            exc = NotAsSeen(str(exc)) if is_conditional else Conflict(str(exc))
         if isinstance(exc, DraftRefused):
             exc = ValidationError({exc.field or "non_field_errors": [str(exc)]})
         return super().handle_exception(exc)
@@ -126,7 +133,7 @@ class CallOffsView(Acts, generics.ListAPIView[CallOff]):
         acting.demand_officer(request.user)
         fields = _asked(DraftSerializer, request)
         row = drafting.draft(by=request.user, **fields)
-        return Response(CallOffSerializer(_call_off(request, row.pk)).data, status=201)
+        return _told(_call_off(request, row.pk), status=201)
 
 
 class CallOffView(Acts):
@@ -134,33 +141,62 @@ class CallOffView(Acts):
 
     @extend_schema(responses={200: CallOffSerializer, **PROBLEMS})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(CallOffSerializer(_call_off(request, pk)).data)
+        """With its revision as ``ETag``."""
+        return _told(_call_off(request, pk))
 
-    @extend_schema(request=RedraftSerializer, responses={200: CallOffSerializer, **REFUSED})
+    @extend_schema(
+        request=RedraftSerializer, parameters=[IF_MATCH],
+        responses={200: CallOffSerializer, **REFUSED, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, pk: int) -> Response:
-        """Let a draft say something else; approvals of what is bound and changed are void."""
+        """Let a draft say something else; approvals of what is bound and changed are void.
+
+        ``If-Match`` has the ETag of what is changed, so that nobody's change is lost: 412 where it
+        is another by now, 428 where the header is left out.
+        """
         found = acting.draft_to_change(request.user, pk)
+        revision = conditional.demanded(request)
         fields = _asked(RedraftSerializer, request, call_off=found)
-        drafting.redraft(found, by=request.user, **fields)
-        return Response(CallOffSerializer(_call_off(request, pk)).data)
+        drafting.redraft(found, by=request.user, of=revision, **fields)
+        return _told(_call_off(request, pk))
 
 
 class ApproveView(Acts):
     """Approve a draft; the second person makes it approved, if the maximum value has room."""
 
-    @extend_schema(request=None, responses={200: CallOffSerializer, **PROBLEMS})
+    @extend_schema(
+        request=ApprovalRequestSerializer, parameters=[IF_MATCH],
+        responses={200: CallOffSerializer, **REFUSED, 412: ProblemSerializer},
+    )  # fmt: skip
     def post(self, request: Request, pk: int) -> Response:
-        return Response(CallOffSerializer(acting.approve(_user(request), pk)).data)
+        """Of what was seen: its ``fingerprint`` as ``seen``, or its ETag in ``If-Match``.
+
+        Where it is another by now, nothing is approved: 409, or 412 with ``If-Match``.
+        """
+        seen = _asked(ApprovalRequestSerializer, request)["seen"] if request.data else ""
+        of = conditional.given(request) or seen or ANY
+        return _told(acting.approve(_user(request), pk, of=of))
 
 
 class MoveView(Acts):
     """Order, activate, close or cancel a call-off."""
 
-    @extend_schema(request=CallOffMoveSerializer, responses={200: CallOffSerializer, **REFUSED})
+    @extend_schema(
+        request=CallOffMoveSerializer, parameters=[IF_MATCH],
+        responses={200: CallOffSerializer, **REFUSED, 412: ProblemSerializer},
+    )  # fmt: skip
     def post(self, request: Request, pk: int) -> Response:
+        """With ``If-Match`` only where it is what was seen."""
         acting.demand_officer(request.user)
         to = _asked(CallOffMoveSerializer, request)["state"]
-        return Response(CallOffSerializer(acting.move(_user(request), pk, to=to)).data)
+        of = conditional.given(request) or ANY
+        return _told(acting.move(_user(request), pk, to=to, of=of))
+
+
+def _told(call_off: CallOff, *, status: int = 200) -> Response:
+    """A call-off with its revision."""
+    told = CallOffSerializer(call_off).data
+    return Response(told, status=status, headers={"ETag": f'"{seen.revision(call_off)}"'})
 
 
 def _asked(shape: Any, request: Request, **context: Any) -> dict[str, Any]:

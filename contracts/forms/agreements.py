@@ -11,6 +11,7 @@ from contracts import competed
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
 from contracts.models import Amendment, CallOff, FrameworkAgreement
+from contracts.seen import ChangedMeanwhile
 from hub.models import Organisation, Site
 from marketplace.models import Algorithm
 from vendors.models import Vendor
@@ -82,10 +83,33 @@ class DraftForm(base.Form):
         set_choices(self, "lot", lots_of(framework))
         set_choices(self, "competition", competitions_of(framework, buyers))
 
-    def keep(self, *names: str) -> None:
-        """Show what is there in these fields, whatever is sent in them."""
-        for name in names:
+
+class RedraftForm(DraftForm):
+    """A draft that is changed; it carries the revision that the person was shown."""
+
+    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("code", "organisation"):  # they stay, whatever is sent in them
             self.fields[name].disabled = True
+
+    def meet(self, refused: ChangedMeanwhile, *, now: str) -> None:
+        """Show what somebody else changed beside what was typed; saved again, that takes its place.
+        """
+        self.refuse([
+            refused, _("What you typed stands below. Save again to put it in the place of theirs.")
+        ])
+        for name, change in refused.changes.items():
+            text = _("Changed meanwhile: it was %(was)s and is %(is)s.") % {
+                "was": _listed(change["was"]), "is": _listed(change["is"]),
+            }  # fmt: skip
+            self.add_error(name if name in self.fields else None, text)
+        self.data = {**self.data.dict(), self.add_prefix("revision"): now}  # type: ignore[attr-defined]
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "–")
 
 
 class LineForm(base.Form):

@@ -22,6 +22,7 @@ from contracts.forms.documents import DocumentForm
 from contracts.models import CallOff, FrameworkAgreement, OptionState
 from contracts.models.options import Option
 from contracts.options import OptionMoveError
+from contracts.seen import ANY, ChangedMeanwhile
 from hub.access import holds_role
 from hub.forms import spoken
 from hub.models import OrganisationRole
@@ -145,7 +146,7 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
     def press(request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
         try:
             messages.success(request, act(request, pk, **kwargs))
-        except (CallOffMoveError, OptionMoveError) as refused:
+        except (CallOffMoveError, OptionMoveError, ChangedMeanwhile) as refused:
             messages.error(request, str(refused))
         return redirect("framework" if "option" in act.__name__ else "call-off", pk)
 
@@ -155,7 +156,7 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
 @button
 def approve(request: HttpRequest, pk: int) -> str:
     """Approve a draft."""
-    found = acting.approve(_user(request), pk, seen=request.POST.get("seen", "")[:64])
+    found = acting.approve(_user(request), pk, of=request.POST.get("seen", "")[:64] or ANY)
     if found.state == CallOff.State.APPROVED:
         return _("Approved by two people.")
     return _("Your approval is noted: a second person must approve it too.")

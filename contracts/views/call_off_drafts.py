@@ -12,12 +12,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from contracts import acting, draft_begins, drafting, reading
+from contracts import acting, draft_begins, drafting, reading, seen
 from contracts.drafting import CodeIsTaken, DraftRefused, NoDraftAnyMore
 from contracts.forms import base
-from contracts.forms.agreements import DraftForm, LineSet, buyers_of, draft_of, lines_of
+from contracts.forms.agreements import (
+    DraftForm,
+    LineSet,
+    RedraftForm,
+    buyers_of,
+    draft_of,
+    lines_of,
+)
 from contracts.models import CallOff, FrameworkAgreement
 from contracts.redrafted import Redrafted
+from contracts.seen import ChangedMeanwhile
 from hub.access import organisations_of
 from hub.models import Organisation
 
@@ -63,8 +71,9 @@ def redraft(request: HttpRequest, pk: int) -> HttpResponse:
         "buyers": Organisation.objects.filter(pk=found.organisation_id),
     }
     sent = request.POST if request.method == "POST" else None
-    form = DraftForm(sent, key="draft", initial=draft_of(found), **given)
-    form.keep("code", "organisation")
+    form = RedraftForm(
+        sent, key="draft", initial=draft_of(found) | {"revision": seen.revision(found)}, **given
+    )
     lines = LineSet(sent, prefix=LINES, form_kwargs=given, initial=lines_of(found))
     try:
         if found.state != CallOff.State.DRAFT:
@@ -77,6 +86,8 @@ def redraft(request: HttpRequest, pk: int) -> HttpResponse:
     except NoDraftAnyMore as refused:
         messages.error(request, str(refused))
         return redirect("call-off", pk)
+    except ChangedMeanwhile as refused:
+        form.meet(refused, now=seen.revision(acting.draft_to_change(request.user, pk)))
     return _page(request, form, lines, {
         "heading": _("Change the draft"), "submit": _("Save the draft"),
         "back": reverse("call-off", args=[pk]), "back_label": found.code,
@@ -105,15 +116,16 @@ def _drafted(
 
 
 def _redrafted(
-    request: HttpRequest, call_off: CallOff, form: DraftForm, lines: Any
+    request: HttpRequest, call_off: CallOff, form: RedraftForm, lines: Any
 ) -> Redrafted | None:
     """What came of the change; None where it was refused, and the form says why."""
     asked = _asked(call_off.framework, form, lines)
     if asked is None:
         return None
+    revision = asked.pop("revision")
     try:
         fields = drafting.asked_again(request.user, call_off, asked)
-        return drafting.redraft(call_off, by=request.user, **fields)
+        return drafting.redraft(call_off, by=request.user, of=revision, **fields)
     except DraftRefused as refused:
         form.refuse(base.told(refused))
     return None

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from contracts import call_offs, drafting
-from contracts.call_offs import CallOffMoveError
+from contracts import call_offs, drafting, seen
 from contracts.models import Authority, CallOff, CallOffApproval, FrameworkAgreement
 from hub.models import AuditEvent, Site, User
 from tests.builders.parties import FirstSite, draft_under, first_site, member
@@ -46,8 +45,10 @@ def as_(username: str) -> Client:
 
 
 def put(username: str, row: CallOff, body: Any) -> Any:
+    """Of the draft as it is now; how it is held against what was seen: test_two_at_one_draft."""
     return as_(username).put(
-        f"/api/v1/call-offs/{row.pk}/", json.dumps(body), content_type="application/json"
+        f"/api/v1/call-offs/{row.pk}/", json.dumps(body), content_type="application/json",
+        headers={"if-match": f'"{seen.revision(CallOff.objects.get(pk=row.pk))}"'},
     )
 
 
@@ -66,6 +67,7 @@ def form(row: CallOff, **fields: str) -> dict[str, str]:
     """What the draft says, as its page sends it."""
     return {
         "mode": row.mode, "valid_from": str(row.valid_from), "committed_value": "1000000.00",
+        "revision": seen.revision(CallOff.objects.get(pk=row.pk)),
         "lines-TOTAL_FORMS": "4", "lines-INITIAL_FORMS": "1",
         **{f"lines-0-{name}": value for name, value in LINE.items()},
     } | fields  # fmt: skip
@@ -159,14 +161,14 @@ def test_who_opened_the_page_before_the_change_does_not_approve_what_it_says_now
     here: FirstSite, draft: CallOff
 ) -> None:
     page = as_("second").get(f"/call-offs/{draft.pk}/").content.decode()
-    seen = page.split('name="seen" value="')[1][:64]
+    shown = page.split('name="seen" value="')[1][:64]
     put("officer", draft, said(draft, committed_value="9000000.00"))
     where = f"/call-offs/{draft.pk}/approve/"
-    told = as_("second").post(where, {"seen": seen}, follow=True).content.decode()
-    assert "was changed after you opened it" in told
+    told = as_("second").post(where, {"seen": shown}, follow=True).content.decode()
+    assert "is not what you have seen any more (officer changed: Committed value" in told
     assert CallOffApproval.objects.count() == 0
-    with pytest.raises(CallOffMoveError, match="changed after"):
-        call_offs.approve(draft, by=here.officer, seen=seen)
+    with pytest.raises(seen.ChangedMeanwhile):
+        call_offs.approve(draft, by=here.officer, of=shown)
 
 
 # -- API and page ----------------------------------------------------------------------------------

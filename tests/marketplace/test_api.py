@@ -166,7 +166,15 @@ def test_a_deployment_goes_up_by_two_people_and_down_by_one(here: FirstSite) -> 
     for gate in ("dpia", "dpa", "risk_analysis", "regulatory_snapshot"):
         done = sent(officer, "PUT", f"{row}/gates/{gate}/", {"is_passed": True, "evidence": "e"})
         assert done.status_code == 200, done.content
-    assert sent(officer, "POST", f"{row}/sign/", {"to": "validation"}).json()["waiting"]
+    shown = officer.get(f"{row}/").json()["signing"]
+    (way,) = [one for one in shown if one["to"] == "validation"]
+    sent(officer, "PUT", f"{row}/gates/dpia/", {"is_passed": True, "evidence": "another"})
+    late = sent(officer, "POST", f"{row}/sign/", way)
+    assert (late.status_code, "changed since you were shown" in late.json()["detail"]) == (409, True)
+    shown = officer.get(f"{row}/").json()
+    assert shown["waiting"] == []
+    (way,) = [one for one in shown["signing"] if one["to"] == "validation"]
+    assert sent(officer, "POST", f"{row}/sign/", way).json()["waiting"]
     up = sent(radiologist, "POST", f"{row}/sign/", {"to": "validation"}).json()
     assert (up["state"], up["waiting"], len(up["moves"])) == ("validation", [], 2)
     wrong = sent(officer, "PUT", f"{row}/gates/dpia/", {"is_passed": True})

@@ -1,0 +1,59 @@
+"""Conditional requests to the API: a change is made only to what its sender has seen.
+
+RFC 9110, 13.1.1 (If-Match) and RFC 6585, 3 (428 Precondition Required).
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from hub.api import ProblemSerializer
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER,
+    description="The ETag of what was seen; * for whatever stands.",
+)  # fmt: skip
+CONDITIONAL = {412: ProblemSerializer, 428: ProblemSerializer}
+# a weak tag never matches: it does not say that two answers are the same byte for byte
+_STRONG = re.compile(r'(?:^|(?<=[,\s]))"([\x21\x23-\x7e]{1,128})"')
+
+
+class NotAsSeen(APIException):
+    """What If-Match names is not what stands; the sentence says who changed what."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "precondition_failed"
+
+
+class SayWhatYouSaw(APIException):
+    """The request changes something for which If-Match is demanded, and has none."""
+
+    status_code = status.HTTP_428_PRECONDITION_REQUIRED
+    default_code = "precondition_required"
+
+
+def given(request: Request) -> str:
+    """The tags of If-Match, apart by spaces, "*" for any; "" where the header is left out."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        return ""
+    if header.strip() == "*":
+        return "*"
+    return " ".join(_STRONG.findall(header)) or "-"
+
+
+def demanded(request: Request) -> str:
+    """The same; raises SayWhatYouSaw where the header is left out."""
+    if found := given(request):
+        return found
+    raise SayWhatYouSaw(
+        _("If-Match: expected the ETag that a GET of this address gives, so that no change of "
+          "somebody else is lost.")
+    )  # fmt: skip
