@@ -124,7 +124,8 @@ def test_over_the_api_too_nobody_approves_what_they_did_not_see(draft: CallOff) 
     assert (unfit.status_code, list(unfit.json())) == (400, ["seen"])
     assert not CallOffApproval.objects.exists()
     now = as_("second").get(where(draft)).json()["fingerprint"]
-    put("officer", draft, match="*", committed_value="9.00", cost_centre="7")  # which no approval is about
+    # no approval is about the cost centre
+    put("officer", draft, match="*", committed_value="9.00", cost_centre="7")
     done = as_("second").post(f"{where(draft)}approve/", {"seen": now}, **body)
     assert (done.status_code, CallOffApproval.objects.get().user.username) == (200, "second")
 
