@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from hub.append_only import MARKER
-from tests import templates
+from tests import emptying, templates
 from tests.peers import (  # noqa: F401 (pytest finds its hooks here)
     pytest_addoption,
     pytest_collection_modifyitems,
+    pytest_ignore_collect,
     pytest_make_collect_report,
     pytest_runtest_makereport,
     pytest_terminal_summary,
@@ -49,8 +52,15 @@ def django_db_keepdb() -> bool:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The test database, marked as one, so that it may be emptied between tests."""
+    TransactionTestCase._fixture_teardown = lambda _case: emptying.empty()
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {MARKER} (id integer)")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no collector of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

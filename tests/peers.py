@@ -16,6 +16,13 @@ import pytest
 USES_DATABASE = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
 # These start processes of the hub with a database of their own, unless a marker says otherwise.
 OWN_DATABASE = ("tests/journeys/", "tests/browser/", "tests/demo/", "tests/faults/")
+# These import no Django, or look at files.
+NO_DATABASE = (
+    "tests/hub/dicom/", "tests/hub/hl7/", "tests/hub/cluster/", "tests/charts/", "tests/image/",
+    "tests/examples/", "tests/bench/", "tests/real_cluster/",
+)  # fmt: skip
+FAULTS = ("tests/faults/", "tests/image/")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,22 +30,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--database", choices=["sqlite", "postgresql"],
         help="sqlite: leave out what needs PostgreSQL; postgresql: only what uses the database",
     )  # fmt: skip
-    parser.addoption("--long", action="store_true", help="also the faults that take minutes")
+    parser.addoption("--long", action="store_true", help="also what takes minutes")
+    parser.addoption(
+        "--faults", action="store_true",
+        help="only the faults and the image, and of all else what takes minutes",
+    )  # fmt: skip
     parser.addoption("--seconds", default="60", help="how long faults at random go on")
     parser.addoption("--seed", help="repeat the faults at random of a run that printed this")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare what cannot use the database, where nothing else is wanted."""
+    if config.getoption("--database") != "postgresql" or not collection_path.is_relative_to(ROOT):
+        return None
+    return f"{collection_path.relative_to(ROOT)}/".startswith(NO_DATABASE) or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     database = config.getoption("--database")
     wanted = {"sqlite": needs_no_postgresql, "postgresql": gains_from_postgresql}.get(database)
-    is_long_wanted = config.getoption("--long")
+    faults, is_long_wanted = config.getoption("--faults"), config.getoption("--long")
 
     def is_chosen(item: pytest.Item) -> bool:
         is_long = item.get_closest_marker("long") is not None
+        if faults:
+            return is_long or item.nodeid.startswith(FAULTS)
         return (wanted is None or wanted(item)) and (is_long_wanted or not is_long)
 
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
-    items[:] = [item for item in items if is_chosen(item)]
+    # Those that wait for processes come first: at the end nobody waits for the last of them.
+    items[:] = sorted(filter(is_chosen, items), key=lambda item: not starts_processes(item))
+
+
+def starts_processes(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(OWN_DATABASE)
 
 
 def needs_no_postgresql(item: pytest.Item) -> bool:
@@ -46,11 +71,11 @@ def needs_no_postgresql(item: pytest.Item) -> bool:
 
 
 def gains_from_postgresql(item: pytest.Item) -> bool:
-    if item.get_closest_marker("sqlite"):
+    if item.get_closest_marker("sqlite") or item.get_closest_marker("once"):
         return False
     if item.get_closest_marker("postgresql") or item.get_closest_marker("large"):
         return True
-    if item.nodeid.startswith(OWN_DATABASE):
+    if starts_processes(item):
         return False
     fixtures = USES_DATABASE.intersection(getattr(item, "fixturenames", ()))
     return bool(fixtures or item.get_closest_marker("django_db"))

@@ -83,6 +83,7 @@ def pooled() -> Buyer:
     return trust
 
 
+@pytest.mark.once
 def test_every_document_is_valid_by_schema_and_by_the_rules() -> None:
     pooled()
     kinds = set()
@@ -112,6 +113,7 @@ def test_a_month_below_nothing_refers_to_the_invoices_it_takes_back_from() -> No
     assert page.get(f"/api/v1/invoices/{note.uid}").json()["corrects"] == [earlier.number]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("treatment", ["reverse_charge", "exempt", "out_of_scope"])
 def test_what_is_taxed_otherwise_is_valid_too(treatment: str) -> None:
     trust = buyer()
@@ -187,6 +189,7 @@ def test_a_credit_note_tells_amounts_above_nothing_and_what_it_credits() -> None
     assert check(document) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["Sjúkrahús & Søn <AS>", "Universitehtabuohcceviessu Č"])
 def test_a_document_for_people_is_made_of_any_name(name: str) -> None:
     trust = buyer()

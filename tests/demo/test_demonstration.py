@@ -32,6 +32,7 @@ def run_demo(
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_morning_of_nine_trusts_comes_out_as_it_must(tmp_path: Path) -> None:
     done = run_demo("--once", state=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -36,7 +36,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance,
     response_headers_conformance, response_schema_conformance,
 ]  # fmt: skip
-FEW, MANY = 6, 100
+FEW, MANY = 3, 100
 
 
 @pytest.fixture(autouse=True)

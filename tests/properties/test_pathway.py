@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -39,6 +38,7 @@ from routing.order_nodes import OrderNodes
 from routing.pathway import MoveRefused, Overtaken
 from routing.places import spool
 from routing.steps.receive import SET_ASIDE, record
+from tests import emptying
 from tests.builders import worker
 from tests.builders.orders import bare_message, order_message
 from tests.builders.parties import first_site
@@ -87,7 +87,7 @@ class Neighbours:
 
     def place(self) -> Place:
         """The first site in an empty database, with an algorithm that takes no time."""
-        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        emptying.empty()
         worker.lose_everything()
         place = Place(
             first_site(pacs_port=self.pacs.port, ris_port=self.ris.port), self.pacs, self.ris
@@ -353,8 +353,9 @@ def assert_once(found: Iterable[Any]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("walks", [8, pytest.param(60, marks=pytest.mark.long)])
 def test_whatever_happens_nothing_is_lost_and_nothing_is_told_twice(
-    settings: Any, tmp_path: Path
+    settings: Any, tmp_path: Path, walks: int
 ) -> None:
     settings.HUB_STATE_DIR = tmp_path
     settings.HUB_STORAGE_URL = f"file://{tmp_path}/spool"
@@ -363,17 +364,18 @@ def test_whatever_happens_nothing_is_lost_and_nothing_is_told_twice(
     settings.HUB_RETRY_SECONDS = 0.0
     neighbours = Neighbours(tmp_path)
     try:
-        run_state_machine_as_test(lambda: Way(neighbours), settings=_SETTINGS)
+        run_state_machine_as_test(lambda: Way(neighbours), settings=_settings(walks))
     finally:
         neighbours.close()
 
 
-_SETTINGS = settings(
-    max_examples=30,
-    stateful_step_count=30,
-    deadline=None,
-    # To shrink a walk takes minutes; the one printed can be walked again by its blob.
-    phases=(Phase.reuse, Phase.generate),
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+def _settings(walks: int) -> settings:
+    return settings(
+        max_examples=walks,
+        stateful_step_count=30,
+        deadline=None,
+        # To shrink a walk takes minutes; the one printed can be walked again by its blob.
+        phases=(Phase.reuse, Phase.generate),
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from io import BytesIO
 
 import pydicom
+import pytest
 
 from routing import reports
 from routing.models import Finding, Workitem
 from tests.builders.studies import head_ct, send
 from tests.routing.conftest import Place
 
+pytestmark = pytest.mark.once
 
 def test_a_report_holds_the_outlines_worth_opening_and_no_thousands(place: Place) -> None:
     send(place.rows.pacs, head_ct())

@@ -11,7 +11,7 @@ from hub.configuration.document import parse, resolved
 from hub.configuration.problems import Report
 from tests.hub.configuration.setups import SETUP, applied, line_of, refused, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # refused before it is asked
 SCHEMA = reference.schema()
 KEYS = {"members": ("username",), "deployments": ("site", "algorithm", "version")}
 
