@@ -229,7 +229,8 @@ def running_hub(
         hub = RunningHub(
             folder, url, broker_url or database.own_broker(), settings, code=code
         )
-        hub.manage("migrate", "--verbosity=0")
+        if database_url:
+            hub.manage("migrate", "--verbosity=0")
         hub.manage("apply", path)
         try:
             if is_started:

@@ -21,7 +21,10 @@ from tests.journeys.hospitals import Hospital, setup_of
 from tests.journeys.region import Scan, make_scan
 
 # quick to take over from the dead, slow to close a study that says itself that more will come
-QUICK = {"HUB_LEASE_SECONDS": "2", "HUB_RESTART_SECONDS": "0.5", "HUB_QUIET_SECONDS": "60"}
+QUICK = {
+    "HUB_LEASE_SECONDS": "2", "HUB_RESTART_SECONDS": "0.5", "HUB_QUIET_SECONDS": "60",
+    "HUB_SWEEP_SECONDS": "0.25",
+}  # fmt: skip
 SETTLED = """
 SELECT count(*) FROM routing_workitem w JOIN routing_study s ON s.id = w.study_id
  WHERE s.study_instance_uid = ? AND s.state = 'matched' AND w.state = 'written_back'
