@@ -9,13 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 
 from hub import audit
+from hub.dicom.remote_spool import RemoteSpool
 from hub.dumping import FILE_NAMES, DumpFailed, is_empty, put_back
 from routing.backups import manifest
 from routing.backups.manifest import REFERRED, SPOOL, BackupRefused, Entry, Manifest
@@ -24,6 +29,7 @@ from routing.models import Kept
 from routing.places import spool
 
 _STEP = 1 << 20
+_BATCH, _AT_ONCE = 500, 8
 
 
 def restore(folder: Path, *, accept_another_key: bool = False, actor: str) -> Manifest:
@@ -37,8 +43,9 @@ def restore(folder: Path, *, accept_another_key: bool = False, actor: str) -> Ma
         raise BackupRefused(*reasons)
     _must_fit(folder, manifest.read(folder)[0])
     told = verify(folder, accept_another_key=accept_another_key)
+    referred = _referred(folder)
     try:
-        _put_files_back(folder)
+        _put_files_back(folder, referred)
         put_back(folder / FILE_NAMES[told.vendor])
     except (DumpFailed, OSError) as fault:
         raise BackupRefused(
@@ -46,8 +53,7 @@ def restore(folder: Path, *, accept_another_key: bool = False, actor: str) -> Ma
         ) from fault
     # What an older version left, brought up to this one before anything is written.
     call_command("migrate", verbosity=0, interactive=False)
-    # Of the store that was backed up: in this one is nothing yet, and all lies here.
-    Kept.objects.all().delete()
+    _note_what_was_brought(folder, referred)
     audit.record("backup.restored", actor=actor, subject=told.name, made_at=told.made_at)
     return told
 
@@ -74,19 +80,55 @@ def _must_fit(folder: Path, told: Manifest) -> None:
         )
 
 
-def _put_files_back(folder: Path) -> None:
-    """Copy all files into the spool, each held against its sum once more, and made durable."""
+def _referred(folder: Path) -> set[int]:
     # Only whether a key is among them is asked: a number for each is enough, and has room.
-    referred = {hash(key) for key in manifest.keys(folder / REFERRED)}
-    now = time.time_ns()
-    for entry in manifest.entries(folder):
-        target = spool().path(entry.key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        moment = _copy(folder / SPOOL / entry.key, target, entry)
-        # The scan at start-up takes in what has no row, and looks back two days.
-        at = moment if hash(entry.key) in referred else now
-        os.utime(target, ns=(at, at))
+    return {hash(key) for key in manifest.keys(folder / REFERRED)}
+
+
+def _put_files_back(folder: Path, referred: set[int]) -> None:
+    """Lay all files into the spool, each held against its sum once more, and made durable.
+
+    What belongs in an object store is brought there at once, and needs no room on this disk.
+    """
+    place, now, entries = spool(), time.time_ns(), manifest.entries(folder)
+    while batch := list(islice(entries, _BATCH)):
+        there = [one for one in batch if _belongs_in_store(one, referred)]
+        if isinstance(place, RemoteSpool):
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(partial(_bring, place, folder), there))
+            batch = [one for one in batch if not _belongs_in_store(one, referred)]
+        for entry in batch:
+            target = place.path(entry.key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            moment = _copy(folder / SPOOL / entry.key, target, entry)
+            # The scan at start-up takes in what has no row, and looks back two days.
+            at = moment if hash(entry.key) in referred else now
+            os.utime(target, ns=(at, at))
     os.sync()
+
+
+def _belongs_in_store(entry: Entry, referred: set[int]) -> bool:
+    """Whatever the scan at start-up, which looks at this disk alone, need not take in."""
+    return hash(entry.key) in referred or not entry.key.startswith("instances/")
+
+
+def _bring(place: RemoteSpool, folder: Path, entry: Entry) -> None:
+    place.store.put_file(entry.key, folder / SPOOL / entry.key, entry.sha256)
+
+
+def _note_what_was_brought(folder: Path, referred: set[int]) -> None:
+    """Rows of the store that was backed up say nothing of this one."""
+    Kept.objects.all().delete()
+    if not isinstance(spool(), RemoteSpool):
+        return
+    now = timezone.now()
+    rows = (
+        Kept(key=one.key, size=one.size, sha256=one.sha256, noticed_at=now, stored_at=now)
+        for one in manifest.entries(folder)
+        if _belongs_in_store(one, referred)
+    )
+    while batch := list(islice(rows, _BATCH)):
+        Kept.objects.bulk_create(batch)
 
 
 def _copy(source: Path, target: Path, entry: Entry) -> int:

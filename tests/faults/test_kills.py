@@ -93,7 +93,7 @@ def under_load(trusts: Trusts, kill: Killer, seconds: float) -> None:
             time.sleep(kill())
     print(f"{len(brought)} studies; killed: {dict(kill.killed)}")
     trusts.assert_once(brought, seconds=180)
-    assert kill.killed.total() > seconds / 4
+    assert kill.killed.total() > seconds / 10
 
 
 @pytest.mark.long

@@ -234,7 +234,7 @@ def test_files_put_back_keep_their_times_but_for_those_that_must_be_taken_in(
         model.objects.filter(key=without).delete()
     folder = make(tmp_path).folder
     settings.HUB_STORAGE_URL = f"file://{tmp_path}/new"
-    restoring._put_files_back(folder)
+    restoring._put_files_back(folder, restoring._referred(folder))
     kept = {key for key, path in spool().everything() if path.stat().st_mtime == 1_000_000_000}
     # healing.heal() looks back two days for what has no row
     assert kept == rows()
