@@ -46,7 +46,7 @@ def facts(procedure: Procedure) -> dict[str, Any]:
     """All that the protocol tells."""
     found = evaluating.outcome(procedure)
     freeze = getattr(procedure, "frozen_evaluation", None)
-    kept = freeze.snapshot if freeze else {"criteria": (), "formula": ""}
+    kept: dict[str, Any] = freeze.snapshot if freeze else {"criteria": (), "formula": ""}
     criteria = {one["code"]: one["name"] for one in kept["criteria"]}
     tenders = [
         {"submission": one, "unmet": submitting.unmet(one), "scores": [
