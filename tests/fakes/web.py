@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from tests.fakes.connections import others_closed
 from tests.fakes.ports import free_ports
 
 
@@ -23,13 +24,14 @@ def serving(settings: Any, *, port: int = 0) -> Iterator[int]:
         log_config=None, access_log=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the web did not start"
-        time.sleep(0.01)
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    with others_closed():
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the web did not start"
+            time.sleep(0.01)
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -47,7 +47,8 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
             for code, trust in TRUSTS.items()
         ]
         setup = setup_of(hospitals, folder / "switches")
-        with running_hub(folder / "hub", setup) as hub:
+        # long enough for a study that says how many it is, and comes with a break
+        with running_hub(folder / "hub", setup, HUB_QUIET_SECONDS="6") as hub:
             yield Region(hub, pacs, doors, rises, folder)
     for stand_in in (*doors.values(), *rises.values()):
         stand_in.close()

@@ -352,8 +352,11 @@ def assert_once(found: Iterable[Any]) -> None:
     assert len(listed) == len(set(listed)), listed
 
 
+_AT_LENGTH = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("walks", [8, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("walks", [8, pytest.param(60, marks=_AT_LENGTH)])
 def test_whatever_happens_nothing_is_lost_and_nothing_is_told_twice(
     settings: Any, tmp_path: Path, walks: int
 ) -> None:

@@ -23,6 +23,7 @@ from routing.models import Message, Order, Priority, SetAside
 from routing.places import spool
 from tests.builders.orders import order_message
 from tests.builders.studies import head_ct
+from tests.fakes.connections import others_closed
 from tests.routing.conftest import Place
 
 
@@ -200,11 +201,12 @@ def test_many_at_once_are_each_answered_for_themselves(place: Place) -> None:
         answers[f"M{number}"] = receiver.take(raw, "127.0.0.1")
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    receiver.close()
+    with others_closed():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        receiver.close()
     for name, answer in answers.items():
         ack = read_ack(answer)
         assert ack.control_id == name

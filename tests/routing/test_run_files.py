@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -49,11 +50,11 @@ class Away:
 
     def ask(self, method: str, direction: str, token: str, body: bytes = b"", **headers: str
             ) -> tuple[int, bytes]:  # fmt: skip
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         path = f"/api/v1/runs/{self.item.uid}/{direction}"
-        connection.request(method, path, body, {"Authorization": f"Bearer {token}"} | headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as wire:
+            wire.request(method, path, body, {"Authorization": f"Bearer {token}"} | headers)
+            answer = wire.getresponse()
+            return answer.status, answer.read()
 
     def bring(self, body: bytes, token: str = "") -> int:
         return self.ask("PUT", "output", token or self.transfer.output_token, body)[0]

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,11 @@ class Desk:
     def say(self, verb: str, *, server: str = "", token: str = "", **said: Any) -> tuple[int, Any]:
         name = server or self.server
         token = token or server_desk.door_of(name)[1]
-        wire = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        wire.request("POST", f"/api/v1/servers/{name}/{verb}", json.dumps(said),
-                     {"Authorization": f"Bearer {token}"})  # fmt: skip
-        answer = wire.getresponse()
-        body = answer.read()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as wire:
+            wire.request("POST", f"/api/v1/servers/{name}/{verb}", json.dumps(said),
+                         {"Authorization": f"Bearer {token}"})  # fmt: skip
+            answer = wire.getresponse()
+            body = answer.read()
         return answer.status, json.loads(body) if body else None
 
     def attended(self) -> subprocess.Popen[str]:
