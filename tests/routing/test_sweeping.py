@@ -100,3 +100,44 @@ def test_what_waits_for_its_time_is_not_nudged(place: Place) -> None:
     worker.lose_everything()
     Study.objects.update(due_at=timezone.now() + timedelta(minutes=10))
     assert sweeping.sweep() == 0
+
+
+def _due_studies(place: Place, count: int) -> None:
+    place.send(head_ct())
+    worker.lose_everything()
+    first, now = place.study, timezone.now()
+    Study.objects.bulk_create(
+        Study(
+            site=first.site, study_instance_uid=f"1.2.{number}", first_instance_at=now,
+            last_instance_at=now, waiting_since=now, read_by=now, due_at=now,
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
+def test_a_queue_does_not_grow_however_often_is_swept_before_anybody_works(place: Place) -> None:
+    _due_studies(place, 700)
+    nudged = [sweeping.sweep() for _again in range(20)]
+    waiting = worker.take_nudges()
+    assert sum(nudged) == len(waiting) <= 500
+    assert nudged[-1] == 0
+
+
+def test_what_a_full_queue_had_no_room_for_is_nudged_once_it_is_shorter(place: Place) -> None:
+    _due_studies(place, 700)
+    told = set[int]()
+    for _again in range(20):
+        sweeping.sweep()
+        nudged = {row_id for _task, [row_id] in worker.take_nudges()}
+        told |= nudged
+        Study.objects.filter(pk__in=nudged).update(due_at=timezone.now() + timedelta(hours=1))
+    assert told >= set(Study.objects.filter(state="receiving").values_list("pk", flat=True))
+
+
+def test_a_full_queue_keeps_no_other_queue_waiting(place: Place) -> None:
+    _due_studies(place, 700)
+    Study.objects.filter(study_instance_uid="1.2.7").update(state="complete")
+    for _again in range(20):
+        sweeping.sweep()
+    tasks = [task for task, _args in worker.take_nudges()]
+    assert "routing.tasks.match" in tasks
