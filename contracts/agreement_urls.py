@@ -5,12 +5,18 @@ from django.urls import URLPattern, path
 from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
 from contracts.api import documents
-from contracts.views import agreement_changes, agreements, call_off_drafts
+from contracts.views import agreement_changes, agreements, call_off_drafts, written_agreements
 from contracts.views import documents as files
 
 pages: list[URLPattern] = [
     path("frameworks/", agreements.frameworks, name="frameworks"),
+    path("frameworks/new/", written_agreements.new, name="framework-new"),
     path("frameworks/<int:pk>/", agreements.framework, name="framework"),
+    path("frameworks/<int:pk>/edit/", written_agreements.edit, name="framework-edit"),
+    path("frameworks/<int:pk>/prices/new/", written_agreements.price, name="price-new"),
+    path("frameworks/<int:pk>/prices/<int:entry>/", written_agreements.price, name="price-edit"),
+    path("frameworks/<int:pk>/prices/<int:entry>/remove/", written_agreements.remove_price,
+         name="price-remove"),
     path("frameworks/<int:pk>/options/<str:organisation>/", agreements.move_option,
          name="move-option"),
     path("frameworks/<int:pk>/term-options/<path:code>/", agreements.move_term_option,
@@ -36,6 +42,7 @@ v1: list[URLPattern] = [
     path("organisations/", api.OrganisationsView.as_view(), name="api-organisations"),
     path("frameworks/", api.FrameworksView.as_view(), name="api-frameworks"),
     path("frameworks/<int:pk>/", api.FrameworkView.as_view(), name="api-framework"),
+    path("frameworks/<int:pk>/entry/", api.EntryView.as_view(), name="api-framework-entry"),
     path("frameworks/<int:pk>/options/<str:organisation>/", api.OptionView.as_view(),
          name="api-move-option"),
     path("frameworks/<int:pk>/term-options/<path:code>/", api.TermOptionView.as_view(),

@@ -6,6 +6,7 @@ from contracts.api import billing, claims, measurements, price_simulations, usag
 from contracts.views import billing as views
 from contracts.views import claims as vendors
 from contracts.views import measurements as measured
+from contracts.views import price_simulation
 
 pages: list[URLPattern] = [
     path("usage/", views.used, name="usage"),
@@ -15,6 +16,7 @@ pages: list[URLPattern] = [
     path("vendor-invoices/reconcile/", vendors.reconcile, name="reconcile-vendor-invoice"),
     path("vendor-invoices/<uuid:uid>/", vendors.vendor_invoice, name="vendor-invoice"),
     path("billing/", views.billing, name="billing"),
+    path("billing/simulation/", price_simulation.simulate, name="price-simulation"),
     path("billing/dry-run/", views.try_run, name="try-billing-run"),
     path("billing/issue/", views.issue, name="issue-billing-run"),
     path("invoices/<uuid:uid>/", views.invoice, name="invoice"),

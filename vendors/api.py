@@ -20,17 +20,20 @@ from rest_framework.response import Response
 
 from hub.access import is_staff_member
 from hub.api import PAGING, PROBLEMS, Door, Pages
+from hub.configuration.entries import EntryRefused
 from hub.limiting import Allowance
 from hub.tokens import address_of
-from vendors import inviting, legal, onboarding
+from vendors import inviting, legal, onboarding, registering
 from vendors.belonging import may_bring_papers, may_keep_vendors, own_vendor, visible_vendors
 from vendors.models import Invitation, OnboardingItem, Vendor
 from vendors.onboarding import OnboardingRefused, Processor, Shown
 from vendors.serializers import (
     AcceptingSerializer,
+    CompanySerializer,
     InvitationSerializer,
     JoinedSerializer,
     LegalFactSerializer,
+    NewCompanySerializer,
     NewInvitationSerializer,
     NewTokenSerializer,
     OnboardingItemSerializer,
@@ -66,9 +69,13 @@ class VendorDoor(Door):
     def kept_vendor(self) -> Vendor:
         """The same, for who decides what all trusts share."""
         found = self.vendor()
+        self.demand_keeper()
+        return found
+
+    def demand_keeper(self) -> None:
+        """Refuse who does not decide what all trusts share."""
         if not may_keep_vendors(self.request.user):
             raise PermissionDenied(_("Only who buys for all trusts may do this."))
-        return found
 
     def served_vendor(self) -> Vendor:
         """The same, for who may hand in its papers."""
@@ -81,6 +88,11 @@ class VendorDoor(Door):
         """Tell the field and the rule of what a verb refused."""
         if isinstance(exc, (OnboardingRefused, inviting.InvitationRefused)):
             exc = ValidationError({exc.field: [str(exc)]})
+        if isinstance(exc, EntryRefused):
+            told: dict[str, list[str]] = {}
+            for field, rule in exc.problems:
+                told.setdefault(field or "non_field_errors", []).append(rule)
+            exc = ValidationError(told)
         return super().handle_exception(exc)
 
     def asked(self, shape: type[Any], *, many: bool = False) -> Any:
@@ -90,8 +102,8 @@ class VendorDoor(Door):
         return serializer.validated_data
 
 
-class VendorsView(Door, generics.ListAPIView[Vendor]):
-    """The companies that the user sees: all for who holds a role here, else its own."""
+class VendorsView(VendorDoor, generics.ListAPIView[Vendor]):
+    """The companies that the user sees: all for who holds a role here, else its own; a new one."""
 
     serializer_class = VendorSerializer
     pagination_class = Pages
@@ -101,6 +113,15 @@ class VendorsView(Door, generics.ListAPIView[Vendor]):
         """By code."""
         return visible_vendors(self.request.user).order_by("code")
 
+    @extend_schema(
+        request=NewCompanySerializer, responses={201: VendorDetailSerializer, **PROBLEMS}
+    )
+    def post(self, request: Request) -> Response:
+        """Put a company on record, by the rules of the set-up file."""
+        self.demand_keeper()
+        row = registering.register(by=self.person, **self.asked(NewCompanySerializer))
+        return Response(VendorDetailSerializer(row).data, status=status.HTTP_201_CREATED)
+
 
 class VendorView(VendorDoor):
     """One company with its checklist."""
@@ -109,6 +130,15 @@ class VendorView(VendorDoor):
     def get(self, request: Request, code: str) -> Response:
         """Everything of it but its people."""
         return Response(VendorDetailSerializer(self.vendor()).data)
+
+    @extend_schema(request=CompanySerializer, responses={200: VendorDetailSerializer, **PROBLEMS})
+    def patch(self, request: Request, code: str) -> Response:
+        """Change what is known of it; its checklist, people and papers stay as they are."""
+        row = self.kept_vendor()
+        asked = CompanySerializer(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        said = registering.change(row, by=self.person, **asked.validated_data)
+        return Response(VendorDetailSerializer(said).data)
 
 
 class OnboardingItemView(VendorDoor):

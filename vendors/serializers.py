@@ -84,6 +84,24 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
         read_only_fields = fields
 
 
+class CompanySerializer(serializers.Serializer[Vendor]):
+    """What is known of a company; judged by the rules of the set-up file."""
+
+    name = LineField()
+    country = serializers.CharField(max_length=2, default="NO")
+    organisation_number = serializers.CharField(
+        max_length=20, required=False, allow_blank=True, default=""
+    )
+    srn = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
+    signing_key = ParagraphsField(max_length=8000, required=False, allow_blank=True, default="")
+
+
+class NewCompanySerializer(CompanySerializer):
+    """A company that is not on record yet."""
+
+    code = serializers.SlugField(max_length=50)
+
+
 class VendorDetailSerializer(VendorSerializer):
     """The company with its checklist and those who handle data for it."""
 

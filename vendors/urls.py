@@ -3,11 +3,21 @@
 from django.urls import path
 
 from hub import addressing  # noqa: F401  (registers how a row and a name are written)
-from vendors import api, files_api, item_views, people_views, processor_views, views
+from vendors import (
+    api,
+    company_views,
+    files_api,
+    item_views,
+    people_views,
+    processor_views,
+    views,
+)
 
 pages = [
     path("vendors/", views.vendors, name="vendors"),
+    path("vendors/new/", company_views.new, name="vendor-new"),
     path("vendors/<slug:code>/", views.vendor, name="vendor"),
+    path("vendors/<slug:code>/edit/", company_views.edit, name="vendor-edit"),
     path("vendors/<slug:code>/items/<slug:item>/", item_views.submit, name="submit-item"),
     path(
         "vendors/<slug:code>/items/<slug:item>/files/<row:pk>/", item_views.take,

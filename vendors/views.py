@@ -54,6 +54,7 @@ def vendors(request: HttpRequest) -> HttpResponse:
     rows = visible_vendors(request.user).prefetch_related("onboarding").order_by("name")
     today = timezone.localdate()
     context = {"rows": [_row(one, today) for one in rows], "of": len(OnboardingItem.Kind)}
+    context["may_keep"] = may_keep_vendors(request.user)
     return render(request, "vendors/vendors.html", context)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
@@ -13,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts import acting, drafting, reading, seen
+from contracts import acting, drafting, reading, seen, written
 from contracts.api.agreement_shapes import (
     ApprovalRequestSerializer,
     CallOffMoveSerializer,
@@ -31,9 +32,11 @@ from contracts.filters import CallOffFilter, FrameworkFilter
 from contracts.models import CallOff, FrameworkAgreement
 from contracts.options import OptionMoveError
 from contracts.seen import ANY, ChangedMeanwhile
+from contracts.written import AgreementChanged
 from hub import conditional
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ProblemSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
+from hub.configuration.entries import EntryRefused
 from hub.models import Organisation
 
 REFUSED = {400: OpenApiTypes.OBJECT, **PROBLEMS}
@@ -49,6 +52,13 @@ class Acts(Door):
         if isinstance(exc, ChangedMeanwhile):
             is_conditional = self.request.headers.get("If-Match") is not None
             exc = NotAsSeen(str(exc)) if is_conditional else Conflict(str(exc))
+        if isinstance(exc, AgreementChanged):
+            exc = NotAsSeen(str(exc))
+        if isinstance(exc, EntryRefused):
+            told: dict[str, list[str]] = {}
+            for field, rule in exc.problems:
+                told.setdefault(field or "non_field_errors", []).append(rule)
+            exc = ValidationError(told)
         if isinstance(exc, DraftRefused):
             exc = ValidationError({exc.field or "non_field_errors": [str(exc)]})
         return super().handle_exception(exc)
@@ -68,8 +78,8 @@ class OrganisationsView(Door, generics.ListAPIView[Organisation]):
         return rows
 
 
-class FrameworksView(Door, generics.ListAPIView[FrameworkAgreement]):
-    """The framework agreements that name an organisation of the user, with their utilisation."""
+class FrameworksView(Acts, generics.ListAPIView[FrameworkAgreement]):
+    """The framework agreements that name an organisation of the user, and a new one."""
 
     serializer_class = FrameworkSerializer
     filterset_class = FrameworkFilter
@@ -79,6 +89,37 @@ class FrameworksView(Door, generics.ListAPIView[FrameworkAgreement]):
     def get_queryset(self) -> QuerySet[FrameworkAgreement]:
         """The agreements that the user may see."""
         return reading.frameworks(self.request.user)
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses={201: FrameworkDetailSerializer, **REFUSED}
+    )
+    def post(self, request: Request) -> Response:
+        """Put an agreement on record: an entry of ``frameworks`` as a set-up file has it."""
+        acting.demand_officer(request.user)
+        row = written.begin(_entry(request), by=request.user)
+        return Response(whole(request, row.pk), status=201)
+
+
+class EntryView(Acts):
+    """One agreement as a set-up file has it, for its holder: prices, parties, lots, options."""
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, **PROBLEMS})
+    def get(self, request: Request, pk: int) -> Response:
+        """With its revision as ``ETag``."""
+        return _entry_told(acting.framework_to_change(request.user, pk))
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, parameters=[IF_MATCH],
+        responses={200: OpenApiTypes.OBJECT, **REFUSED, **CONDITIONAL},
+    )  # fmt: skip
+    def patch(self, request: Request, pk: int) -> Response:
+        """Let the fields that are given say something else, each as a whole; the others stay.
+
+        ``If-Match`` has the ETag of what is changed: 412 where it is another by now.
+        """
+        found = acting.framework_to_change(request.user, pk)
+        of = conditional.demanded(request)
+        return _entry_told(written.change(found, _entry(request), by=request.user, of=of))
 
 
 class FrameworkView(Door):
@@ -191,6 +232,17 @@ class MoveView(Acts):
         to = _asked(CallOffMoveSerializer, request)["state"]
         of = conditional.given(request) or ANY
         return _told(acting.move(_user(request), pk, to=to, of=of))
+
+
+def _entry(request: Request) -> dict[str, Any]:
+    if not isinstance(request.data, dict):
+        raise ValidationError({"non_field_errors": [_("expected an object")]})
+    return request.data
+
+
+def _entry_told(framework: FrameworkAgreement) -> Response:
+    entry = written.entry_of(framework)
+    return Response(entry, headers={"ETag": f'"{written.revision(entry)}"'})
 
 
 def _told(call_off: CallOff, *, status: int = 200) -> Response:

@@ -41,6 +41,7 @@ def frameworks(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": [_with_utilisation(framework) for framework in page],
         "asked": asked,
+        "may_begin": holds_role(request.user, roles=acting.OFFICER),
         "is_narrowed": any(request.GET.get(name) for name in asked.filters),
     }
     return _page(request, "frameworks", context)

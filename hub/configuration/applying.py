@@ -14,7 +14,7 @@ from hub.configuration.history import hanging_on
 from hub.configuration.planning import Action, Change
 from hub.configuration.problems import Place, Problem, Report, SetUpRefused
 from hub.configuration.reader import Item
-from hub.configuration.reading import read_files
+from hub.configuration.reading import Items, read_files
 from hub.configuration.records import Record
 from hub.configuration.registry import Say
 
@@ -62,12 +62,19 @@ def apply(
 def _apply(files: list[str], report: Report, *, actor: str, is_pruning: bool) -> list[Change]:
     items = read_files(files, report=report)
     planning.lock()
-    database = planning.held()
-    world = planning.world_of(items, database, is_pruning=is_pruning)
-    planning.examine(world, report=report)
     if is_pruning and not any(items.values()):
         text = "expected at least one entry: --prune would remove everything"
         report.problems.append(Problem(Place(files[0] if files else "", 1), "", "", "", text))
+    return change(items, report, actor=actor, is_pruning=is_pruning)
+
+
+def change(
+    items: Items, report: Report, *, actor: str, is_pruning: bool = False
+) -> list[Change]:
+    """Make the database agree with entries that were read; who asks has planning.lock()."""
+    database = planning.held()
+    world = planning.world_of(items, database, is_pruning=is_pruning)
+    planning.examine(world, report=report)
     report.refuse_if_any()
     changes = planning.plan(items, database, is_pruning=is_pruning)
     planning.judge(changes, database, report=report)

@@ -22,6 +22,7 @@ FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
 TERM: Given = lambda scene: {**FRAMEWORK(scene), "code": "more"}  # noqa: E731
 SUPPLIER: Given = lambda scene: {**FRAMEWORK(scene), "vendor": "examplemed"}  # noqa: E731
+PRICE: Given = lambda scene: {**FRAMEWORK(scene), "entry": 1}  # noqa: E731
 DOCUMENT: Given = lambda scene: {**FRAMEWORK(scene), "document": 1}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
 
@@ -36,6 +37,9 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["frameworks", "api-frameworks"], NOTHING),
     **dict.fromkeys(["api-organisations", "api-call-offs"], NOTHING),
     **dict.fromkeys(["framework", "api-framework"], FRAMEWORK),
+    "framework-new": NOTHING,
+    **dict.fromkeys(["framework-edit", "price-new", "api-framework-entry"], FRAMEWORK),
+    **dict.fromkeys(["price-edit", "price-remove"], PRICE),
     **dict.fromkeys(["move-option", "api-move-option"], OPTION),
     **dict.fromkeys(["move-term-option", "api-move-term-option"], TERM),
     **dict.fromkeys(["framework-amend", "api-amendments", "framework-lot", "api-lots"], FRAMEWORK),
@@ -90,6 +94,7 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["replay-delivery", "api-replay-delivery"], DELIVERY),
     **dict.fromkeys(["vendors", "vendor", "submit-item", "decide-item", "invite"], VENDOR),
     **dict.fromkeys(["api-vendors", "api-vendor", "api-onboarding-item"], VENDOR),
+    **dict.fromkeys(["vendor-new", "vendor-edit"], VENDOR),
     **dict.fromkeys(["api-onboarding-verdict", "api-sub-processors"], VENDOR),
     **dict.fromkeys(["api-invitations", "api-invitation", "api-legal-facts"], VENDOR),
     **dict.fromkeys(["api-people", "api-person"], VENDOR),
@@ -120,6 +125,7 @@ PROCUREMENT: dict[str, Given] = {
     **dict.fromkeys(["record-availability", "record-outcome"], NOTHING),
     **dict.fromkeys(["api-measured-availability", "api-measured-outcomes"], NOTHING),
     **dict.fromkeys(["vendor-invoices", "reconcile-vendor-invoice"], NOTHING),
+    "price-simulation": NOTHING,
     "vendor-invoice": lambda scene: {"uid": scene.claim.uid},
 }
 DOORS |= PROCUREMENT

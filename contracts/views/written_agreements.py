@@ -1,0 +1,179 @@
+"""The pages on which agreements and their prices are put on record and changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from contracts import acting, written
+from contracts.forms import base
+from contracts.forms.written import AgreementForm, PartyForm, PartySet, PriceForm
+from contracts.models import FrameworkAgreement
+from contracts.written import AgreementChanged
+from hub.access import organisations_of
+from hub.configuration import entries
+from hub.configuration.entries import EntryRefused
+from hub.models import Organisation
+
+METHODS = ("GET", "HEAD", "POST")
+# fields of the entry by other names on the form
+FIELDS = {"valid.from": "valid_from", "valid.to": "valid_to", "valid": "valid_to"}
+OF_A_PRICE = re.compile(r"price_book\[[^]]*\]\.?(.*)")
+PRICE_FIELDS = ("tiers", "unit_price")
+
+
+@login_required
+@require_http_methods(METHODS)
+def new(request: HttpRequest) -> HttpResponse:
+    """Put an agreement on record, for a holder that the user buys for."""
+    acting.demand_officer(request.user)
+    form = AgreementForm(
+        _sent(request), key="agreement", holders=_holders(request.user),
+        initial={"currency": "NOK", "vat": "standard"},
+    )  # fmt: skip
+    parties = PartySet(_sent(request), prefix="parties")
+    if form.is_bound and form.is_valid() and parties.is_valid():
+        entry = form.entry() | {"authorities": _parties(parties, {})}
+        if row := _tried(form, lambda: written.begin(entry, by=request.user)):
+            messages.success(request, _("It is on record. Its prices come next."))
+            return redirect("framework", row.pk)
+    return _page(request, form, {
+        "heading": _("New agreement"), "back": reverse("frameworks"),
+        "back_label": _("Agreements"), "sets": [(_("Named organisations"), parties, "parties")],
+    })  # fmt: skip
+
+
+@login_required
+@require_http_methods(METHODS)
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change what an agreement says, and whom it names."""
+    row = acting.framework_to_change(request.user, pk)
+    held = written.entry_of(row)
+    named = held.get("authorities") or []
+    form = AgreementForm(
+        _sent(request), key="agreement",
+        holders=_holders(request.user) | Organisation.objects.filter(pk=row.holder_id),
+        initial=AgreementForm.shown(held) | {"revision": written.revision(held)},
+    )  # fmt: skip
+    form.fields["code"].disabled = True
+    parties = PartySet(
+        _sent(request), prefix="parties", initial=[PartyForm.shown(one) for one in named]
+    )
+    if form.is_bound and form.is_valid() and parties.is_valid():
+        before = {(one["organisation"], one["role"]): one for one in named}
+        entry = form.entry() | {"authorities": _parties(parties, before)}
+        of = form.cleaned_data["revision"]
+        if _tried(form, lambda: written.change(row, entry, by=request.user, of=of)):
+            messages.success(request, _("Written."))
+            return redirect("framework", pk)
+    return _page(request, form, {
+        "heading": row.title, "back": reverse("framework", args=[pk]), "back_label": row.code,
+        "sets": [(_("Named organisations"), parties, "parties")],
+    })  # fmt: skip
+
+
+@login_required
+@require_http_methods(METHODS)
+def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
+    """A price of the agreement: a new one, or one that nothing was counted at yet."""
+    row = acting.framework_to_change(request.user, pk)
+    found = row.price_book.filter(pk=entry).first() if entry else None
+    if entry and found is None:
+        raise Http404
+    shown = entries.value_of_part(written.KIND, "price_book", found) if found else {}
+    form = PriceForm(
+        _sent(request), key="price", initial={
+            **(PriceForm.shown(shown) if shown else {}),
+            "revision": written.revision(written.entry_of(row)),
+        },
+    )  # fmt: skip
+    if form.is_bound and form.is_valid():
+        said, of = form.entry(), form.cleaned_data["revision"]
+        if _tried(form, lambda: written.set_price(
+            row, said, by=request.user, instead_of=found, of=of
+        )):  # fmt: skip
+            messages.success(request, _("The price is noted."))
+            return redirect("framework", pk)
+    return _page(request, form, {
+        "heading": _("Change the price") if found else _("New price"),
+        "back": reverse("framework", args=[pk]), "back_label": row.code,
+        "intro": _("Without VAT, in %(currency)s.") % {"currency": row.currency},
+    })  # fmt: skip
+
+
+@login_required
+@require_POST
+def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
+    """Take a price away."""
+    row = acting.framework_to_change(request.user, pk)
+    found = row.price_book.filter(pk=entry).first()
+    if found is None:
+        raise Http404
+    try:
+        written.remove_price(row, found, by=request.user)
+    except EntryRefused as refused:
+        for _field, rule in refused.problems:
+            messages.error(request, rule[:1].upper() + rule[1:])
+    else:
+        messages.success(request, _("The price is taken away."))
+    return redirect("framework", pk)
+
+
+def _tried(form: Any, act: Any) -> FrameworkAgreement | None:
+    """What the verb gives; None where it refused, and the form says what."""
+    try:
+        done: FrameworkAgreement = act()
+    except EntryRefused as refused:
+        form.refuse(_placed(form, field, rule) for field, rule in refused.problems)
+        return None
+    except AgreementChanged as refused:
+        form.refuse([str(refused)])
+        return None
+    return done
+
+
+def _placed(form: base.Form, field: str, rule: str) -> str:
+    """A refusal with the name that its field has on the form."""
+    below = OF_A_PRICE.fullmatch(field)
+    name = below.group(1) if below else FIELDS.get(field, field)
+    top = re.split(r"[.\[]", name)[0]
+    if top in form.fields:
+        return f"{top}: {rule}"
+    if below and "further" in form.fields:
+        where = "price" if top in PRICE_FIELDS else "further" if top else "algorithm"
+        return f"{where}: {name}: {rule}" if name else f"{where}: {rule}"
+    return f"{name}: {rule}" if name else rule
+
+
+def _parties(rows: Any, before: dict[tuple[str, str], Any]) -> list[dict[str, Any]]:
+    """All that are named, each with what was held of it."""
+    found = []
+    for one in rows:
+        said = one.cleaned_data
+        key = (said["organisation"].code, said["role"]) if said.get("organisation") else ("", "")
+        entry = one.entry(before.get(key, {}))
+        found += [entry] if entry else []
+    return found
+
+
+def _holders(user: Any) -> Any:
+    mine = organisations_of(user, roles=acting.OFFICER)
+    rows = Organisation.objects.order_by("name")
+    return rows if mine is None else rows.filter(pk__in=mine)
+
+
+def _sent(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+def _page(request: HttpRequest, form: base.Form, said: dict[str, Any]) -> HttpResponse:
+    context = {"form": form, "submit": _("Save"), **said}
+    return render(request, "hub/form.html", context, status=400 if form.is_bound else 200)

@@ -1,0 +1,138 @@
+"""Puts framework agreements and their price books on record, by the rules of the set-up file.
+
+Its holder's procurement officers do. What has a button of its own stays what it is here: options
+are moved by who has them, and an amendment that was noted stays as it was noted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from contracts.acting import OFFICER
+from contracts.models import FrameworkAgreement, OptionState, PriceBookEntry
+from contracts.seen import ANY
+from hub.access import holds_role_for
+from hub.configuration import entries, planning
+from hub.configuration.entries import EntryRefused
+from hub.models import AuditEvent, Organisation
+
+KIND = "framework"
+# a word of the addresses of pages
+TAKEN = "new"
+
+
+class AgreementChanged(Exception):
+    """The agreement is not what was seen any more; the message says who changed it."""
+
+
+def begin(entry: Mapping[str, Any], *, by: Any) -> FrameworkAgreement:
+    """A new agreement, as a set-up file has it; raises EntryRefused."""
+    _demand_holder(entry.get("holder"), by)
+    _demand_options(entry, {})
+    made: FrameworkAgreement = entries.write(KIND, entry, is_new=True, by=by)
+    return made
+
+
+@transaction.atomic
+def change(
+    framework: FrameworkAgreement, fields: Mapping[str, Any], *, by: Any, of: str = ANY
+) -> FrameworkAgreement:
+    """Let fields of the entry say something else, each as a whole; the others stay.
+
+    ``of`` is the revision() that is changed. Raises EntryRefused, and AgreementChanged where it is
+    another by now.
+    """
+    planning.lock()
+    held = entry_of(framework)
+    if of != ANY and revision(held) not in of.split():
+        raise AgreementChanged(_meanwhile(framework))
+    said = held | dict(fields)
+    if said.get("code") != held["code"]:
+        raise EntryRefused([("code", _("cannot be changed"))])
+    if said.get("holder") != held["holder"]:
+        _demand_holder(said.get("holder"), by)
+    if said.get("amendments") != held.get("amendments"):
+        raise EntryRefused([("amendments", _("cannot be changed: note a further one"))])
+    _demand_options(said, held)
+    changed: FrameworkAgreement = entries.write(KIND, said, is_new=False, by=by)
+    return changed
+
+
+def set_price(
+    framework: FrameworkAgreement, price: Mapping[str, Any], *, by: Any,
+    instead_of: PriceBookEntry | None = None, of: str = ANY,
+) -> FrameworkAgreement:  # fmt: skip
+    """Add a price, or say one anew; what was counted at a price keeps it (amending)."""
+    gone = entries.value_of_part(KIND, "price_book", instead_of) if instead_of else None
+    book = [one for one in entry_of(framework).get("price_book") or [] if one != gone]
+    return change(framework, {"price_book": [*book, dict(price)]}, by=by, of=of)
+
+
+def remove_price(framework: FrameworkAgreement, price: PriceBookEntry, *, by: Any) -> None:
+    """Take a price away that nothing was counted at."""
+    gone = entries.value_of_part(KIND, "price_book", price)
+    book = [one for one in entry_of(framework).get("price_book") or [] if one != gone]
+    change(framework, {"price_book": book}, by=by)
+
+
+def entry_of(framework: FrameworkAgreement) -> dict[str, Any]:
+    """The agreement as an export has it, without what it does not say."""
+    fresh = FrameworkAgreement.objects.get(pk=framework.pk)
+    told: dict[str, Any] = entries.said(entries.value_of(KIND, fresh))
+    return told
+
+
+def revision(entry: Mapping[str, Any]) -> str:
+    """SHA-256 of an entry."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def _demand_holder(code: Any, by: Any) -> None:
+    found = Organisation.objects.filter(code=code).first() if isinstance(code, str) else None
+    if found is None or not holds_role_for(by, found, roles=OFFICER):
+        what = _("expected an organisation for which you are procurement officer")
+        raise EntryRefused([("holder", what)])
+
+
+def _demand_options(entry: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """An option begins as declared, and is moved by its own button."""
+    known = {path: state for path, _index, state in _options(held)}
+    for path, where, state in _options(entry):
+        wanted = known.get(path, OptionState.DECLARED.value)
+        if state not in (None, wanted):
+            text = _("expected %(state)s: an option is moved by who has it") % {"state": wanted}
+            raise EntryRefused([(f"{where}.state", text)])
+
+
+def _options(entry: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], str, Any]]:
+    """What names each option, where it stands, and its state; what is unfit is judged later."""
+    found: list[tuple[tuple[Any, ...], str, Any]] = []
+    for index, one in enumerate(_mappings(entry.get("authorities"))):
+        option = one.get("option")
+        if isinstance(option, Mapping):
+            name = (str(one.get("organisation")), str(one.get("role")))
+            found.append((name, f"authorities[{index}].option", option.get("state")))
+    for index, one in enumerate(_mappings(entry.get("term_options"))):
+        found.append(((str(one.get("code")),), f"term_options[{index}]", one.get("state")))
+    return found
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _meanwhile(framework: FrameworkAgreement) -> str:
+    last = AuditEvent.objects.filter(subject=framework.code).order_by("-pk").first()
+    if last is None:
+        return _("%(agreement)s was changed meanwhile: look at it as it is now.") % {
+            "agreement": framework.code
+        }
+    return _("%(who)s changed %(agreement)s meanwhile: look at it as it is now.") % {
+        "who": last.actor, "agreement": framework.code,
+    }  # fmt: skip

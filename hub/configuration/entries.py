@@ -1,0 +1,91 @@
+"""One entry of the set-up, written by a person: the rules of the set-up file hold, and no other.
+
+So a page, the API and a file can say the same, and are refused the same, by the same field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from hub import audit
+from hub.configuration import planning, registry
+from hub.configuration.applying import change
+from hub.configuration.problems import Report, SetUpRefused
+from hub.configuration.reader import Value
+from hub.configuration.reading import read_parts
+
+LONGEST = 2_000_000
+# of the document in memory; an empty one would be what the database holds already
+NAME = "entry"
+
+
+class EntryRefused(Exception):
+    """The entry was not written; ``problems`` has field and rule of all that is wrong with it."""
+
+    def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{field}: {rule}" for field, rule in self.problems))
+
+
+@transaction.atomic
+def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) -> Any:
+    """Make the row say what the entry says, and give it; raises EntryRefused.
+
+    What the entry leaves out is as a file that leaves it out has it. ``is_new``: no row may have
+    its code; otherwise one must.
+    """
+    kind, report = registry.kind(kind_name), Report()
+    planning.lock()
+    items = read_parts([(NAME, _text(kind.section, entry))], report=report,
+                       dropped={kind.section: frozenset()})  # fmt: skip
+    try:
+        report.refuse_if_any()
+        (code,) = items[kind_name] or [""]
+        held = kind.model._base_manager.filter(**{kind.key[0]: code}).exists()
+        if held == is_new:
+            what = _("expected a code that is not taken") if is_new else _("expected a known code")
+            raise EntryRefused([(kind.key[0], what)])
+        changes = change(items, report, actor=str(getattr(by, "username", by)))
+    except SetUpRefused as refused:
+        told = sorted({(one.field, one.text) for one in refused.problems})
+        raise EntryRefused(told) from refused
+    lines = [line for one in changes for line in one.lines()]
+    if lines:
+        audit.record("entry_written", actor=by, subject=code, section=kind.section, changes=lines)
+    return kind.model._base_manager.get(**{kind.key[0]: code})
+
+
+def value_of(kind_name: str, row: Any) -> Value:
+    """The entry that a file would have for the row."""
+    return registry.kind(kind_name).record.load(row, "") or {}
+
+
+def value_of_part(kind_name: str, field: str, row: Any) -> Value:
+    """What a file would have for a row below one: an item of a list of the entry."""
+    fields = {one.name: one.shape for one in registry.kind(kind_name).record.fields}
+    part: Any = fields[field]
+    told: Value = said(part.record.load(row, ""))
+    return told
+
+
+def said(value: Any) -> Any:
+    """The entry without what it does not say, as an export writes it."""
+    if isinstance(value, Mapping):
+        return {name: said(held) for name, held in value.items() if held is not None}
+    return [said(one) for one in value] if isinstance(value, list) else value
+
+
+def _text(section: str, entry: Mapping[str, Any]) -> bytes:
+    """The file that has this entry alone; raises EntryRefused."""
+    try:
+        text = json.dumps({"version": 1, section: [entry]}, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        raise EntryRefused([("", _("expected an object"))]) from None
+    if len(text) > LONGEST:
+        raise EntryRefused([("", _("expected at most %(most)s characters") % {"most": LONGEST})])
+    return text.encode("utf-8", "surrogatepass")

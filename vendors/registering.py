@@ -1,0 +1,34 @@
+"""Puts companies on record: a new one, and what is known of one that is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hub.configuration import entries
+from hub.configuration.entries import EntryRefused
+from vendors.models import Vendor
+
+# a word of the addresses of pages
+TAKEN = "new"
+FIELDS = ("name", "country", "organisation_number", "srn", "signing_key")
+
+
+def register(*, by: Any, code: str, **fields: str) -> Vendor:
+    """A new company, by the rules of the set-up file; raises EntryRefused."""
+    if code == TAKEN:
+        raise EntryRefused([("code", _("expected a code that is not taken"))])
+    return _written(code, fields, is_new=True, by=by)
+
+
+def change(vendor: Vendor, *, by: Any, **fields: str) -> Vendor:
+    """What is known of a company; its checklist, its people and its papers stay as they are."""
+    held = {name: getattr(vendor, name) for name in FIELDS}
+    return _written(vendor.code, held | fields, is_new=False, by=by)
+
+
+def _written(code: str, fields: dict[str, str], *, is_new: bool, by: Any) -> Vendor:
+    said = {name: value.strip() or None for name, value in fields.items()}
+    vendor: Vendor = entries.write("vendor", {"code": code} | said, is_new=is_new, by=by)
+    return vendor
