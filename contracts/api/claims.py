@@ -31,6 +31,9 @@ class ClaimFindingSerializer(serializers.Serializer[Any]):
     month = serializers.CharField()
     due_quantity = serializers.IntegerField()
     due_amount = serializers.CharField()
+    given_up_amount = serializers.CharField(
+        default="0.00", help_text="What credit notes took back for good; due is without it."
+    )
     claimed_quantity = serializers.IntegerField()
     claimed_amount = serializers.CharField()
 

@@ -61,12 +61,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How one place compares: what is due of it, and what was claimed, now and before."""
+    """How one place compares: what is due of it, and what was claimed, now and before.
+
+    ``given_up``, below 0, is what credit notes took back of it for good; ``due`` is without it.
+    """
 
     place: Place
     status: str
     due: Sum
     claimed: Sum
+    given_up: Decimal = ZERO
 
 
 class ClaimNotReadError(ValueError):
@@ -81,19 +85,25 @@ def read(content: bytes) -> Claim:
     return _of_ubl(content) if is_xml else _of_csv(content)
 
 
-def compare(claim: Claim, *, due: Mapping[Place, Sum], before: Mapping[Place, Sum]) -> list[Found]:
+def compare(
+    claim: Claim, *, due: Mapping[Place, Sum], before: Mapping[Place, Sum],
+    given_up: Mapping[Place, Sum] | None = None,
+) -> list[Found]:  # fmt: skip
     """Every place of the claim, and what is due of its month and was never claimed.
 
-    What was claimed ``before`` counts: the same work on a second invoice is extra.
+    What was claimed ``before`` counts: the same work on a second invoice is extra. What a credit
+    note took back for good is not due: it is ``given_up``, below 0.
     """
     found = []
     places = set(claim.places) | {one for one in due if one[3] == claim.month}
     for place in sorted(places):
-        owed, now = due.get(place, Sum()), claim.places.get(place, Sum())
+        gone = (given_up or {}).get(place, Sum())
+        owed, now = due.get(place, Sum()).plus(gone), claim.places.get(place, Sum())
         total = now.plus(before.get(place, Sum()))
         if place not in claim.places and total == owed:
             continue
-        found.append(Found(place, _status(place in claim.places, owed, total), owed, total))
+        status = _status(place in claim.places, owed, total)
+        found.append(Found(place, status, owed, total, gone.amount))
     return found
 
 

@@ -87,6 +87,19 @@ def _told(row: InvoiceLine) -> str:
     return f"{row.position}: {row.description}"[:300]
 
 
+def examinations_in(credit: InvoiceLine) -> int:
+    """How many examinations a line of a credit note takes back: those of a line that is credited
+    whole, none where only a part of its amount is.
+    """
+    if credit.kind != "usage" or credit.invoice.credits_id is None:
+        return 0
+    position = credit.description.partition(":")[0]
+    of = InvoiceLine.objects.filter(
+        invoice=credit.invoice.credits_id, position=int(position) if position.isdecimal() else 0
+    ).first()
+    return int(credit.quantity) if of is not None and of.amount == -credit.amount else 0
+
+
 def _credited(
     row: InvoiceLine, amount: Decimal, *, prefix: str, is_whole: bool
 ) -> InvoiceLine:

@@ -100,8 +100,17 @@ def problems_of(invoice: Invoice) -> list[str]:
     return documents.lacking(invoice.document)
 
 
-def description_of(kind: str) -> str:
-    """What a charge is for, in the language that is active."""
+def description_of(kind: str, *, amount: Decimal = Decimal(0)) -> str:
+    """What a charge is for, in the language that is active; what lowers a price and is above 0 is
+    taken back: a month that was rated anew has less of it.
+    """
+    taken_back = {
+        "introduction": _("Introductory discount taken back"),
+        "cap": _("What was above the agreed cap, taken back"),
+        "service": _("Credit for the level of service taken back"),
+    }
+    if amount > 0 and kind in taken_back:
+        return taken_back[kind]
     return {
         "usage": _("Examinations"),
         "fee": _("Fixed fee"),
@@ -133,7 +142,7 @@ def _line(one: Charge, line: CallOffLine, rates: Rates, snapshot: RatingSnapshot
         on=last_day_of(one.month),
     )  # fmt: skip
     tier = _("tier up to %(bound)s") % {"bound": one.tier} if one.tier else ""
-    what = [description_of(one.kind), tier, f"{one.month:%Y-%m}"]
+    what = [description_of(one.kind, amount=one.amount), tier, f"{one.month:%Y-%m}"]
     told = ", ".join(part for part in what if part)
     return InvoiceLine(
         line=line, snapshot=snapshot, kind=one.kind, key=one.key, month=one.month,

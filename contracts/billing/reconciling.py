@@ -14,7 +14,7 @@ from django.db.models import Sum as Total
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts.billing import claims
+from contracts.billing import claims, crediting
 from contracts.billing.claims import Claim, Found, Place, Sum
 from contracts.billing.issuing import CREDITED
 from contracts.models import CallOff, InvoiceLine, VendorInvoice, VendorInvoiceLine
@@ -37,7 +37,9 @@ def reconcile(content: bytes, *, by: Any) -> tuple[VendorInvoice, list[Found]]:
     try:
         with transaction.atomic():
             CallOff.objects.select_for_update(no_key=True).get(pk=call_off.pk)
-            found = claims.compare(claim, due=_due(call_off), before=_before(call_off))
+            found = claims.compare(
+                claim, due=_due(call_off), before=_before(call_off), given_up=_given_up(call_off)
+            )
             invoice = _keep(claim, found, content, call_off=call_off, by=by)
     except IntegrityError:
         raise NotReconciledError(
@@ -53,6 +55,7 @@ def told(found: Iterable[Found]) -> list[dict[str, Any]]:
             "status": one.status, "call_off": one.place[0], "algorithm": one.place[1],
             "site": one.place[2], "month": f"{one.place[3]:%Y-%m}",
             "due_quantity": one.due.quantity, "due_amount": f"{one.due.amount:.2f}",
+            "given_up_amount": f"{one.given_up:.2f}",
             "claimed_quantity": one.claimed.quantity,
             "claimed_amount": f"{one.claimed.amount:.2f}",
         }
@@ -88,6 +91,21 @@ def _due(call_off: CallOff) -> dict[Place, Sum]:
         for algorithm, site, month, kind, quantity, amount in usage.annotate(
             quantity_=Total("quantity"), amount_=Total("amount")
         )
+    )
+
+
+def _given_up(call_off: CallOff) -> dict[Place, Sum]:
+    """What credit notes took back for good, below 0: it was invoiced, and is not due any more."""
+    rows = InvoiceLine.objects.filter(
+        invoice__call_off=call_off, line__isnull=False, key__startswith=CREDITED
+    ).select_related("line__algorithm", "line__site", "invoice")
+    return claims.summed(
+        (
+            (call_off.code, one.line.algorithm.code, one.line.site.code, one.month),
+            Sum(crediting.examinations_in(one), one.amount),
+        )
+        for one in rows
+        if one.line is not None
     )
 
 

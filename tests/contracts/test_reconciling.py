@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
-from contracts.billing import reading
+from contracts.billing import crediting, issuing, reading
 from contracts.billing.claims import ClaimNotReadError, read
 from contracts.models import Invoice, VendorInvoice
 from hub.models import User
@@ -139,3 +140,55 @@ def test_a_file_that_cannot_be_compared_is_refused_by_field(content: bytes, fiel
     with pytest.raises(ClaimNotReadError) as refusal:
         read(content)
     assert str(refusal.value).startswith(field)
+
+
+def test_what_was_credited_for_good_is_not_due(trust: Buyer) -> None:
+    officer = trust.here.officer
+    invoice = Invoice.objects.get()
+    (line,) = invoice.lines.all()
+    crediting.credit(invoice, by="t", reason="a part", amounts={line.position: Decimal("40.00")})
+    full = claim("drammen,ich-triage,usage,10,240.00")
+    answer = sent(officer, full).json()
+    (found,) = answer["findings"]
+    assert (found["status"], found["due_amount"], found["given_up_amount"]) == (
+        "differing", "200.00", "-40.00",
+    )  # fmt: skip
+    assert found["due_quantity"] == 10
+    page = parties.client_of(officer).get(f"/vendor-invoices/{answer['id']}/").content.decode()
+    assert "credited for good: \N{MINUS SIGN}40.00" in page
+    note = claim("drammen,ich-triage,other,1,40.00", number="V-2", kind="381")
+    assert statuses(officer, note) == ["matched"]
+
+
+def test_what_was_credited_whole_is_not_due_at_all(trust: Buyer) -> None:
+    crediting.credit(Invoice.objects.get(), by="t", reason="all of it")
+    officer = trust.here.officer
+    other = claim("drammen,bleed,usage,1,9.00")
+    assert statuses(officer, other) == ["extra"]  # and nothing is missing
+    full = claim("drammen,ich-triage,usage,10,240.00", number="V-2")
+    assert statuses(officer, full) == ["extra"]
+
+
+def test_what_is_billed_again_is_due_when_it_is(trust: Buyer) -> None:
+    crediting.credit(Invoice.objects.get(), by="t", reason="reference", is_billed_again=True)
+    full = claim("drammen,ich-triage,usage,10,240.00")
+    assert statuses(trust.here.officer, full) == ["extra"]
+    billed(4)
+    again = sent(trust.here.officer, claim("drammen,ich-triage,usage,0,0.00", number="V-2"))
+    assert again.json()["findings"][0]["status"] == "matched"
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "told"),
+    [
+        ("introduction", "-5.00", "Introductory discount"),
+        ("introduction", "5.00", "Introductory discount taken back"),
+        ("service", "5.00", "Credit for the level of service taken back"),
+        ("cap", "5.00", "What was above the agreed cap, taken back"),
+        ("usage", "5.00", "Examinations"),
+    ],
+)
+def test_a_line_says_whether_a_discount_is_given_or_taken_back(
+    kind: str, amount: str, told: str
+) -> None:
+    assert issuing.description_of(kind, amount=Decimal(amount)) == told
