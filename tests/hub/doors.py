@@ -59,7 +59,8 @@ VENDOR: Given = lambda scene: {  # noqa: E731
 }  # fmt: skip
 NAMED: Given = lambda scene: {"code": "ich-triage", "version": "1.0.0", "pk": 1}  # noqa: E731
 DEPLOYED: Given = lambda scene: {  # noqa: E731
-    "pk": scene.places.deployment.pk, "gate": "dpia", "key": "nobodys", "code": "FSN-1"
+    "pk": scene.places.deployment.pk, "gate": "dpia", "key": "nobodys", "code": "FSN-1",
+    "file": 1,
 }  # fmt: skip
 
 # Doors that anybody may open, and that hold nothing of a patient.
@@ -72,13 +73,14 @@ ON_OFFER = {
     "catalogue", "compare", "algorithm", "vendors", "vendor", "api-algorithms", "api-algorithm",
     "api-evidence", "api-comparison", "api-sbom", "api-model-card", "api-vendors", "api-vendor",
     "api-legal-facts", "api-notices", "api-manifest-draft", "notices",
-    "deployment-new",
+    "deployment-new", "paper-new", "api-papers",
 }  # fmt: skip
 # What is a procurement officer's business at the own trust.
 AT_A_SITE = {
     "deployments", "deployment-new", "deployment", "decide-gate", "sign-deployment",
     "step-deployment",
     "api-deployments", "api-deployment", "api-gate", "api-sign", "api-step",
+    "gate-file", "api-gate-file", "api-gate-files",
 }  # fmt: skip
 DOORS: dict[str, Given] = {
     **CONTRACTS,
@@ -95,6 +97,8 @@ DOORS: dict[str, Given] = {
     **dict.fromkeys(["vendors", "vendor", "submit-item", "decide-item", "invite"], VENDOR),
     **dict.fromkeys(["api-vendors", "api-vendor", "api-onboarding-item"], VENDOR),
     **dict.fromkeys(["vendor-new", "vendor-edit"], VENDOR),
+    **dict.fromkeys(["onboarding-file", "api-onboarding-file", "api-onboarding-files"], VENDOR),
+    **dict.fromkeys(["paper", "paper-new", "api-paper", "api-papers"], NAMED),
     **dict.fromkeys(["api-onboarding-verdict", "api-sub-processors"], VENDOR),
     **dict.fromkeys(["api-invitations", "api-invitation", "api-legal-facts"], VENDOR),
     **dict.fromkeys(["api-people", "api-person"], VENDOR),

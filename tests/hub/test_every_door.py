@@ -235,7 +235,9 @@ def is_their_business(who: str, name: str) -> bool:
         return True
     brings = {"submit-item", "api-onboarding-item", "api-sub-processors", "api-evidence",
               "api-reference", "api-sbom", "api-model-card", "api-manifest-draft",
-              "sub-processors", "version-sbom", "version-card", "evidence-new"}  # fmt: skip
+              "sub-processors", "version-sbom", "version-card", "evidence-new", "paper-new",
+              "api-papers", "onboarding-file", "api-onboarding-file",
+              "api-onboarding-files"}  # fmt: skip
     if who == "a person of the vendor itself" and name in brings:
         return True
     if " vendor" in who and who != "a vendor's account" and name.endswith("vendor-tokens"):
@@ -304,7 +306,8 @@ def refused_with(name: str, who: str) -> tuple[int, ...]:
 ROWLESS = {
     "api-person", "api-invitation", "api-vendor-token", "api-reference", "api-lift",
     "invitation-withdraw", "person-dismiss", "vendor-token-end", "evidence-withdraw", "notice",
-    "notice-lift",
+    "notice-lift", "gate-file", "api-gate-file", "onboarding-file", "api-onboarding-file", "paper",
+    "api-paper",
 }  # fmt: skip
 SHOWN = {"worklist", "study", "operations", "api-worklist", "api-study", "api-dead-letters"} | {
     "frameworks", "framework", "call-off", "api-organisations", "api-frameworks", "api-framework",
