@@ -5,10 +5,20 @@ from django.urls import URLPattern, path
 from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
 from contracts.api import documents
-from contracts.views import agreement_changes, agreements, call_off_drafts, written_agreements
+from contracts.api import parties as party_doors
+from contracts.views import (
+    agreement_changes,
+    agreements,
+    call_off_drafts,
+    parties,
+    written_agreements,
+)
 from contracts.views import documents as files
 
 pages: list[URLPattern] = [
+    path("organisations/", parties.organisations, name="organisations"),
+    path("organisations/new/", parties.new, name="organisation-new"),
+    path("organisations/<slug:code>/edit/", parties.edit, name="organisation-edit"),
     path("frameworks/", agreements.frameworks, name="frameworks"),
     path("frameworks/new/", written_agreements.new, name="framework-new"),
     path("frameworks/<int:pk>/", agreements.framework, name="framework"),
@@ -39,7 +49,9 @@ pages: list[URLPattern] = [
     path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
 ]  # fmt: skip
 v1: list[URLPattern] = [
-    path("organisations/", api.OrganisationsView.as_view(), name="api-organisations"),
+    path("organisations/", party_doors.OrganisationsView.as_view(), name="api-organisations"),
+    path("organisations/<slug:code>/", party_doors.OrganisationView.as_view(),
+         name="api-organisation"),
     path("frameworks/", api.FrameworksView.as_view(), name="api-frameworks"),
     path("frameworks/<int:pk>/", api.FrameworkView.as_view(), name="api-framework"),
     path("frameworks/<int:pk>/entry/", api.EntryView.as_view(), name="api-framework-entry"),

@@ -23,7 +23,6 @@ from contracts.api.agreement_shapes import (
     FrameworkDetailSerializer,
     FrameworkSerializer,
     OptionMoveSerializer,
-    OrganisationSerializer,
     RedraftSerializer,
 )
 from contracts.call_offs import CallOffMoveError
@@ -37,7 +36,6 @@ from hub import conditional
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ProblemSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
 from hub.configuration.entries import EntryRefused
-from hub.models import Organisation
 
 REFUSED = {400: OpenApiTypes.OBJECT, **PROBLEMS}
 
@@ -64,20 +62,6 @@ class Acts(Door):
         return super().handle_exception(exc)
 
 
-class OrganisationsView(Door, generics.ListAPIView[Organisation]):
-    """The user's organisations, and those that are named in the same agreements."""
-
-    serializer_class = OrganisationSerializer
-    pagination_class = Pages
-    parameters = PAGING
-    filter_backends = ()
-
-    def get_queryset(self) -> QuerySet[Organisation]:
-        """The organisations that the user may see."""
-        rows: QuerySet[Organisation] = reading.organisations(self.request.user)
-        return rows
-
-
 class FrameworksView(Acts, generics.ListAPIView[FrameworkAgreement]):
     """The framework agreements that name an organisation of the user, and a new one."""
 
@@ -96,7 +80,7 @@ class FrameworksView(Acts, generics.ListAPIView[FrameworkAgreement]):
     def post(self, request: Request) -> Response:
         """Put an agreement on record: an entry of ``frameworks`` as a set-up file has it."""
         acting.demand_officer(request.user)
-        row = written.begin(_entry(request), by=request.user)
+        row = written.begin(entry_in(request), by=request.user)
         return Response(whole(request, row.pk), status=201)
 
 
@@ -119,7 +103,7 @@ class EntryView(Acts):
         """
         found = acting.framework_to_change(request.user, pk)
         of = conditional.demanded(request)
-        return _entry_told(written.change(found, _entry(request), by=request.user, of=of))
+        return _entry_told(written.change(found, entry_in(request), by=request.user, of=of))
 
 
 class FrameworkView(Door):
@@ -234,7 +218,8 @@ class MoveView(Acts):
         return _told(acting.move(_user(request), pk, to=to, of=of))
 
 
-def _entry(request: Request) -> dict[str, Any]:
+def entry_in(request: Request) -> dict[str, Any]:
+    """The entry that a request holds."""
     if not isinstance(request.data, dict):
         raise ValidationError({"non_field_errors": [_("expected an object")]})
     return request.data

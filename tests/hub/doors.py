@@ -22,6 +22,7 @@ FRAMEWORK: Given = lambda scene: {"pk": scene.places.framework.pk}  # noqa: E731
 OPTION: Given = lambda scene: {**FRAMEWORK(scene), "organisation": "vestre-viken"}  # noqa: E731
 TERM: Given = lambda scene: {**FRAMEWORK(scene), "code": "more"}  # noqa: E731
 SUPPLIER: Given = lambda scene: {**FRAMEWORK(scene), "vendor": "examplemed"}  # noqa: E731
+ORGANISATION: Given = lambda scene: {"code": "vestre-viken"}  # noqa: E731
 PRICE: Given = lambda scene: {**FRAMEWORK(scene), "entry": 1}  # noqa: E731
 DOCUMENT: Given = lambda scene: {**FRAMEWORK(scene), "document": 1}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
@@ -37,7 +38,8 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["frameworks", "api-frameworks"], NOTHING),
     **dict.fromkeys(["api-organisations", "api-call-offs"], NOTHING),
     **dict.fromkeys(["framework", "api-framework"], FRAMEWORK),
-    "framework-new": NOTHING,
+    **dict.fromkeys(["framework-new", "organisations", "organisation-new"], NOTHING),
+    **dict.fromkeys(["organisation-edit", "api-organisation"], ORGANISATION),
     **dict.fromkeys(["framework-edit", "price-new", "api-framework-entry"], FRAMEWORK),
     **dict.fromkeys(["price-edit", "price-remove"], PRICE),
     **dict.fromkeys(["move-option", "api-move-option"], OPTION),

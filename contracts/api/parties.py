@@ -1,0 +1,70 @@
+"""The REST API of the parties of contracts: who there is, and a new one."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from contracts import parties, reading
+from contracts.api.agreement_shapes import OrganisationSerializer
+from contracts.api.agreements import REFUSED, Acts, entry_in
+from hub.api import PAGING, PROBLEMS, Pages
+from hub.models import Organisation
+
+
+class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
+    """The user's organisations, and those that are named in the same agreements; a new one."""
+
+    serializer_class = OrganisationSerializer
+    pagination_class = Pages
+    parameters = PAGING
+    filter_backends = ()
+
+    def get_queryset(self) -> QuerySet[Organisation]:
+        """The organisations that the user may see."""
+        rows: QuerySet[Organisation] = reading.organisations(self.request.user)
+        return rows
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses={201: OrganisationSerializer, **REFUSED}
+    )
+    def post(self, request: Request) -> Response:
+        """Put one on record: an entry of ``organisations`` as a set-up file has it."""
+        parties.demand_keeper(request.user)
+        row = parties.register(entry_in(request), by=request.user)
+        return Response(OrganisationSerializer(row).data, status=201)
+
+
+class OrganisationView(Acts):
+    """One organisation."""
+
+    @extend_schema(responses={200: OrganisationSerializer, **PROBLEMS})
+    def get(self, request: Request, code: str) -> Response:
+        """With its identifiers and its dated roles."""
+        return Response(OrganisationSerializer(_organisation(request, code)).data)
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses={200: OrganisationSerializer, **REFUSED}
+    )
+    def patch(self, request: Request, code: str) -> Response:
+        """Let the fields that are given say something else, each as a whole; the others stay."""
+        row = _organisation(request, code)
+        parties.demand_keeper(request.user)
+        changed = parties.change(row, entry_in(request), by=request.user)
+        return Response(OrganisationSerializer(changed).data)
+
+
+def _organisation(request: Request, code: str) -> Organisation:
+    """Who keeps what all share finds every one."""
+    rows = Organisation.objects.all() if parties.may_keep(request.user) else (
+        reading.organisations(request.user)
+    )
+    found: Organisation | None = rows.filter(code=code).first()
+    if found is None:
+        raise Http404
+    return found
