@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from django.conf import settings
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -144,9 +143,11 @@ def take(row: RunFiles, landing: Landing) -> Taken:
     workitem = row.workitem
     key = f"{workitem.uid.hex}/{row.run}-output-{landing.sha256}.tar"
     landing.keep(key)
-    # Only now can it be seen, whole; one of two that come at once is the first.
+    # Only now can it be seen, whole; one of two that come at once is the first. No join: Django
+    # would put all of the condition below it, and PostgreSQL looks again only at what stands above.
+    waiting = Workitem.objects.filter(state="dispatched", runs=row.run)
     is_first = RunFiles.objects.filter(
-        pk=row.pk, output_sha256="", workitem__state="dispatched", workitem__runs=F("run")
+        pk=row.pk, output_sha256="", workitem__in=waiting
     ).update(
         output_key=key, output_sha256=landing.sha256, output_bytes=landing.size,
         output_at=timezone.now(), refused={},
