@@ -21,12 +21,14 @@ REFUSALS: dict[str, dict[str, Any]] = {
         "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
     },
 }
+_OF_A_BODY = {"415": {"description": "A body of a kind that is not taken here, or of none."}}
 
 
 def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add 400, 401 and 429 to every operation; a hook of drf-spectacular after its own."""
+    """Add 400, 401, 429, with a body 415, to every operation; a hook of drf-spectacular."""
     for operations in result.get("paths", {}).values():
         for operation in operations.values():
-            for status, answer in REFUSALS.items():
+            of_a_body = _OF_A_BODY if "requestBody" in operation else {}
+            for status, answer in (REFUSALS | of_a_body).items():
                 operation["responses"].setdefault(status, {"content": _PROBLEM} | answer)
     return result
