@@ -287,6 +287,7 @@ SPECTACULAR_SETTINGS = {
         "SubmissionKindEnum": "contracts.models.Submission.Kind",
         "SubmissionStateEnum": "contracts.models.Submission.State",
         "CriterionKindEnum": "contracts.models.AwardCriterion.Kind",
+        "SignedForEnum": ["validation", "clinical"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
