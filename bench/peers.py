@@ -118,30 +118,6 @@ def pynetdicom_storescp(folder: Path) -> Iterator[Receiver]:
 
 
 @contextmanager
-def mercure(folder: Path) -> Iterator[Receiver]:
-    """mercure's receiver out of the checkout MERCURE: storescp, and a program for each file.
-
-    A process for each association reads tags of each file in one more process; syncs nothing.
-    """
-    script = Path(os.environ.get("MERCURE", "")) / "app/receiver.sh"
-    if not os.environ.get("MERCURE") or not script.exists():
-        raise NotMeasured("MERCURE does not name a checkout of mercure")
-    (port,) = free_ports(1)
-    store = folder / "store"
-    store.mkdir(parents=True)
-    configuration = {"incoming_folder": str(store), "port": port}
-    (folder / "mercure.json").write_text(json.dumps(configuration))
-    settings = {"MERCURE_CONFIG_FOLDER": str(folder), "MERCURE_TLS_ENABLED": "0"}
-    words = ["env", *(f"{name}={value}" for name, value in settings.items())]
-    with started([*words, program("bash"), str(script)], folder) as process:
-        wait_until(lambda: process.poll() is not None or is_open("127.0.0.1", port), "mercure")
-        if process.poll() is not None:
-            said = (folder / "log").read_text(errors="replace").strip().splitlines()
-            raise NotMeasured(f"mercure did not start: {' '.join(said[-2:])}")
-        yield Receiver("mercure", "MERCURE", port, store, process, pattern="*.dcm")
-
-
-@contextmanager
 def started(
     command: Sequence[str], folder: Path, *, has_no_delay: bool = True
 ) -> Iterator[subprocess.Popen[bytes]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import alone, peers
+from bench import alone, mercure, peers
 from bench.data import Images, make_images
 from bench.hub import NEVER_QUIET, running_hub
 from bench.measurement import HUB, Measurement, Target
@@ -67,7 +67,7 @@ def measure(*, is_quick: bool) -> list[Measurement]:
 
 def _series() -> list[Series]:
     storescp = {"storescp": _peer(peers.storescp)}
-    mercure = {"mercure": _peer(peers.mercure)} if os.environ.get("MERCURE") else {}
+    given = {mercure.NAME: _peer(mercure.receiver)} if mercure.is_given() else {}
     return [
         Series(
             "receive_durable", "Receive, durable", {HUB: _hub(), "Orthanc": _orthanc(), **storescp},
@@ -78,9 +78,9 @@ def _series() -> list[Series]:
         Series(
             "receive_unsynced", "Receive, not synced",
             {HUB: _hub(HUB_SYNC="off"), "Orthanc": _orthanc(is_synced=False), **storescp,
-             "pynetdicom": _peer(peers.pynetdicom_storescp), **mercure},
+             "pynetdicom": _peer(peers.pynetdicom_storescp), **given},
             {"synced": "nobody", "network": _BOTH_ENDS,
-             **({"mercure": "storescp --fork, a process for each file"} if mercure else {})},
+             **({mercure.NAME: "storescp --fork, a process for each file"} if given else {})},
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
         ),

@@ -12,16 +12,16 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydicom import dcmread
 
-from bench import alone, forwarding, peers
+from bench import alone, forwarding, mercure, peers
 from bench.data import Images, make_images
 from bench.hub import Hub, running_hub
 from bench.measurement import HUB, Measurement, Target
@@ -32,7 +32,11 @@ QUIET_SECONDS, SHORT_QUIET_SECONDS = 3.0, float(forwarding.STABLE_SECONDS)
 STUDIES_A_MINUTE = 20
 ONE_AT_A_TIME = "one at a time"
 # Not the same event: when the router opened its association, and had sent nothing yet.
-_BEGUN = "Orthanc, begun"
+_BEGUN = "{}, begun"
+_HOW = {
+    "Orthanc": "forwards by Lua at OnStableStudy, as it came",
+    mercure.NAME: "forwards each series, looks once a second, quiet time as the hub's",
+}
 _MANIFEST = ROOT / "examples/algorithms/manifests/head-ct-bleed-1.0.0.json"
 _SETUP = Path(__file__).with_name("way.yaml")
 _FINDING = {
@@ -130,18 +134,21 @@ def measure(*, is_quick: bool) -> list[Measurement]:
         "quiet time": f"{SHORT_QUIET_SECONDS:g} s", "synced": "hub and Orthanc",
         "figure": f"95th percentile of {len(studies)} studies",
     }  # fmt: skip
-    begun, sent_on = ([[one[which] for one in few] for few in others] for which in (0, 1))
+    sent_on: dict[str, list[list[float]]] = {}
+    for name, rounds_of in others.items():
+        for called, which in ((name, 1), (_BEGUN.format(name), 0)):
+            sent_on[called] = [[one[which] for one in few] for few in rounds_of]
     to_dispatch = {HUB: _p95s(dispatch)}
-    if others:
-        to_dispatch |= {"Orthanc": _p95s(sent_on), _BEGUN: _p95s(begun)}
+    to_dispatch |= {called: _p95s(values) for called, values in sent_on.items()}
     alone_own = [one for few in own for one in few]
     under_load = {HUB: [p95([one.own for one in busy])], ONE_AT_A_TIME: [p95(alone_own)]}
     return [
         Measurement(
             "way.dispatch", "Last byte to dispatch, beyond the quiet time", "s", to_dispatch,
-            is_rate=False, targets=[Target(at_most=0.3), Target("Orthanc", at_least=10)],
-            conditions=conditions | {"Orthanc": "forwards by Lua at OnStableStudy, as it came"},
-            details={"hub": dispatch, "Orthanc": sent_on, _BEGUN: begun}, failures=failures,
+            is_rate=False,
+            targets=[Target(at_most=0.3), *(Target(name, at_least=10) for name in others)],
+            conditions=conditions | {name: _HOW[name] for name in others},
+            details={"hub": dispatch, **sent_on}, failures=failures,
         ),
         Measurement(
             "way.own", "The hub's whole own time, last byte to report in the PACS", "s",
@@ -168,24 +175,32 @@ def _p95s(rounds: Sequence[Sequence[float]]) -> list[float]:
 
 def _at_rest(
     where: Path, studies: Sequence[Images], rounds: int, failures: dict[str, str]
-) -> tuple[list[list[Times]], list[list[tuple[float, float]]]]:
-    """Rounds of the hub and of Orthanc, in turns, after one study of each to warm it."""
+) -> tuple[list[list[Times]], dict[str, list[list[tuple[float, float]]]]]:
+    """Rounds of the hub and of the routers, in turns, after one study of each to warm it."""
     ours: list[list[Times]] = []
-    theirs: list[list[tuple[float, float]]] = []
+    theirs: dict[str, list[list[tuple[float, float]]]] = {}
     with ExitStack() as stack:
         way = stack.enter_context(_way(where / "hub", studies))
         way.send(0)
-        try:
-            peer = stack.enter_context(forwarding.orthanc(where / "orthanc"))
-            _forwarded(studies, 0, peer)
-        except NotMeasured as fault:
-            peer, failures["Orthanc"] = None, str(fault)
+        peers_of: dict[str, forwarding.Router] = {}
+        for name, start in _routers().items():
+            try:
+                peers_of[name] = stack.enter_context(start(where / name))
+                _forwarded(studies, 0, peers_of[name])
+                theirs[name] = []
+            except NotMeasured as fault:
+                failures[name] = str(fault)
         for number in range(rounds):
             few = range(1 + number * len(studies), 1 + (number + 1) * len(studies))
             ours.append([way.send(one) for one in few])
-            if peer is not None:
-                theirs.append([_forwarded(studies, one, peer) for one in few])
+            for name, found in theirs.items():
+                found.append([_forwarded(studies, one, peers_of[name]) for one in few])
     return ours, theirs
+
+
+def _routers() -> dict[str, Callable[[Path], AbstractContextManager[forwarding.Router]]]:
+    given = {mercure.NAME: mercure.router} if mercure.is_given() else {}
+    return {"Orthanc": forwarding.orthanc, **given}
 
 
 def _forwarded(
