@@ -222,6 +222,7 @@ else:
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("nb", "Norsk bokmål"), ("da", "Dansk")]
 LOCALE_PATHS = [BASE_DIR / "hub" / "locale"]
+FORMAT_MODULE_PATH = ["hub.formats"]
 TIME_ZONE = "Europe/Oslo"
 USE_TZ = True
 
