@@ -65,10 +65,16 @@ def told(refused: Exception) -> list[str | Phrase]:
 
 
 def spoken(sentence: str, form: type[forms.Form]) -> str:
-    """A sentence that begins with the name of a field of the form, with its label instead."""
+    """A sentence that begins with the name of a field of the form, with its label instead.
+
+    A name that only the API knows is left out.
+    """
     name, colon, rule = sentence.partition(": ")
     field = form.base_fields.get(name)
-    return f"{field.label}{colon}{rule}" if field is not None else sentence
+    if field is not None:
+        return f"{field.label}{colon}{rule}"
+    is_name = bool(rule) and name.isascii() and name.isidentifier() and name.islower()
+    return f"{rule[:1].upper()}{rule[1:]}" if is_name else sentence
 
 
 def words(label: Any, *, most: int = 300, needed: bool = True, says: Any = "") -> forms.CharField:

@@ -6,13 +6,20 @@ explains and translated only when somebody reads it.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from hub.translating import gettext
 
 StoredPhrase = dict[str, Any]
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,20 @@ def render(stored: StoredPhrase | str | None) -> str:
         return ""
     if isinstance(stored, str):
         return stored
-    args = {
-        name: render(value) if isinstance(value, dict) and "text" in value else value
-        for name, value in stored.get("args", {}).items()
-    }
+    args = {name: _told(value) for name, value in stored.get("args", {}).items()}
     text = gettext(stored["text"])
     return text % args if args else text
+
+
+def _told(value: Any) -> Any:
+    """An argument in the active language; a day as people write it, in English as ISO 8601."""
+    if isinstance(value, dict) and "text" in value:
+        return render(value)
+    is_day = isinstance(value, str) and len(value) == 10 and _DAY.fullmatch(value)
+    if is_day and get_language() not in (None, "en"):
+        with contextlib.suppress(ValueError):
+            return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
-from marketplace import catalogue, clearing, model_cards, publishing, sboms
+from marketplace import catalogue, clearing, comparing, model_cards, publishing, sboms
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.clearing import Cleared
 from marketplace.deciding import DecisionRefused
@@ -157,7 +157,8 @@ class ComparisonView(MarketDoor):
             text = _("expected the codes of two to %(most)s algorithms, separated by commas")
             raise ValidationError({"codes": [text % {"most": MOST_COMPARED}]})
         rows = [
-            {"what": what, "values": values} for what, values in catalogue.comparison(found)
+            {"group": row.group, "what": row.what, "values": row.values, "differs": row.differs}
+            for row in comparing.comparison(found, user=self.person)
         ]
         codes = [one.algorithm.code for one in found]
         return Response({"algorithms": codes, "rows": rows})

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace import body_parts
 from marketplace.expiry import Alarm, alarm_of
-from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Evidence
+from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Evidence, SafetyNotice
 from vendors.belonging import visible_vendors
 
 LEVELS = tuple(Evidence.Level.values)
@@ -35,6 +34,7 @@ class Entry:
     evidence: tuple[Evidence, ...]
     level: str
     alarm: Alarm | None
+    notices: tuple[SafetyNotice, ...] = ()
 
     @property
     def ce_year(self) -> int | None:
@@ -42,6 +42,11 @@ class Entry:
         row = self.clearance
         day = row and (row.ce_marked or row.issued)
         return day.year if day else None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of the body as people say them."""
+        return body_parts.worded(self.body_parts)
 
     @property
     def level_label(self) -> str:
@@ -86,11 +91,12 @@ class CatalogueFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields: tuple[str, ...] = ()
 
     def with_words(self, rows: QuerySet[Algorithm], name: str, value: str) -> QuerySet[Algorithm]:
-        """Each word stands in its name, its description, its company, or what it finds."""
+        """Each word stands in its name, description, company, findings or parts of the body."""
         for word in value.split()[:10]:
             named = Q(name__icontains=word) | Q(description__icontains=word)
             named |= Q(vendor__name__icontains=word)
-            rows = rows.filter(named | Q(pk__in=_declaring(rows, "findings", word)))
+            told = _declaring(rows, "findings", word) + _looking_at(rows, word)
+            rows = rows.filter(named | Q(pk__in=told))
         return rows
 
     def with_modality(
@@ -103,8 +109,8 @@ class CatalogueFilter(django_filters.FilterSet):  # type: ignore[misc]
     def with_body_part(
         self, rows: QuerySet[Algorithm], name: str, value: str
     ) -> QuerySet[Algorithm]:
-        """It looks at a part of the body whose name has these letters."""
-        return rows.filter(pk__in=_declaring(rows, "body_parts", value))
+        """It looks at a part of the body whose name, in DICOM or in words, has these letters."""
+        return rows.filter(pk__in=_looking_at(rows, value))
 
     def with_finding(
         self, rows: QuerySet[Algorithm], name: str, value: str
@@ -123,6 +129,29 @@ class CatalogueFilter(django_filters.FilterSet):  # type: ignore[misc]
 def add_filter(name: str, one: django_filters.Filter) -> None:
     """Let an app above add a question that only it can answer."""
     CatalogueFilter.base_filters[name] = one
+
+
+# the agreements that somebody sees, as (code, title); an app above knows them
+_agreements: list[Callable[[Any], list[tuple[str, str]]]] = []
+
+
+def tell_agreements(ask: Callable[[Any], list[tuple[str, str]]]) -> None:
+    """Let an app above say which agreements a page may offer to choose among."""
+    _agreements.append(ask)
+
+
+def choices(user: Any, algorithms: list[Algorithm]) -> dict[str, list[Any]]:
+    """What can be asked for, so that nobody has to guess how it is spelt."""
+    said = [declared(one) for one in algorithms]
+    vendors = {one.vendor.code: one.vendor.name for one in algorithms}
+    parts = body_parts.worded(part for one in said for part in one["body_parts"])
+    return {
+        "modality": sorted({each for one in said for each in one["modalities"]}),
+        "body_part": sorted(parts, key=str.casefold),
+        "finding": sorted({each for one in said for each in one["findings"]}),
+        "framework": [pair for ask in _agreements for pair in ask(user)],
+        "vendor": sorted(vendors.items(), key=lambda pair: pair[1].casefold()),
+    }
 
 
 def offered_to(user: Any) -> QuerySet[Algorithm]:
@@ -148,29 +177,6 @@ def declared(algorithm: Algorithm) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in found.items()}
 
 
-def comparison(found: list[Entry]) -> list[tuple[str, list[str]]]:
-    """(what is compared, the word of each entry) for pages and API alike."""
-    return [
-        (_("Vendor"), [one.algorithm.vendor.name for one in found]),
-        (_("Version"), [one.version.version if one.version else "–" for one in found]),
-        (_("Modality"), [_listed(one.modalities) for one in found]),
-        (_("Body part"), [_listed(one.body_parts) for one in found]),
-        (_("Findings"), [_listed(one.findings) for one in found]),
-        (_("CE class and year"), [_ce(one) for one in found]),
-        (_("Regime"), [one.clearance.regime if one.clearance else "–" for one in found]),
-        (_("Certificate until"), [_until(one) for one in found]),
-        (_("Intended use"), [_text(one.clearance, "intended_use") for one in found]),
-        (_("Highest level of efficacy"), [one.level_label or "–" for one in found]),
-        (_("References for validation"), [str(len(one.validation)) for one in found]),
-        (_("References for testing in a clinical setting"),
-         [str(len(one.clinical)) for one in found]),
-        (_("Independent of the vendor"),
-         [str(sum(each.is_independent for each in one.evidence)) for one in found]),
-        (_("Runs as"), [_performer(one) for one in found]),
-        (_("Identity"), [_need(one, "identity", "pseudonym") for one in found]),
-    ]  # fmt: skip
-
-
 def _entry(algorithm: Algorithm) -> Entry:
     versions = sorted(algorithm.versions.all(), key=lambda one: one.pk)
     newest = versions[-1] if versions else None
@@ -180,49 +186,30 @@ def _entry(algorithm: Algorithm) -> Entry:
     return Entry(
         algorithm, newest, clearance, what["modalities"], what["body_parts"], what["findings"],
         evidence, max((one.level for one in evidence), key=LEVELS.index, default=""),
-        alarm_of(clearance, on=timezone.localdate()),
+        alarm_of(clearance, on=timezone.localdate()), _open_notices(newest),
     )  # fmt: skip
+
+
+def _open_notices(version: AlgorithmVersion | None) -> tuple[SafetyNotice, ...]:
+    rows = version.notices.select_related("notice") if version else ()
+    return tuple(one.notice for one in rows if one.notice.is_open)
 
 
 def _declaring(rows: Iterable[Algorithm], what: str, words: str) -> list[int]:
     return [one.pk for one in rows if any(_has(said, words) for said in declared(one)[what])]
 
 
+def _looking_at(rows: Iterable[Algorithm], words: str) -> list[int]:
+    return [
+        one.pk for one in rows
+        if any(_has(said, words) for said in _parts_of(declared(one)["body_parts"]))
+    ]  # fmt: skip
+
+
+def _parts_of(terms: tuple[str, ...]) -> tuple[str, ...]:
+    """As DICOM says them, and as people do."""
+    return (*terms, *body_parts.worded(terms))
+
+
 def _has(said: str, words: str) -> bool:
     return words.casefold() in said.casefold()
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words) or "–"
-
-
-def _ce(entry: Entry) -> str:
-    return " ".join(_parts_of_ce(entry)) or "–"
-
-
-def _parts_of_ce(entry: Entry) -> Iterator[str]:
-    if entry.clearance:
-        yield entry.clearance.risk_class
-        yield str(entry.ce_year or "")
-
-
-def _until(entry: Entry) -> str:
-    row = entry.clearance
-    if row is None or row.expires is None:
-        return "–"
-    return date_format(row.expires, "SHORT_DATE_FORMAT")
-
-
-def _text(row: Any, name: str) -> str:
-    return (getattr(row, name) if row else "") or "–"
-
-
-def _performer(entry: Entry) -> str:
-    if entry.version is None:
-        return "–"
-    performer = entry.version.manifest["performer"]
-    return f"{performer['kind']} ({performer.get('packaging', 'hub')})"
-
-
-def _need(entry: Entry, name: str, default: str) -> str:
-    return str(entry.version.manifest["needs"].get(name, default)) if entry.version else "–"

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from hub import audit
 from hub.models import Site, User
@@ -28,7 +29,7 @@ from marketplace.models import (
 State = Deployment.State
 Why: TypeAlias = str | StoredPhrase
 SIGNATURES = 2
-_BY_FILE = "set-up file"
+BY_FILE = gettext_noop("set-up file")
 # from -> where to with signatures, where to by one person
 SIGNED: dict[str, frozenset[str]] = {
     State.SHADOW: frozenset({State.VALIDATION}),
@@ -181,7 +182,7 @@ def note_of_file(deployment: Deployment, *, by: str, udi_di: str) -> None:
         deployment.attested_state, deployment.attested_udi_di = deployment.state, udi_di
     deployment.suspended_by = deployment.suspended_why = ""
     deployment.suspended_at = None
-    _note(deployment, was=deployment.known_state, by=by, why=_BY_FILE)
+    _note(deployment, was=deployment.known_state, by=by, why=BY_FILE)
 
 
 def _locked(deployment: Deployment) -> Deployment:
@@ -205,7 +206,7 @@ def _note(
     row.save()
     # A file that names a site for the first time may take it away again.
     place: dict[str, Any] = (
-        {"of_site": row.site.code} if why == _BY_FILE else {"site": row.site}
+        {"of_site": row.site.code} if why == BY_FILE else {"site": row.site}
     )
     audit.record(
         "deployment.moved", actor=actor or by, **place, subject=str(row.version),

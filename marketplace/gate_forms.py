@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from hub import forms as base
 from marketplace.deciding import Decision
@@ -38,7 +39,7 @@ class DecisionForm(FileFields):
     valid_until = base.day(_("Valid until"), says=_("Left out: without an end."))
     owner = base.words(_("In charge"), most=200, needed=False)
     evidence = base.text(
-        _("Evidence"), needed=False, rows=2, most=2000,
+        pgettext_lazy("paper", "Evidence"), needed=False, rows=2, most=2000,
         says=_("Where it is found. A gate that stands needs it, or a file."),
     )  # fmt: skip
     _OF_ALL: ClassVar = frozenset(

@@ -212,8 +212,17 @@ class ManifestDraftSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(child=serializers.CharField())
 
 
+class ComparedSerializer(serializers.Serializer[Any]):
+    """One thing that is compared: the word of each algorithm, in their order."""
+
+    group = serializers.CharField()
+    what = serializers.CharField()
+    values = serializers.ListField(child=serializers.CharField())
+    differs = serializers.BooleanField()
+
+
 class ComparisonSerializer(serializers.Serializer[Any]):
     """Up to four algorithms side by side."""
 
     algorithms = serializers.ListField(child=serializers.CharField())
-    rows = serializers.ListField(child=serializers.DictField())
+    rows = ComparedSerializer(many=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
@@ -18,7 +19,7 @@ from hub.access import ANY_ROLE, is_staff_member
 from hub.models import Site
 from hub.phrases import render as worded
 from marketplace import catalogue as offers
-from marketplace import deploying, gate_files, sboms
+from marketplace import comparing, deploying, gate_files, sboms
 from marketplace.api import compared
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.deciding import counts_of
@@ -33,7 +34,6 @@ from vendors import filing
 from vendors.belonging import may_bring_papers, may_keep_vendors
 
 PAGE_SIZE = 50
-MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA")
 REASON_LENGTH = 500
 
 
@@ -45,15 +45,20 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     asked = CatalogueFilter(request.GET, queryset=rows, request=request)
     found = asked.qs if asked.is_valid() else rows.none()
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    entries = offers.entries(page.object_list)
+    chosen = set(request.GET.getlist("code"))
+    shown = {one.algorithm.code for one in entries}
     context = {
         "page": page,
-        "entries": offers.entries(page.object_list),
+        "entries": entries,
         "asked": asked,
+        "choices": offers.choices(request.user, list(rows)),
+        "chosen": chosen,
+        "chosen_elsewhere": [one for one in rows if one.code in chosen - shown],
         "most": MOST_COMPARED,
         "is_narrowed": any(request.GET.get(name) for name in asked.filters),
         "notices": [one for one in notices_of(request.user)[:50] if one.is_open],
         "may_keep": may_keep_vendors(request.user),
-        "modalities": MODALITIES,
     }
     return render(request, "marketplace/catalogue.html", context)
 
@@ -90,9 +95,16 @@ def algorithm(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
     """Up to four algorithms side by side."""
-    codes = ",".join(request.GET.getlist("code"))
-    found = compared(request.user, codes)
-    context = {"found": found, "rows": offers.comparison(found), "most": MOST_COMPARED}
+    asked = list(dict.fromkeys(request.GET.getlist("code")))
+    found = compared(request.user, ",".join(asked))
+    rows = comparing.comparison(found, user=request.user)
+    chosen = [one.algorithm.code for one in found]
+    context = {
+        "groups": [(name, list(some)) for name, some in groupby(rows, lambda row: row.group)],
+        "columns": [(one, [code for code in chosen if code != one.algorithm.code])
+                    for one in found],
+        "chosen": chosen, "most": MOST_COMPARED, "are_too_many": len(asked) > MOST_COMPARED,
+    }  # fmt: skip
     return render(request, "marketplace/compare.html", context)
 
 
@@ -126,14 +138,15 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
         "deployment": row,
         "why": worded(row.suspended_why),
         "gates": [_gate(one, files[one.kind], owner=owners[one.kind]) for one in gates],
-        "up": [_way_up(row, to, gates) for to in sorted(signed_for(row))],
+        "up": [_way_up(row, to, gates, by=request.user) for to in sorted(signed_for(row))],
         "down": [(to, Deployment.State(to).label) for to in sorted(BY_ONE.get(row.state, ()))],
         "waiting": [
             {"row": one, "label": _label(one.to)}
             for one in row.signatures.filter(move=None).select_related("user")
         ],
         "moves": [
-            (one, _label(one.was), _label(one.became), worded(one.why))
+            (one, _label(one.was), _label(one.became),
+             _(deploying.BY_FILE) if one.why == deploying.BY_FILE else worded(one.why))
             for one in row.moves.all()
         ],
         "is_early": row.state == Deployment.State.SHADOW
@@ -233,11 +246,12 @@ def _percents(interval: Any) -> str:
     return f"{rate} % ({low}–{high})"
 
 
-def _way_up(row: Deployment, to: str, gates: tuple[Standing, ...]) -> dict[str, Any]:
+def _way_up(row: Deployment, to: str, gates: tuple[Standing, ...], *, by: Any) -> dict[str, Any]:
     needed = [one for one in gates if one.kind in GATES_FOR[to]]
     return {
         "to": to, "label": Deployment.State(to).label,
         "missing": [one.kind.label for one in needed if not one.stands],
+        "is_signed": row.signatures.filter(move=None, to=to, user=by).exists(),
         "seen": digest_of(facts_for(row, to=to)),
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from hub import forms as base
@@ -27,7 +27,7 @@ class ItemForm(FileFields):
     """What is handed in for one item."""
 
     evidence = base.text(
-        gettext_lazy("Evidence"), needed=False, rows=2, most=2000,
+        pgettext_lazy("paper", "Evidence"), needed=False, rows=2, most=2000,
         says=gettext_lazy("Where it is found, where its file is not handed in here."),
     )  # fmt: skip
     owner = base.words(gettext_lazy("In charge"), most=200, needed=False)

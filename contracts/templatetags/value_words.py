@@ -8,7 +8,9 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
+from contracts.models import Requirement
 from contracts.templatetags.money import plain
+from marketplace.value import ROI_DEFINITION
 
 register = template.Library()
 VALUE = {
@@ -52,6 +54,45 @@ MODELS = {
 def value_word(name: str) -> str:
     """What a name of the value model means; the name itself where it is nobody's."""
     return str(VALUE.get(name, name.replace("_", " ")))
+
+
+# fields of a requirement, as the form on which it is written calls them
+FIELDS = {
+    "text": _("Text"), "kind": _("Kind"), "group": _("Group"), "text_no": _("Text in Norwegian"),
+    "rationale": _("Rationale"), "answer_type": _("Kind of answer"), "choices": _("Choices"),
+    "criterion": _("Award criterion"), "max_points": _("Points at most"),
+    "min_points": _("Points at least"), "needs_document": _("with a document"),
+    "parent": _("Part of"), "supersedes": _("Takes the place of"), "source": _("Source"),
+}  # fmt: skip
+# what the hub itself says by default in columns that people may fill
+SAID = {
+    "seconds": _("seconds"),
+    ROI_DEFINITION: _("(present value of benefits − present value of costs) / present value of "
+                      "costs; one-off costs are costs"),
+}  # fmt: skip
+
+
+@register.filter
+def requirement_field(name: str) -> str:
+    """What a field of a requirement is called; its own name where it is nobody's."""
+    return str(FIELDS.get(name, name))
+
+
+@register.filter
+def requirement_word(value: Any) -> str:
+    """A value of such a field in words, where it is one of a few."""
+    known = {
+        str(word): label
+        for some in (Requirement.Kind, Requirement.Group, Requirement.Answer)
+        for word, label in some.choices
+    }
+    return str(known.get(str(value), value))
+
+
+@register.filter
+def worded(text: str) -> str:
+    """What the hub said by default in the language of the reader; else as people wrote it."""
+    return str(SAID.get(text, text))
 
 
 @register.filter

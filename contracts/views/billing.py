@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,6 +28,8 @@ from contracts.pricing import months_after
 from contracts.views import measurements
 from contracts.views.buttons import page
 from hub.access import CONTRACT_ROLES, holds_role
+from hub.models import Site
+from marketplace.models import Algorithm
 
 PAGE_SIZE = 50
 REASON_LENGTH = 300
@@ -44,7 +48,7 @@ def used(request: HttpRequest) -> HttpResponse:
     context = {
         "first": first,
         "last": last,
-        "rows": usage.usage(request.user, question),
+        "rows": _named(usage.usage(request.user, question)),
         "frameworks": [
             {"framework": one, "utilisation": utilisation.of_framework(one)}
             for one in agreements.frameworks(request.user)
@@ -186,6 +190,17 @@ def _day(request: HttpRequest, name: str, *, default: date) -> date:
     except ValueError:
         found = None
     return found if found and 1900 < found.year < 9000 else default
+
+
+def _named(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with what algorithms and sites are called."""
+    algorithms = dict(Algorithm.objects.values_list("code", "name"))
+    sites = dict(Site.objects.values_list("code", "name"))
+    return [
+        row | {"algorithm_name": algorithms.get(row["algorithm"], row["algorithm"]),
+               "site_name": sites.get(row["site"], row["site"])}
+        for row in rows
+    ]  # fmt: skip
 
 
 def _today() -> date:

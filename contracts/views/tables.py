@@ -28,6 +28,11 @@ from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation
 from vendors.belonging import own_vendor
 
+# columns of decimals, in whose tables people see what they typed
+_NUMBERS = frozenset((
+    "break_point", "gain", "max_points", "value", "weight", "weight_competence", "weight_gain",
+))  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -163,8 +168,9 @@ class _Page:
         return heard
 
     def _spoken(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        ways = self.table.spoken
         return {
-            name: self.table.spoken[name][1](value) if name in self.table.spoken else value
+            name: ways[name][1](value) if name in ways else _short(name, value)
             for name, value in told.items()
         }
 
@@ -213,3 +219,9 @@ def _put(form: Any, errors: Any) -> None:
             sentences = found if isinstance(found, list) else [str(found)]
             for one in sentences:
                 form.add_error(name if name in form.fields else None, str(one))
+
+
+def _short(name: str, value: Any) -> Any:
+    """A number without the zeros that its column adds at the end."""
+    is_long = name in _NUMBERS and isinstance(value, str) and "." in value
+    return value.rstrip("0").rstrip(".") if is_long else value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import template
+from django.utils.safestring import mark_safe
 
 from hub.access import CONTRACT_ROLES, roles_of
 
@@ -19,6 +20,14 @@ class Opened:
     operations: bool
     contracts: bool
     procedures: bool
+
+
+@register.simple_tag(takes_context=True)
+def at(context: template.Context, names: str) -> str:
+    """Marks a place of the menu as the one where the page is, by the names of its addresses."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    is_here = match is not None and match.url_name in names.split()
+    return mark_safe(' aria-current="page"') if is_here else ""  # noqa: S308 (a fixed text)
 
 
 @register.simple_tag

@@ -69,7 +69,7 @@ def test_nothing_is_issued_that_was_not_shown(trust: Buyer) -> None:
 def test_usage_stands_beside_what_is_left_of_the_agreement(trust: Buyer) -> None:
     page = text(as_(trust.here.officer), "/usage/?from=2026-04-01&to=2026-04-30")
     assert "40 000 000.00" in page
-    assert "CO-0001 ich-triage drammen 10 1 0" in page
+    assert "CO-0001 ICH Triage Drammen sykehus 10 1 0" in page
 
 
 def test_another_trust_and_those_who_do_not_buy_see_none_of_it(trust: Buyer) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
 from marketplace.models import Deployment, Evidence, Gate
 from tests.builders import parties
+from tests.builders.parties import client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +50,15 @@ def test_every_page_is_drawn_and_its_buttons_do_what_they_say() -> None:
         "/vendors/examplemed/invite/", form, follow=True
     ).content.decode()
     assert "shown this once" not in client.get("/vendors/examplemed/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [("/catalogue/", "Catalogue"), ("/vendors/examplemed/", "Vendors"),
+     ("/vendor-invoices/", "Billing"), ("/safety-notices/", "Catalogue"),
+     ("/evaluation-models/new/", "Choosing"), ("/nowhere/", "")],
+)  # fmt: skip
+def test_the_menu_marks_the_one_place_where_the_page_is(address: str, place: str) -> None:
+    text = client_of(parties.first_site().administrator).get(address).content.decode()
+    menu = text.partition('<nav aria-label="Main">')[2].partition("</nav>")[0]
+    assert re.findall(r'aria-current="page">([^<]+)', menu) == ([place] if place else [])

@@ -52,7 +52,39 @@
     versions = now;
   }
 
+  // On a narrow screen a row of such a table stands as a list: each cell says of what it is.
+  function label() {
+    for (const table of document.querySelectorAll("table.stack")) {
+      const names = Array.from(table.querySelectorAll("thead th"), (cell) =>
+        cell.querySelector(".sr") ? "" : cell.textContent.trim());
+      for (const row of table.querySelectorAll("tbody tr, tfoot tr")) {
+        const cells = Array.from(row.children);
+        if (cells.length !== names.length) continue;
+        cells.forEach((cell, at) => {
+          if (at && names[at] && !cell.matches(".strong")) cell.dataset.label = names[at];
+          if (cell.textContent.trim() === "–") cell.classList.add("none");
+        });
+      }
+    }
+  }
+
+  // The place where one is stays in sight where not all places fit.
+  function showPlace() {
+    const place = document.querySelector(".top nav a[aria-current]");
+    if (place) place.parentElement.scrollLeft = place.offsetLeft - place.parentElement.offsetLeft - 40;
+  }
+
+  // No more may be chosen than can be shown side by side.
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-most]");
+    if (!form || event.target.name !== "code") return;
+    const boxes = Array.from(form.querySelectorAll("input[name=code]"));
+    const isFull = boxes.filter((box) => box.checked).length >= Number(form.dataset.most);
+    for (const box of boxes) box.disabled = isFull && !box.checked;
+  });
+
   function settle() {
+    label();
     const list = document.getElementById("list");
     if (list) document.title = list.dataset.title;
     markChanged();
@@ -77,4 +109,5 @@
     }
   });
   settle();
+  showPlace();
 })();
