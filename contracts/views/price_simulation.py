@@ -25,7 +25,7 @@ from hub.access import CONTRACT_ROLES, holds_role
 from hub.configuration.problems import SetUpRefused
 from hub.models import Organisation
 
-EXAMPLE = "call_off;algorithm;site;date;quantity\nCO-0001;ich-triage;drammen;2026-06-15;900"
+EXAMPLE = "call_off;algorithm;site;date;quantity\nCO-1;bleed;north;2026-06-15;900"
 MOST_SENTENCES = 20
 ROW = re.compile(r"usage\[([0-9]+)\]\.?(?:: )?(.*)", re.DOTALL)
 
