@@ -115,9 +115,12 @@ def freeze(spec: RequirementSpec, *, by: Any) -> RequirementSpec:
     if not rows.update(frozen_at=timezone.now(), frozen_by=name, sha256=digest(requirements)):
         raise refuse_move(_("Somebody else was faster: look at it again."))
     spec.refresh_from_db()
+    # No join: Django would put all of the condition below it, and PostgreSQL, which waits for who
+    # withdraws a tender at this moment, looks again only at what stands above.
     Submission.objects.filter(
-        participant__procedure=spec.procedure, kind=Submission.Kind.FINAL,
-        state=Submission.State.SEALED, spec__stage=spec.stage,
+        participant__in=spec.procedure.participants.all(), kind=Submission.Kind.FINAL,
+        state=Submission.State.SEALED,
+        spec__in=spec.procedure.specs.filter(stage=spec.stage),
     ).update(state=Submission.State.INVALID)  # fmt: skip
     audit.record(
         "specification_frozen", actor=by, subject=spec.procedure.code, stage=spec.stage,
