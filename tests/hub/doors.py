@@ -71,6 +71,13 @@ PUBLIC = {
     "accept-invitation", "api-accept-invitation",
 }  # fmt: skip
 # What everybody who holds a role here may see: what is on offer, and by whom.
+# what is offered, with the agreements under which the own trust may have it
+AGREED = {"catalogue", "compare", "algorithm", "api-algorithms", "api-algorithm", "api-comparison"}
+# which take a file, and look at the kind of the body first
+FILES = {
+    "api-papers", "api-paper", "api-gate-files", "api-gate-file", "api-onboarding-files",
+    "api-onboarding-file",
+}  # fmt: skip
 ON_OFFER = {
     "catalogue", "compare", "algorithm", "vendors", "vendor", "api-algorithms", "api-algorithm",
     "api-evidence", "api-comparison", "api-sbom", "api-model-card", "api-vendors", "api-vendor",

@@ -27,9 +27,11 @@ from tests.builders import choosing_doors, invoices, parties, worklists
 from tests.builders.parties import FirstSite
 from tests.builders.tenders import Dialogue
 from tests.hub.doors import (
+    AGREED,
     AT_A_SITE,
     CONTRACTS,
     DOORS,
+    FILES,
     OFFICER,
     ON_OFFER,
     PROCUREMENT,
@@ -42,6 +44,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_rate")]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "LOCK")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "LOCK")
 PATIENT, NUMBER, LOG = "HEMMELIG^NAVN", "13097248022", "what the algorithm wrote"
+AGREEMENT = "2020-1968"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Scene:
         return [
             PATIENT, "HEMMELIG", NUMBER, LOG, self.study.study_instance_uid,
             self.study.accession_number, str(self.study.uid), str(self.workitem.uid), "ICH Triage",
-            "2020-1968", "CO-0001", "HEMMELIG-3000000", self.claim.number,
+            AGREEMENT, "CO-0001", "HEMMELIG-3000000", self.claim.number,
             choosing_doors.HIDDEN,
         ]  # fmt: skip
 
@@ -250,6 +253,8 @@ def is_their_business(who: str, name: str) -> bool:
 def is_known_to(who: str, name: str, secret: str) -> bool:
     """What is on offer is known to who holds a role, and its own to the vendor."""
     holds_role = "trust" in who or "administrator" in who or who.endswith("vendor itself")
+    if who == OFFICER and name in AGREED and secret == AGREEMENT:
+        return True
     return secret in ("ICH Triage", choosing_doors.HIDDEN) and name in ON_OFFER and holds_role
 
 
@@ -347,7 +352,7 @@ def test_no_form_of_another_site_changes_anything_for_who_is_signed_in(scene: Sc
             answer = client.generic(method, where, data="reason=x&language=nb&theme=light",
                                     content_type="application/x-www-form-urlencoded")  # fmt: skip
             # found out before who is asking
-            unfit = (415,) if name in PROCUREMENT or "-document" in name else ()
+            unfit = (415,) if name in PROCUREMENT or "-document" in name or name in FILES else ()
             assert answer.status_code in (401, 403, 405, *unfit), (name, method)
     assert state_of_the_hub() == before
     acts = AuditEvent.objects.exclude(action__in=("study.viewed", "worklist.viewed")).filter(
