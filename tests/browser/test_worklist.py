@@ -82,7 +82,7 @@ def test_a_reason_half_written_outlives_the_refresh_of_the_study_page(
     sign_in(page, hub, "kari")
     wait(page, lambda: "MOEN, GRETE" in names(page))
     hub.scene("finding", "MOEN^GRETE")
-    page.find_element(By.LINK_TEXT, "MOEN, GRETE").click()
+    wait(page, lambda: page.find_element(By.LINK_TEXT, "MOEN, GRETE").click() or True)
     wait(page, lambda: page.find_element(By.ID, "live").text == "Live")
     page.find_element(By.CSS_SELECTOR, "details.reject summary").click()
     page.find_element(By.CSS_SELECTOR, "details.reject textarea").send_keys("an artef")
