@@ -102,7 +102,9 @@ def _told(event: AuditEvent) -> str:
     if event.action == "call_off_approved":
         return _("%(who)s approved it") % {"who": event.actor}
     if event.action == "call_off_redrafted":
-        fields = ", ".join(str(LABELS.get(name, name)) for name in event.details["changes"])
+        # In the order of the form: PostgreSQL keeps that of a JSON object no more than JSON does.
+        changed = event.details["changes"]
+        fields = ", ".join(str(label) for name, label in LABELS.items() if name in changed)
         return _("%(who)s changed: %(fields)s") % {"who": event.actor, "fields": fields}
     if event.action == "call_off_drafted":
         return _("%(who)s drafted it") % {"who": event.actor}
