@@ -23,8 +23,6 @@ from hub.configuration.entries import EntryRefused
 from hub.models import AuditEvent, Organisation
 
 KIND = "framework"
-# a word of the addresses of pages
-TAKEN = "new"
 
 
 class AgreementChanged(Exception):
@@ -83,9 +81,7 @@ def remove_price(framework: FrameworkAgreement, price: PriceBookEntry, *, by: An
 
 def entry_of(framework: FrameworkAgreement) -> dict[str, Any]:
     """The agreement as an export has it, without what it does not say."""
-    fresh = FrameworkAgreement.objects.get(pk=framework.pk)
-    told: dict[str, Any] = entries.said(entries.value_of(KIND, fresh))
-    return told
+    return entries.entry_of(KIND, framework)
 
 
 def revision(entry: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ from marketplace.serializers import (
     VersionSerializer,
 )
 from vendors import packages
-from vendors.belonging import may_bring_papers, may_keep_vendors, visible_vendors
+from vendors.belonging import demand_bringer, demand_keeper, visible_vendors
 from vendors.manifest import Manifest, ManifestInvalid
 from vendors.packages import PackageInvalid
 
@@ -72,13 +72,11 @@ class MarketDoor(Door):
 
     def demand_keeper(self) -> None:
         """Raise PermissionDenied unless the user decides what all trusts share."""
-        if not may_keep_vendors(self.person):
-            raise PermissionDenied(_("Only who buys for all trusts may do this."))
+        demand_keeper(self.person)
 
     def demand_bringer(self, algorithm: Algorithm) -> None:
         """Raise PermissionDenied unless the user may hand in papers of the algorithm."""
-        if not may_bring_papers(self.person, algorithm.vendor):
-            raise PermissionDenied(_("Only who buys for all trusts may do this."))
+        demand_bringer(self.person, algorithm.vendor)
 
     def asked(self, shape: type[Any]) -> Any:
         """What the request holds, in its shape."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +18,7 @@ from marketplace import catalogue, papers
 from marketplace.deployments_api import deployments_of
 from marketplace.models import Algorithm, PaperFile
 from vendors import filing
-from vendors.belonging import may_bring_papers
+from vendors.belonging import demand_bringer
 from vendors.file_doors import FileFields, attachment
 from vendors.filing import FileRefused
 
@@ -53,8 +52,7 @@ class PaperForm(FileFields):
 def add(request: HttpRequest, code: str) -> HttpResponse:
     """Hand in a paper."""
     row = _algorithm(request, code)
-    if not may_bring_papers(request.user, row.vendor):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_bringer(request.user, row.vendor)
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
     shown = {name: request.GET[name] for name in ("kind", "version", "reference")
              if name in request.GET}  # fmt: skip

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,7 +21,7 @@ from marketplace import safety_notices
 from marketplace.deployments_api import deployments_of, notices_of
 from marketplace.models import AlgorithmVersion, SafetyNotice
 from marketplace.safety_notices import NoticeRefused, Told
-from vendors.belonging import may_keep_vendors, visible_vendors
+from vendors.belonging import demand_keeper, may_keep_vendors, visible_vendors
 
 PAGE_SIZE = 50
 
@@ -104,7 +103,7 @@ def notice(request: HttpRequest, code: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def record(request: HttpRequest) -> HttpResponse:
     """Record a notice; what it is about is suspended before the answer comes."""
-    _demand_keeper(request)
+    demand_keeper(request.user)
     sent = request.POST if request.method == "POST" else None
     form = NoticeForm(sent, key="notice", user=request.user)
     if form.is_bound and form.is_valid():
@@ -134,7 +133,7 @@ def record(request: HttpRequest) -> HttpResponse:
 def lift(request: HttpRequest, code: str) -> HttpResponse:
     """End a notice; each site then signs again."""
     row = _notice(request, code)
-    _demand_keeper(request)
+    demand_keeper(request.user)
     form = LiftForm(request.POST, key="lift")
     if form.is_valid():
         try:
@@ -164,10 +163,6 @@ def _notice(request: HttpRequest, code: str) -> SafetyNotice:
         raise Http404
     return found
 
-
-def _demand_keeper(request: HttpRequest) -> None:
-    if not may_keep_vendors(request.user):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
 
 
 def _user(request: HttpRequest) -> Any:

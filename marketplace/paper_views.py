@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,7 +21,7 @@ from marketplace.models import Algorithm, AlgorithmVersion
 from marketplace.publishing import NotPublished, Reference
 from marketplace.serializers import ClearanceSerializer, EvidenceSerializer
 from vendors import packages
-from vendors.belonging import may_bring_papers, may_keep_vendors
+from vendors.belonging import demand_bringer, demand_keeper
 from vendors.manifest import Manifest, ManifestInvalid
 from vendors.packages import PackageInvalid
 
@@ -34,7 +33,7 @@ _EMPTY: dict[str, Any] = {"needs": {"modality": []}, "returns": {"findings": []}
 @require_http_methods(METHODS)
 def offer(request: HttpRequest) -> HttpResponse:
     """Put an algorithm into the catalogue."""
-    _demand_keeper(request)
+    demand_keeper(request.user)
     form = paper_forms.OfferForm(_sent(request), key="offer", user=request.user)
     if form.is_bound and form.is_valid():
         said = dict(form.cleaned_data)
@@ -52,7 +51,7 @@ def offer(request: HttpRequest) -> HttpResponse:
 def release(request: HttpRequest, code: str) -> HttpResponse:
     """Put a version on record; or make a draft of its manifest from a package."""
     row = _algorithm(request, code)
-    _demand_keeper(request)
+    demand_keeper(request.user)
     is_draft = request.method == "POST" and "packaging" in request.POST
     package = paper_forms.PackageForm(
         *((request.POST, request.FILES) if is_draft else ()), key="package"
@@ -82,7 +81,7 @@ def release(request: HttpRequest, code: str) -> HttpResponse:
 def clear(request: HttpRequest, code: str, version: str) -> HttpResponse:
     """Put the CE mark of a version on record."""
     row = _version(request, code, version)
-    _demand_keeper(request)
+    demand_keeper(request.user)
     held = getattr(row, "clearance", None)
     names = paper_forms.ClearanceForm.base_fields
     shown = {name: getattr(held, name) for name in names} if held else {}
@@ -249,14 +248,9 @@ def _version(request: HttpRequest, code: str, version: str) -> AlgorithmVersion:
 
 def _brought(request: HttpRequest, code: str) -> Algorithm:
     row = _algorithm(request, code)
-    if not may_bring_papers(request.user, row.vendor):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_bringer(request.user, row.vendor)
     return row
 
-
-def _demand_keeper(request: HttpRequest) -> None:
-    if not may_keep_vendors(request.user):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
 
 
 def _sent(request: HttpRequest) -> Any:

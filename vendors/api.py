@@ -24,7 +24,7 @@ from hub.configuration.entries import EntryRefused
 from hub.limiting import Allowance
 from hub.tokens import address_of
 from vendors import inviting, legal, onboarding, registering
-from vendors.belonging import may_bring_papers, may_keep_vendors, own_vendor, visible_vendors
+from vendors.belonging import demand_bringer, demand_keeper, own_vendor, visible_vendors
 from vendors.models import Invitation, OnboardingItem, Vendor
 from vendors.onboarding import OnboardingRefused, Processor, Shown
 from vendors.serializers import (
@@ -74,14 +74,12 @@ class VendorDoor(Door):
 
     def demand_keeper(self) -> None:
         """Refuse who does not decide what all trusts share."""
-        if not may_keep_vendors(self.request.user):
-            raise PermissionDenied(_("Only who buys for all trusts may do this."))
+        demand_keeper(self.request.user)
 
     def served_vendor(self) -> Vendor:
         """The same, for who may hand in its papers."""
         found = self.vendor()
-        if not may_bring_papers(self.request.user, found):
-            raise PermissionDenied(_("Only who buys for all trusts may do this."))
+        demand_bringer(self.request.user, found)
         return found
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -89,10 +87,7 @@ class VendorDoor(Door):
         if isinstance(exc, (OnboardingRefused, inviting.InvitationRefused)):
             exc = ValidationError({exc.field: [str(exc)]})
         if isinstance(exc, EntryRefused):
-            told: dict[str, list[str]] = {}
-            for field, rule in exc.problems:
-                told.setdefault(field or "non_field_errors", []).append(rule)
-            exc = ValidationError(told)
+            exc = ValidationError(exc.by_field)
         return super().handle_exception(exc)
 
     def asked(self, shape: type[Any], *, many: bool = False) -> Any:

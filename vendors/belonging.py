@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from hub.access import CONTRACT_ROLES, holds_role_for_all, is_staff_member
 from vendors.models import Vendor, VendorMember
@@ -33,3 +35,15 @@ def may_keep_vendors(user: Any) -> bool:
 def may_bring_papers(user: Any, vendor: Vendor) -> bool:
     """Whether the user may hand in what a vendor has to show."""
     return may_keep_vendors(user) or own_vendor(user) == vendor.pk
+
+
+def demand_keeper(user: Any) -> None:
+    """Raise PermissionDenied unless the user may decide what all trusts share."""
+    if not may_keep_vendors(user):
+        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+
+
+def demand_bringer(user: Any, vendor: Vendor) -> None:
+    """Raise PermissionDenied unless the user may hand in what a vendor has to show."""
+    if not may_bring_papers(user, vendor):
+        raise PermissionDenied(_("Only who buys for all trusts may do this."))

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from hub import forms as base
 from hub.configuration.entries import EntryRefused
 from vendors import registering
-from vendors.belonging import may_keep_vendors, visible_vendors
+from vendors.belonging import demand_keeper, visible_vendors
 
 
 class CompanyForm(base.Form):
@@ -56,7 +55,7 @@ class NewCompanyForm(CompanyForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Put a company on record."""
-    _demand_keeper(request)
+    demand_keeper(request.user)
     form = NewCompanyForm(_sent(request), key="company", initial={"country": "NO"})
     if form.is_bound and form.is_valid():
         try:
@@ -77,7 +76,7 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     row = visible_vendors(request.user).filter(code=code).first()
     if row is None:
         raise Http404
-    _demand_keeper(request)
+    demand_keeper(request.user)
     held = {name: getattr(row, name) for name in registering.FIELDS}
     form = CompanyForm(_sent(request), key="company", initial=held)
     if form.is_bound and form.is_valid():
@@ -91,10 +90,6 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     return _page(request, form, heading=row.name, back=reverse("vendor", args=[code]),
                  back_label=row.name)  # fmt: skip
 
-
-def _demand_keeper(request: HttpRequest) -> None:
-    if not may_keep_vendors(request.user):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
 
 
 def _sent(request: HttpRequest) -> Any:

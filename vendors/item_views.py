@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from hub import forms as base
 from vendors import filing, onboarding
-from vendors.belonging import may_bring_papers, visible_vendors
+from vendors.belonging import demand_bringer, visible_vendors
 from vendors.file_doors import FileFields, attachment
 from vendors.filing import FileRefused
 from vendors.models import OnboardingItem, Vendor
@@ -42,8 +41,7 @@ class ItemForm(FileFields):
 def submit(request: HttpRequest, code: str, item: str) -> HttpResponse:
     """Hand in one item; what was decided on it before is open again."""
     row, kind = _vendor(request, code), _kind(item)
-    if not may_bring_papers(request.user, row):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_bringer(request.user, row)
     held = row.onboarding.filter(kind=kind).first()
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
     form = ItemForm(*sent, key="item", initial=_shown(held))

@@ -18,7 +18,7 @@ from knox.models import AuthToken
 
 from hub import forms as base
 from vendors import inviting
-from vendors.belonging import may_keep_vendors, own_vendor, visible_vendors
+from vendors.belonging import demand_keeper, own_vendor, visible_vendors
 from vendors.models import Vendor
 
 
@@ -93,8 +93,7 @@ def _kept(request: HttpRequest, code: str) -> Vendor:
     found = visible_vendors(request.user).filter(code=code).first()
     if found is None:
         raise Http404
-    if not may_keep_vendors(request.user):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_keeper(request.user)
     return found
 
 

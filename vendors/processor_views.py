@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from hub import forms as base
 from vendors import onboarding
-from vendors.belonging import may_bring_papers, visible_vendors
+from vendors.belonging import demand_bringer, visible_vendors
 from vendors.models import Vendor
 from vendors.onboarding import OnboardingRefused, Processor
 from vendors.serializers import SubProcessorSerializer
@@ -55,8 +54,7 @@ def processors(request: HttpRequest, code: str) -> HttpResponse:
     row = visible_vendors(request.user).filter(code=code).first()
     if row is None:
         raise Http404
-    if not may_bring_papers(request.user, row):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_bringer(request.user, row)
     sent = request.POST if request.method == "POST" else None
     held = list(row.sub_processors.order_by("name").values(*ProcessorForm.base_fields))
     rows = ProcessorSet(sent, prefix="processors", initial=held)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.db import transaction
 
-from hub.configuration import entries
-from hub.configuration.entries import EntryRefused
+from hub.configuration import entries, planning
 from vendors.models import Vendor
 
-# a word of the addresses of pages
-TAKEN = "new"
 FIELDS = ("name", "country", "organisation_number", "srn", "signing_key")
 
 
 def register(*, by: Any, code: str, **fields: str) -> Vendor:
     """A new company, by the rules of the set-up file; raises EntryRefused."""
-    if code == TAKEN:
-        raise EntryRefused([("code", _("expected a code that is not taken"))])
     return _written(code, fields, is_new=True, by=by)
 
 
+@transaction.atomic
 def change(vendor: Vendor, *, by: Any, **fields: str) -> Vendor:
     """What is known of a company; its checklist, its people and its papers stay as they are."""
+    planning.lock()
+    vendor.refresh_from_db()
     held = {name: getattr(vendor, name) for name in FIELDS}
     return _written(vendor.code, held | fields, is_new=False, by=by)
 

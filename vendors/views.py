@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,6 +19,7 @@ from hub.tokens import address_of
 from vendors import filing, inviting, onboarding
 from vendors.api import invitation_tries
 from vendors.belonging import (
+    demand_keeper,
     may_bring_papers,
     may_keep_vendors,
     own_vendor,
@@ -154,8 +154,7 @@ def _vendor(request: HttpRequest, code: str) -> Vendor:
 
 def _kept(request: HttpRequest, code: str) -> Vendor:
     row = _vendor(request, code)
-    if not may_keep_vendors(request.user):
-        raise PermissionDenied(_("Only who buys for all trusts may do this."))
+    demand_keeper(request.user)
     return row
 
 

@@ -53,10 +53,7 @@ class Acts(Door):
         if isinstance(exc, AgreementChanged):
             exc = NotAsSeen(str(exc))
         if isinstance(exc, EntryRefused):
-            told: dict[str, list[str]] = {}
-            for field, rule in exc.problems:
-                told.setdefault(field or "non_field_errors", []).append(rule)
-            exc = ValidationError(told)
+            exc = ValidationError(exc.by_field)
         if isinstance(exc, DraftRefused):
             exc = ValidationError({exc.field or "non_field_errors": [str(exc)]})
         return super().handle_exception(exc)

@@ -15,6 +15,7 @@ from contracts.api.agreement_shapes import OrganisationSerializer
 from contracts.api.agreements import REFUSED, Acts, entry_in
 from hub.api import PAGING, PROBLEMS, Pages
 from hub.models import Organisation
+from vendors.belonging import demand_keeper, may_keep_vendors
 
 
 class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
@@ -35,7 +36,7 @@ class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
     )
     def post(self, request: Request) -> Response:
         """Put one on record: an entry of ``organisations`` as a set-up file has it."""
-        parties.demand_keeper(request.user)
+        demand_keeper(request.user)
         row = parties.register(entry_in(request), by=request.user)
         return Response(OrganisationSerializer(row).data, status=201)
 
@@ -54,14 +55,14 @@ class OrganisationView(Acts):
     def patch(self, request: Request, code: str) -> Response:
         """Let the fields that are given say something else, each as a whole; the others stay."""
         row = _organisation(request, code)
-        parties.demand_keeper(request.user)
+        demand_keeper(request.user)
         changed = parties.change(row, entry_in(request), by=request.user)
         return Response(OrganisationSerializer(changed).data)
 
 
 def _organisation(request: Request, code: str) -> Organisation:
     """Who keeps what all share finds every one."""
-    rows = Organisation.objects.all() if parties.may_keep(request.user) else (
+    rows = Organisation.objects.all() if may_keep_vendors(request.user) else (
         reading.organisations(request.user)
     )
     found: Organisation | None = rows.filter(code=code).first()

@@ -20,6 +20,7 @@ from contracts.forms.parties import OrganisationForm, RoleForm, RoleSet
 from hub.access import CONTRACT_ROLES, holds_role
 from hub.configuration.entries import EntryRefused
 from hub.models import Organisation
+from vendors.belonging import demand_keeper, may_keep_vendors
 
 PAGE_SIZE = 100
 METHODS = ("GET", "HEAD", "POST")
@@ -32,7 +33,7 @@ def organisations(request: HttpRequest) -> HttpResponse:
     if not holds_role(request.user, roles=CONTRACT_ROLES):
         raise PermissionDenied(_("This page is for those who buy."))
     page = Paginator(_seen(request), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "may_keep": parties.may_keep(request.user)}
+    context = {"page": page, "may_keep": may_keep_vendors(request.user)}
     return render(request, "contracts/organisations.html", context)
 
 
@@ -40,7 +41,7 @@ def organisations(request: HttpRequest) -> HttpResponse:
 @require_http_methods(METHODS)
 def new(request: HttpRequest) -> HttpResponse:
     """Put an organisation on record."""
-    parties.demand_keeper(request.user)
+    demand_keeper(request.user)
     initial = {"country": "NO", "kind": "hospital_trust"}
     return _written(request, None, initial=initial, heading=_("New organisation"))
 
@@ -52,7 +53,7 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     row = _seen(request).filter(code=code).first()
     if row is None:
         raise Http404
-    parties.demand_keeper(request.user)
+    demand_keeper(request.user)
     return _written(request, row, initial=parties.entry_of(row), heading=row.name)
 
 
@@ -88,6 +89,6 @@ def _written(
 def _seen(request: HttpRequest) -> Any:
     """Who keeps what all share sees all."""
     rows = Organisation.objects.prefetch_related("roles").order_by("name")
-    if parties.may_keep(request.user):
+    if may_keep_vendors(request.user):
         return rows
     return rows.filter(pk__in=reading.organisations(request.user).values("pk"))

@@ -13,8 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from hub import audit
-from hub.configuration import planning, registry
-from hub.configuration.applying import change
+from hub.configuration import applying, planning, registry
 from hub.configuration.problems import Report, SetUpRefused
 from hub.configuration.reader import Value
 from hub.configuration.reading import read_parts
@@ -22,6 +21,8 @@ from hub.configuration.reading import read_parts
 LONGEST = 2_000_000
 # of the document in memory; an empty one would be what the database holds already
 NAME = "entry"
+# a word of the addresses of pages, where the code of a row would stand
+TAKEN = "new"
 
 
 class EntryRefused(Exception):
@@ -30,6 +31,14 @@ class EntryRefused(Exception):
     def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(f"{field}: {rule}" for field, rule in self.problems))
+
+    @property
+    def by_field(self) -> dict[str, list[str]]:
+        """The rules by field, as the API tells them; "non_field_errors" for what is of none."""
+        told: dict[str, list[str]] = {}
+        for field, rule in self.problems:
+            told.setdefault(field or "non_field_errors", []).append(rule)
+        return told
 
 
 @transaction.atomic
@@ -47,10 +56,10 @@ def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) ->
         report.refuse_if_any()
         (code,) = items[kind_name] or [""]
         held = kind.model._base_manager.filter(**{kind.key[0]: code}).exists()
-        if held == is_new:
+        if held == is_new or (is_new and code == TAKEN):
             what = _("expected a code that is not taken") if is_new else _("expected a known code")
             raise EntryRefused([(kind.key[0], what)])
-        changes = change(items, report, actor=str(getattr(by, "username", by)))
+        changes = applying.change(items, report, actor=str(getattr(by, "username", by)))
     except SetUpRefused as refused:
         told = sorted({(one.field, one.text) for one in refused.problems})
         raise EntryRefused(told) from refused
@@ -58,6 +67,29 @@ def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) ->
     if lines:
         audit.record("entry_written", actor=by, subject=code, section=kind.section, changes=lines)
     return kind.model._base_manager.get(**{kind.key[0]: code})
+
+
+@transaction.atomic
+def change(kind_name: str, row: Any, fields: Mapping[str, Any], *, by: Any) -> Any:
+    """Let fields of a row's entry say something else, each as a whole; the others stay.
+
+    Raises EntryRefused.
+    """
+    # Before it is read: of two who change other fields neither takes the other's back.
+    planning.lock()
+    held = entry_of(kind_name, row)
+    key = registry.kind(kind_name).key[0]
+    entry = held | dict(fields)
+    if entry.get(key) != held[key]:
+        raise EntryRefused([(key, _("cannot be changed"))])
+    return write(kind_name, entry, is_new=False, by=by)
+
+
+def entry_of(kind_name: str, row: Any) -> dict[str, Any]:
+    """The entry of a row, read anew, without what it does not say."""
+    fresh = registry.kind(kind_name).model._base_manager.get(pk=row.pk)
+    told: dict[str, Any] = said(value_of(kind_name, fresh))
+    return told
 
 
 def value_of(kind_name: str, row: Any) -> Value:

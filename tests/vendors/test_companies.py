@@ -11,6 +11,7 @@ from hub.configuration.exporting import export_text
 from hub.models import AuditEvent, User
 from tests.builders import parties
 from tests.builders.parties import FirstSite
+from vendors import registering
 from vendors.models import Vendor
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +93,14 @@ def test_what_all_trusts_share_is_not_for_one_trust_alone(here: FirstSite) -> No
     here.vendor.people.create(user=own)
     assert send(own, "PATCH", f"{API}examplemed/", {"name": "Mine"}).status_code == 403
     assert Vendor.objects.get().name == "Example Medical AS"
+
+
+def test_who_changes_another_field_takes_back_nothing_of_what_was_changed_meanwhile(
+    keeper: User,
+) -> None:
+    row = registering.register(by=keeper, **COMPANY)
+    seen_before = Vendor.objects.get(pk=row.pk)
+    registering.change(row, by=keeper, name="Acme Medical AS")
+    registering.change(seen_before, by=keeper, srn="NO-MF-000099999")
+    row.refresh_from_db()
+    assert (row.name, row.srn) == ("Acme Medical AS", "NO-MF-000099999")
