@@ -79,9 +79,11 @@ class Region:
     rises: dict[str, ObstinateRis]
     folder: Path
 
-    def scan(self, does: str = "finds", **changes: Any) -> Scan:
-        """A new study on disk."""
-        return make_scan(self.folder, does=does, **changes)
+    def scan(self, does: str = "finds", *, slices: int = 10, **changes: Any) -> Scan:
+        """A new study on disk, which says how many instances it has: a busy machine may be
+        longer between two of them than the quiet time that would close it."""
+        said = {"NumberOfStudyRelatedInstances": slices} | changes
+        return make_scan(self.folder, does=does, slices=slices, **said)
 
     def switch(self, algorithm: str, behaviour: str) -> None:
         """Make an algorithm do something else from now on."""
