@@ -92,9 +92,9 @@ def _inner(pairs: int) -> None:
 
 def _by_hub(study: Any) -> int:
     from routing.rulebook import rules_at
-    from routing.suitability import Suitable, candidates, judge
+    from routing.suitability import Suitable, judge, offered_by
 
-    offered = candidates(study)
+    offered = offered_by(study)
     needs = _needs()
     verdicts = [
         judge(offered, needs=needs, rules=rules)

@@ -1,59 +1,102 @@
 """Rules made ready to be asked often: as true as `conditions.decide`, and without its sentences.
 
-A clause is found out once for each series, whatever number of rules it stands in.
+A clause is found out once for all series of a study, whatever number of rules it stands in, and
+for those with the same value together. For which it holds is one number, a bit for each series:
+rules are then a matter of `&` and `|`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Protocol
 
 from routing import conditions
 from routing.conditions import Facts
 
-Holds = Callable[["Known"], bool]
+# The series of which it is true: bit n stands for the one in place n.
+Which = int
+Holds = Callable[["Known"], Which]
 
 # What costs least is asked first; the order never decides.
 _COSTS = ("exists", "at_least", "at_most", "equals", "in", "contains", "matches")
 
 # So many patterns of one field are tried as one first.
-_TOGETHER = 50
+_TOGETHER = 200
 
 
-class Known(dict["Asked", bool]):
-    """The facts of one series, and the clauses about them that were asked so far."""
+class Value:
+    """What some of the series have in a field, and which of them."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, fact: Any) -> None:
+        self.fact = fact
+        self.which: Which = 0
+
+    @cached_property
+    def said(self) -> list[Any]:
+        """The values of the fact, without those that say nothing."""
+        return conditions.values_of(self.fact)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The values as they are compared."""
+        return list(map(conditions.text_of, self.said))
+
+    @cached_property
+    def proper(self) -> list[str]:
+        """The values as they are searched."""
+        return list(map(conditions.proper, self.said))
+
+
+class Known(dict["Asked", Which]):
+    """The facts of each series of a study, and the clauses about them that were asked so far."""
+
+    def __init__(self, facts: Sequence[Facts]) -> None:
         super().__init__()
         self.facts = facts
-        self._said: dict[str, list[Any]] = {}
-        self._texts: dict[str, list[str]] = {}
+        self.all: Which = (1 << len(facts)) - 1
+        self._values: dict[str, list[Value]] = {}
 
-    def __missing__(self, asked: Asked) -> bool:
-        holds = self[asked] = asked.holds(self)
-        return holds
+    def __missing__(self, asked: Asked) -> Which:
+        which = self[asked] = asked.holds(self)
+        return which
 
-    def said(self, field: str) -> list[Any]:
-        """The values of a fact, without those that say nothing."""
-        found = self._said.get(field)
-        if found is None:
-            found = self._said[field] = conditions.values_of(self.facts.get(field))
-        return found
+    def where(self, field: str, test: Callable[[Value], bool]) -> Which:
+        """The series whose value of a field passes a test, which is asked once for each value."""
+        values = self._values.get(field)
+        if values is None:
+            values = self._values[field] = self._values_of(field)
+        which = 0
+        for value in values:
+            if test(value):
+                which |= value.which
+        return which
 
-    def texts(self, field: str) -> list[str]:
-        """The values of a fact as they are compared."""
-        found = self._texts.get(field)
-        if found is None:
-            found = self._texts[field] = list(map(conditions.text_of, self.said(field)))
-        return found
+    def that(self, test: Callable[[Facts], bool]) -> Which:
+        """The series whose facts pass a test."""
+        return sum(1 << place for place, facts in enumerate(self.facts) if test(facts))
+
+    def _values_of(self, field: str) -> list[Value]:
+        found: dict[str, Value] = {}
+        for place, facts in enumerate(self.facts):
+            fact = facts.get(field)
+            # As it is written, for 1, 1.0 and True are one key and three texts.
+            value = found.setdefault(repr(fact), Value(fact))
+            value.which |= 1 << place
+        return list(found.values())
+
+
+def places(which: Which) -> list[int]:
+    """The places of the series of which something is true."""
+    return [place for place in range(which.bit_length()) if which >> place & 1]
 
 
 class Asked(Protocol):
     """What may be found out once about what is known."""
 
-    def holds(self, known: Known) -> bool:
+    def holds(self, known: Known) -> Which:
         """The answer."""
 
 
@@ -86,14 +129,13 @@ class _Patterns:
     def add(self, pattern: str) -> None:
         self._patterns.append(pattern)
 
-    def holds(self, known: Known) -> bool:
-        """Whether each value may match one of them; where not, none of them holds."""
+    def holds(self, known: Known) -> Which:
+        """Where each value may match one of them; elsewhere none of them holds."""
         if len(self._patterns) < 2:
-            return True
+            return known.all
         if self._any is None:
             self._any = _together(self._patterns)
-        proper = map(conditions.proper, known.said(self._field))
-        return all(self._any.search(text) is not None for text in proper)
+        return known.where(self._field, _each_found(self._any.search))
 
 
 def _together(patterns: Sequence[str]) -> Any:
@@ -114,7 +156,7 @@ class Clauses(dict[str, Clause]):
     def holds(self, when: Any) -> Holds:
         """Make a rule ready; one that has a fault is decided, or breaks, as ever."""
         if conditions.check(when):
-            return lambda known: conditions.decide(when, known.facts).holds
+            return lambda known: known.that(lambda facts: conditions.decide(when, facts).holds)
         return self._holds(when)
 
     def clause(self, field: str, operator: str, operand: Any) -> Clause:
@@ -123,7 +165,8 @@ class Clauses(dict[str, Clause]):
         says = json.dumps([field, operator, operand])
         if says not in self:
             guard = self._together(field, operand) if operator == "matches" else None
-            self[says] = Clause(operator, _ASKING[operator](field, operand), guard)
+            test = _ASKING[operator](operand)
+            self[says] = Clause(operator, lambda known: known.where(field, test), guard)
         return self[says]
 
     def _together(self, field: str, pattern: str) -> _Patterns:
@@ -141,25 +184,37 @@ class Clauses(dict[str, Clause]):
             return self._any(inner)
         if name == "not":
             part = self._holds(inner)
-            return lambda known: not part(known)
+            return lambda known: known.all & ~part(known)
         return itemgetter(self._clause(when))
 
     def _all(self, parts: Sequence[Any]) -> Holds:
         clauses, others = self._parted(parts)
         asked = [one for clause in clauses for one in (clause.guard, clause) if one is not None]
-        if not others:
-            return lambda known: all(map(known.__getitem__, asked))
-        return lambda known: (
-            all(map(known.__getitem__, asked)) and all(part(known) for part in others)
-        )
+
+        def holds(known: Known) -> Which:
+            which = known.all
+            for one in asked:
+                which &= known[one]
+                if not which:
+                    return 0
+            for part in others:
+                which &= part(known)
+            return which
+
+        return holds
 
     def _any(self, parts: Sequence[Any]) -> Holds:
         clauses, others = self._parted(parts)
-        if not others:
-            return lambda known: any(map(known.__getitem__, clauses))
-        return lambda known: (
-            any(map(known.__getitem__, clauses)) or any(part(known) for part in others)
-        )
+
+        def holds(known: Known) -> Which:
+            which = 0
+            for clause in clauses:
+                which |= known[clause]
+            for part in others:
+                which |= part(known)
+            return which
+
+        return holds
 
     def _parted(self, parts: Sequence[Any]) -> tuple[list[Clause], list[Holds]]:
         clauses = [self._clause(part) for part in parts if not _is_compound(part)]
@@ -176,61 +231,51 @@ def _is_compound(when: Mapping[str, Any]) -> bool:
     return not when.keys().isdisjoint(("all", "any", "not"))
 
 
-def _exists(field: str, operand: Any) -> Holds:
+def _each_found(search: Callable[[str], Any]) -> Callable[[Value], bool]:
+    return lambda value: bool(value.said) and all(search(one) is not None for one in value.proper)
+
+
+def _exists(operand: Any) -> Callable[[Value], bool]:
     wanted = bool(operand)
-    return lambda known: bool(known.said(field)) == wanted
+    return lambda value: bool(value.said) == wanted
 
 
-def _equals(field: str, operand: Any) -> Holds:
-    only = [conditions.text_of(operand)]
-
-    def holds(known: Known) -> bool:
-        texts = known.texts(field)
-        return texts == only or (len(texts) > 1 and all(text == only[0] for text in texts))
-
-    return holds
+def _equals(operand: Any) -> Callable[[Value], bool]:
+    wanted = {conditions.text_of(operand)}
+    return lambda value: bool(value.said) and wanted.issuperset(value.texts)
 
 
-def _in(field: str, operand: Any) -> Holds:
+def _in(operand: Any) -> Callable[[Value], bool]:
     wanted = frozenset(map(conditions.text_of, operand))
-    return lambda known: bool(texts := known.texts(field)) and wanted.issuperset(texts)
+    return lambda value: bool(value.said) and wanted.issuperset(value.texts)
 
 
-def _contains(field: str, operand: Any) -> Holds:
+def _contains(operand: Any) -> Callable[[Value], bool]:
     wanted = conditions.text_of(operand)
 
-    def holds(known: Known) -> bool:
-        found = [wanted in text for text in known.texts(field)]
-        is_text = isinstance(known.facts.get(field), str)
-        return bool(found) and (all(found) if is_text else any(found))
+    def test(value: Value) -> bool:
+        found = [wanted in text for text in value.texts]
+        return bool(found) and (all(found) if isinstance(value.fact, str) else any(found))
 
-    return holds
-
-
-def _matches(field: str, operand: Any) -> Holds:
-    search = conditions.pattern(str(operand)).search
-
-    def holds(known: Known) -> bool:
-        values = known.said(field)
-        return bool(values) and all(search(conditions.proper(one)) is not None for one in values)
-
-    return holds
+    return test
 
 
-def _each(operator: str) -> Callable[[str, Any], Holds]:
+def _matches(operand: Any) -> Callable[[Value], bool]:
+    return _each_found(conditions.pattern(str(operand)).search)
+
+
+def _each(operator: str) -> Callable[[Any], Callable[[Value], bool]]:
     check_one = conditions.OPERATORS[operator]
 
-    def asking(field: str, operand: Any) -> Holds:
-        def holds(known: Known) -> bool:
-            values = known.said(field)
-            return bool(values) and all(check_one(value, operand) for value in values)
-
-        return holds
+    def asking(operand: Any) -> Callable[[Value], bool]:
+        return lambda value: bool(value.said) and all(
+            check_one(one, operand) for one in value.said
+        )
 
     return asking
 
 
-_ASKING: dict[str, Callable[[str, Any], Holds]] = {
+_ASKING: dict[str, Callable[[Any], Callable[[Value], bool]]] = {
     "exists": _exists,
     "equals": _equals,
     "in": _in,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
 from routing import conditions
-from routing.compiled import Clauses, Holds, Known
+from routing.compiled import Clauses, Holds, Known, Which, places
 from routing.conditions import Decision, Facts
 from routing.facts import facts_of
 from routing.models import Instance, Series, Study
@@ -42,21 +42,21 @@ class Unsuitable:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A series that an algorithm may get, and what is known of it."""
+class Offered:
+    """The series that an algorithm may get, and what is known of each, in one order."""
 
-    series: Series
+    series: tuple[Series, ...]
     known: Known
 
 
-def candidates(study: Study) -> list[Candidate]:
+def offered_by(study: Study) -> Offered:
     """The series of a study; what the hub itself wrote is never one."""
-    rows = list(study.series.filter(is_own=False))
-    return [Candidate(one, Known(facts_of(study, one, series_count=len(rows)))) for one in rows]
+    rows = tuple(study.series.filter(is_own=False))
+    return Offered(rows, Known([facts_of(study, one, series_count=len(rows)) for one in rows]))
 
 
 def judge(
-    offered: Sequence[Candidate], *, needs: Needs, rules: Sequence[ReadyRule]
+    offered: Offered, *, needs: Needs, rules: Sequence[ReadyRule]
 ) -> Suitable | Unsuitable:
     """Hold every series against needs and rules; clauses hold together for one and the same.
 
@@ -65,43 +65,41 @@ def judge(
     """
     if not rules:
         return Unsuitable("", phrase(_("no rule at this site names it")))
-    if not offered:
+    if not offered.series:
         return Unsuitable("", phrase(_("the study holds no series but the hub's own")))
-    steps = _need_steps(needs)
-    met = [_count_met(steps, one.known) for one in offered]
-    fit = [one for one, count in zip(offered, met, strict=True) if count == len(steps)]
-    known = [one.known for one in fit]
+    known = offered.known
+    fit = known.all
+    for step in _need_steps(needs):
+        met = fit & step.holds(known)
+        if not met:
+            return Unsuitable(rules[0].code, step.decide(_first(offered, fit)).clause)
+        fit = met
     for rule in rules:
-        if any(map(rule.holds, known)):
-            chosen = [one for one in fit if rule.holds(one.known)]
-            return _choose(chosen, needs=needs, rule=rule)
-    nearest = max(met)
-    facts = offered[met.index(nearest)].known.facts
-    if nearest == len(steps):
-        decision = conditions.decide(rules[0].when, facts)
-    else:
-        decision = steps[nearest].decide(facts)
-    return Unsuitable(rules[0].code, decision.clause)
+        if chosen := fit & rule.holds(known):
+            return _choose(offered, chosen, needs=needs, rule=rule)
+    return Unsuitable(rules[0].code, conditions.decide(rules[0].when, _first(offered, fit)).clause)
 
 
-def _choose(chosen: Sequence[Candidate], *, needs: Needs, rule: ReadyRule) -> Suitable:
+def _first(offered: Offered, which: Which) -> Facts:
+    return offered.known.facts[places(which)[0]]
+
+
+def _choose(offered: Offered, chosen: Which, *, needs: Needs, rule: ReadyRule) -> Suitable:
+    found = places(chosen)
     if needs.input == "study":
-        rows = tuple(one.series for one in chosen)
-        return Suitable(rows, rule.code, _clause(rule, chosen[0]))
+        rows = tuple(offered.series[place] for place in found)
+        return Suitable(rows, rule.code, _clause(rule, offered, found[0]))
     # The fullest series, then the first one taken: the same answer whatever order they came in.
-    best = min(
-        chosen,
-        key=lambda one: (
-            -one.series.instance_count,
-            one.series.series_number or 0,
-            one.series.series_instance_uid,
-        ),
-    )
-    return Suitable((best.series,), rule.code, _clause(rule, best))
+    best = min(found, key=lambda place: _preference(offered.series[place]))
+    return Suitable((offered.series[best],), rule.code, _clause(rule, offered, best))
 
 
-def _clause(rule: ReadyRule, candidate: Candidate) -> Phrase:
-    return conditions.decide(rule.when, candidate.known.facts).clause
+def _preference(series: Series) -> tuple[int, int, str]:
+    return -series.instance_count, series.series_number or 0, series.series_instance_uid
+
+
+def _clause(rule: ReadyRule, offered: Offered, place: int) -> Phrase:
+    return conditions.decide(rule.when, offered.known.facts[place]).clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +127,6 @@ def _need_steps(needs: Needs) -> tuple[_Step, ...]:
     return tuple(steps)
 
 
-def _count_met(steps: Sequence[_Step], known: Known) -> int:
-    """How many of the needs are met before the first that is not."""
-    return next((n for n, step in enumerate(steps) if not step.holds(known)), len(steps))
-
-
 def _clause_step(field: str, operator: str, operand: Any) -> _Step:
     return _Step(
         itemgetter(_CLAUSES.clause(field, operator, operand)),
@@ -145,7 +138,7 @@ def _age_step(wanted: Range) -> _Step:
     def decide(facts: Facts) -> Decision:
         return _decide_age(wanted, facts["study.patient_age_years"])
 
-    return _Step(lambda known: decide(known.facts).holds, decide)
+    return _Step(lambda known: known.that(lambda facts: decide(facts).holds), decide)
 
 
 def _decide_age(wanted: Range, age: int | None) -> Decision:

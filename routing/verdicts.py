@@ -12,7 +12,7 @@ from marketplace.models import AlgorithmVersion
 from routing import naming, nudges, pathway
 from routing.models import Series, Study, Verdict, Workitem
 from routing.rulebook import ReadyRule, Rulebook, rules_at
-from routing.suitability import Suitable, Unsuitable, candidates, fingerprint, judge
+from routing.suitability import Suitable, Unsuitable, fingerprint, judge, offered_by
 
 Considered = tuple[AlgorithmVersion, Sequence[ReadyRule]]
 
@@ -56,7 +56,7 @@ def give_again(study: Study) -> list[Workitem]:
     rulebook = rules_at(now.site_id)
     if now.state != Study.State.MATCHED or now.is_read or not rulebook.reads_the_order:
         return []
-    offered = candidates(now)
+    offered = offered_by(now)
     given = now.verdicts.filter(revision=now.revision)
     items = []
     for version, rules in _considered(now, rulebook):
@@ -71,7 +71,7 @@ def give_again(study: Study) -> list[Workitem]:
 
 
 def _all(study: Study) -> list[tuple[AlgorithmVersion, Suitable | Unsuitable]]:
-    offered = candidates(study)
+    offered = offered_by(study)
     return [
         (version, judge(offered, needs=version.declared.needs, rules=rules))
         for version, rules in _considered(study, rules_at(study.site_id))

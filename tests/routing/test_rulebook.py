@@ -27,7 +27,7 @@ def add(here: FirstSite, code: str, when: Any) -> Rule:
 
 
 def wants(book: Rulebook, modality: str) -> list[str]:
-    known = Known({"series.modality": [modality]})
+    known = Known([{"series.modality": [modality]}])
     return [one.code for rules in book.by_algorithm.values() for one in rules if one.holds(known)]
 
 
