@@ -312,6 +312,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A broker may be away for a night, and workers are there when it is back.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Threads of tasks would ask RabbitMQ for more on the connection that the worker itself reads: one
+# takes the other's answer, and the worker waits three minutes for it.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Nobody tells workers what to do but the rows: no queue for each of them, to be left in the broker.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -368,7 +371,7 @@ else:
         CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 2, "socket_timeout": 5}
     if HUB_BROKER_URL.startswith("amqp"):
         # one that is short of memory takes nothing more, and says so only to whoever reads
-        CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, "write_timeout": 5}
+        CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, "read_timeout": 10, "write_timeout": 5}
         CELERY_BROKER_CONNECTION_TIMEOUT = 2
 
 # -- logs: one line of key=value (or JSON), never patient data -----------------------------------
