@@ -13,6 +13,7 @@ from django.db import OperationalError, connection
 from hub.cluster.check import count_gpus
 from hub.cluster.client import Cluster, ClusterSettings, connect
 from hub.cluster.ledger import Ledger
+from hub.cluster.second_looks import SecondLooks
 from hub.cluster.seen import RunSeen
 from hub.cluster.servers import outline
 from hub.cluster.verdicts import RunVerdict, verdict
@@ -42,6 +43,7 @@ class Watch:
     ) -> None:
         self._setup, self._changed, self._counted = setup, changed, counted
         self._ledger = Ledger()
+        self._second_looks = SecondLooks(self._ledger)
         self._said: dict[str, tuple[str, str]] = {}
         self._late: set[str] = set()
         self._beat_at = self._clock_at = 0.0
@@ -66,6 +68,7 @@ class Watch:
             self._count_gpus(cluster)
         trouble = "" if informer.is_up_to_date else informer.trouble or _LISTING
         self._look_at_clock()
+        self._note(self._second_looks.take(cluster))
         is_other = trouble != self._trouble
         if not is_other and time.monotonic() - self._beat_at < _BEAT_SECONDS:
             return
@@ -115,6 +118,7 @@ class Watch:
         seen = self._ledger.of(run)
         said = verdict(seen, now=now)
         is_ours = cluster_runs.note(run, state=said.state, seen=seen.as_json())
+        self._second_looks.note(run, must_look=is_ours and said.must_look)
         if not is_ours and (seen.job is None or seen.job.is_gone):
             self._ledger.forget(run)
             self._said.pop(run, None)

@@ -12,6 +12,7 @@ from hub.cluster.seen import ContainerSeen, PodSeen, RunSeen
 OUT_OF_MEMORY = "OOMKilled"
 # contract with vendors: the same input would end the same
 FINAL_EXIT_CODES = frozenset({64, 65, 66, 78})
+_NOT_SAID = "did not start in the time it may wait, and the cluster did not say why"
 _RULE = "PodFailurePolicy"
 _BY_RULE = re.compile(r"Container (\S+) for pod \S+ failed with exit code (\d+)")
 # what a node does for its own sake, not for what the run wrote
@@ -31,6 +32,20 @@ def of_failed(seen: RunSeen) -> Ending:
         return Ending(Failure.EXIT_CODE, f"ended with exit code {code}", code)
     why = f"the cluster ended the Job: {seen.job.reason or 'Failed'}: {seen.job.message}"
     return Ending(Failure.DISRUPTION, why, is_retryable=True)
+
+
+def is_explained(seen: RunSeen, end: Ending) -> bool:
+    """Whether a pod was heard of that made its Job fail, or there is none that could be.
+
+    Jobs and pods are watched apart: that a Job failed may be heard before its pod's end, and then
+    an exit code would be taken for a disruption. One that the cluster announced fails no Job of the
+    hub's, which tell it to put such a pod in place anew: behind it there must be another.
+    """
+    if seen.was_read:
+        return True
+    if end.failure is not Failure.DISRUPTION:
+        return end.why != _NOT_SAID or bool(seen.pods)
+    return end.pod is not None and end.pod is seen.pods[-1] and not end.pod.disruption
 
 
 def is_past_time(seen: RunSeen, started_at: datetime | None, now: datetime) -> bool:
@@ -67,8 +82,7 @@ def _of_deadline(seen: RunSeen) -> Ending:
             return _given_up(wait, pod)
     if (wait := waits.of_events(seen)) is not None:
         return _given_up(wait, None)
-    why = "did not start in the time it may wait, and the cluster did not say why"
-    return Ending(Failure.DEADLINE, why, is_retryable=True)
+    return Ending(Failure.DEADLINE, _NOT_SAID, is_retryable=True)
 
 
 def _given_up(wait: Wait, pod: PodSeen | None) -> Ending:

@@ -34,6 +34,8 @@ class Patience:
     mount_seconds: float = 60.0
     # from when a node says nothing: where all nodes are lost, the cluster waits for ever
     node_seconds: float = 300.0
+    # from the end of a Job on, for a read of its pods where nothing told explains that end
+    end_seconds: float = 60.0
     most_disruptions: int = 5
 
 

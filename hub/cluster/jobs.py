@@ -83,7 +83,7 @@ def get(cluster: Cluster, name: str) -> Json | None:
 
 
 def pods_of(cluster: Cluster, run: str) -> list[Json]:
-    """The pods of a run."""
+    """The pods of a run; those of an earlier Job of the same name may still be among them."""
     query = {"labelSelector": f"{RUN}={run}"}
     return list(cluster.ask("GET", pods_path(cluster.namespace), query=query).body["items"])
 

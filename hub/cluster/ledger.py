@@ -50,6 +50,14 @@ class Ledger:
             self._hear_one(told)
         return tuple(run for run, seen in self._runs.items() if seen != before.get(run))
 
+    def read(self, run: str, pods: Iterable[Json]) -> None:
+        """Take in the pods of a run as they were read, after its Job had ended."""
+        seen = self.of(run)
+        own = [pod for pod in pods if _is_of(seen, pod)]
+        for pod in own:
+            seen = seen.with_pod(pod)
+        self._put(run, seen.after_read(frozenset(pod["metadata"]["uid"] for pod in own)))
+
     def _hear_one(self, word: Word) -> None:
         if word.kind == "event":
             self._hear_event(word.object)

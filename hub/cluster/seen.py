@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 _MOST_PODS, _MOST_EVENTS = 8, 16
 _LONGEST_TEXT = 1000
+_OVER = frozenset({"Succeeded", "Failed"})
 # what a container waits for while all is well, and what a deletion resets it to
 _USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 PULL_FAILED, PULL_BACK_OFF = "ErrImagePull", "ImagePullBackOff"
@@ -63,6 +64,11 @@ class PodSeen:
     is_deleting: bool = False
     is_gone: bool = False
     containers: tuple[ContainerSeen, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of its containers have ended for good."""
+        return self.phase in _OVER
 
     @property
     def taken_by(self) -> str:
@@ -111,6 +117,8 @@ class RunSeen:
     job: JobSeen | None = None
     pods: tuple[PodSeen, ...] = ()
     events: tuple[EventSeen, ...] = ()
+    # its pods were read after the Job had ended: there is nothing more to be told of them
+    was_read: bool = False
 
     def as_json(self) -> Json:
         """The shape that from_json() reads."""
@@ -126,6 +134,7 @@ class RunSeen:
         return cls(
             _made(JobSeen, job) if job else None, pods,
             tuple(_made(EventSeen, one) for one in data.get("events", ())),
+            bool(data.get("was_read")),
         )  # fmt: skip
 
     # -- what the watch brings -----------------------------------------------------------------
@@ -168,6 +177,11 @@ class RunSeen:
             for one in self.pods
         )
         return self if pods == self.pods else replace(self, pods=pods)
+
+    def after_read(self, known: frozenset[str]) -> RunSeen:
+        """After its pods were read, later than the Job was: those in ``known``, and no others."""
+        has_ended = self.job is not None and bool(self.job.ended)
+        return replace(self.without(known), was_read=has_ended)
 
     @property
     def disruptions(self) -> int:
@@ -229,6 +243,9 @@ def _algorithm_of(job: Json) -> tuple[Json, Json]:
 
 def _pod(pod: Json, before: PodSeen | None, *, is_gone: bool) -> PodSeen:
     meta, status = pod["metadata"], pod.get("status", {})
+    if before is not None and before.is_over and status.get("phase") not in _OVER:
+        # a watch that lags behind a read tells of its past
+        return replace(before, is_gone=before.is_gone or is_gone)
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     placed, ready = conditions.get("PodScheduled", {}), conditions.get("Ready", {})
     disrupted = conditions.get("DisruptionTarget", {})

@@ -24,6 +24,7 @@ class RunVerdict:
 
     ``pod`` and ``container`` say whose log tells more. ``is_retryable``: the same run may end
     otherwise. ``is_disruption``: it did not fail by itself, so it counts as no attempt.
+    ``must_look``: nothing that was told explains how the Job ended; its pods, read anew, decide.
     """
 
     state: State
@@ -31,6 +32,7 @@ class RunVerdict:
     failure: Failure | None = None
     exit_code: int | None = None
     is_retryable: bool = False
+    must_look: bool = False
     pod: str = ""
     container: str = ""
     message: str = ""
@@ -62,11 +64,19 @@ def verdict(seen: RunSeen, *, now: datetime, patience: Patience | None = None) -
         why = f"taken away {seen.disruptions} times by the cluster, last by {last.taken_by}"
         return _ended(seen, Ending(Failure.DISRUPTION, why))
     if job.ended == "Failed":
-        return _ended(seen, endings.of_failed(seen))
+        end = endings.of_failed(seen)
+        if endings.is_explained(seen, end) or _is_late(seen, now, patience):
+            return _ended(seen, end)
+        return RunVerdict("running", "its Job has ended, and why is looked for", must_look=True)
     if job.is_gone:
         why = "the Job was deleted by somebody else"
         return _ended(seen, Ending(Failure.DISRUPTION, why, is_retryable=True))
     return _going_on(seen, now, patience)
+
+
+def _is_late(seen: RunSeen, now: datetime, patience: Patience) -> bool:
+    ended_at = moment(seen.job.ended_at) if seen.job else None
+    return ended_at is not None and (now - ended_at).total_seconds() >= patience.end_seconds
 
 
 def _going_on(seen: RunSeen, now: datetime, patience: Patience) -> RunVerdict:

@@ -26,6 +26,7 @@ from hub.cluster.client import (
     connect,
 )
 from hub.cluster.jobs import NameTaken
+from hub.cluster.ledger import Ledger
 from hub.cluster.manifests import Carrier, JobSpec, Need, job_manifest
 from hub.cluster.pods import Placement
 from hub.cluster.seen import RunSeen
@@ -135,11 +136,11 @@ class KubernetesPerformer:
         job = jobs.get(cluster, job_name(run))
         if job is None:
             return self._vanished(run, kept, seen)
-        seen = seen.with_job(job)
         pods = jobs.pods_of(cluster, run.name)
-        for pod in pods:
-            seen = seen.with_pod(pod)
-        seen = seen.without(frozenset(pod["metadata"]["uid"] for pod in pods))
+        ledger = Ledger()
+        ledger.restore(run.name, seen.with_job(job))
+        ledger.read(run.name, pods)
+        seen = ledger.of(run.name)
         for event in jobs.warnings_of(cluster, job, pods):
             seen = seen.with_event(event)
         state = verdict(seen, now=datetime.now(UTC)).state

@@ -41,6 +41,8 @@ class ClusterApi:
         self.actor: Actor = lambda _api, _job: None
         self.allowed: Callable[[Json], bool] = lambda _asked: True
         self.is_silent = False
+        # seconds by which watches of a resource lag behind what lists of it say
+        self.lags: dict[str, float] = {}
         # seconds after which a watch ends by itself, whatever it asked for
         self.longest_watch = 300.0
         self.bookmark_seconds = 60.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ class Change:
     type: str
     object: Json
     before: Json | None
+    at: float = field(default_factory=time.monotonic)
 
 
 class TooOld(Exception):

@@ -32,6 +32,8 @@ def lines(api: ClusterApi, asked: Asked) -> Iterator[Json]:
         except TooOld as old:
             yield _too_old(str(old))
             return
+        told_until = time.monotonic() - api.lags.get(asked.resource, 0.0)
+        changes = [one for one in changes if one.at <= told_until]
         told = [] if api.is_silent else [_told(one, asked) for one in changes]
         sent = changes[-1].version if changes else sent
         yield from filter(None, told)

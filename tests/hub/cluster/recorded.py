@@ -92,19 +92,32 @@ class Moment:
 
 
 @cache
-def moments(start: str, job: str = "", *, patience: Patience | None = None) -> list[Moment]:
-    """A recording, told piece by piece as a watch told it."""
+def moments(
+    start: str, job: str = "", *, patience: Patience | None = None, pods_late_by: float = 0.0
+) -> list[Moment]:
+    """A recording, told piece by piece as a watch told it, that of pods so many seconds later."""
     whole = recording(start)
     name = job or whole.jobs()[0]
     seen, found = RunSeen(), []
-    for one in whole.told():
+    for one in sorted(whole.told(), key=lambda one: _heard_at(one, pods_late_by)):
         now = _told(seen, one, name)
         if now is seen and found:
             continue
         seen = now
-        said = verdict(seen, now=whole.began_at + timedelta(seconds=one.at), patience=patience)
-        found.append(Moment(one.at, seen, said))
+        at = _heard_at(one, pods_late_by)
+        said = verdict(seen, now=whole.began_at + timedelta(seconds=at), patience=patience)
+        found.append(Moment(at, seen, said))
+    if found[-1].verdict.must_look:
+        # nothing more is told: whoever watches reads the pods that are there
+        at = found[-1].at + 1
+        seen = seen.after_read(frozenset(pod.uid for pod in seen.pods if not pod.is_gone))
+        said = verdict(seen, now=whole.began_at + timedelta(seconds=at), patience=patience)
+        found.append(Moment(at, seen, said))
     return found
+
+
+def _heard_at(one, pods_late_by: float) -> float:
+    return one.at + (pods_late_by if one.kind != "Job" else 0.0)
 
 
 def _told(seen: RunSeen, one, name: str) -> RunSeen:

@@ -16,6 +16,7 @@ from hub.cluster import jobs
 from hub.cluster.client import Cluster, ClusterSettings, connect
 from hub.cluster.ledger import Ledger
 from hub.cluster.manifests import job_manifest
+from hub.cluster.second_looks import SecondLooks
 from hub.cluster.verdicts import RunVerdict, verdict
 from hub.cluster.watch import Informer, Told
 from tests.fakes.cluster_api.scripts import Player, of_recording
@@ -46,10 +47,23 @@ class Played:
     cluster: Cluster
     ledger: Ledger = field(default_factory=Ledger)
     ends: dict[str, RunVerdict] = field(default_factory=dict)
+    looked_at: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.second_looks = SecondLooks(self.ledger)
 
     def hear(self, told: Told) -> None:
-        for run in self.ledger.hear(told):
+        self.judge(self.ledger.hear(told))
+
+    def idle(self) -> None:
+        read = self.second_looks.take(self.cluster)
+        self.looked_at += read
+        self.judge(read)
+
+    def judge(self, runs: tuple[str, ...]) -> None:
+        for run in runs:
             said = verdict(self.ledger.of(run), now=datetime.now(UTC))
+            self.second_looks.note(run, must_look=said.must_look)
             if said.is_over:
                 self.ends.setdefault(run, said)
 
@@ -65,7 +79,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     api.actor = player
     all_of_it, stop = Played(api, cluster), threading.Event()
     informer = Informer(cluster)
-    idle = {"idle": lambda: None, "stop": stop}
+    idle = {"idle": all_of_it.idle, "stop": stop}
     thread = threading.Thread(target=informer.run, args=(all_of_it.hear,), kwargs=idle)
     thread.start()
     until(lambda: informer.is_up_to_date, "it watches")
@@ -109,4 +123,9 @@ def test_all_of_it_cost_three_lists_and_three_watches(played: Played) -> None:
     assert asked.pop("POST jobs") == len(EXPECTED)
     looks = sum(count for what, count in asked.items() if what.split()[0] in ("GET", "WATCH"))
     logs = len(LOGS) + 1
-    assert looks <= 6 + logs
+    assert looks <= 6 + logs + len(played.looked_at)
+
+
+def test_a_disruption_that_fails_a_job_of_the_hubs_is_looked_into(played: Played) -> None:
+    (expected,) = (one for one in EXPECTED if one.start == "20b")
+    assert run_of(expected) in played.looked_at

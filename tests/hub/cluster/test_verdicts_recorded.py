@@ -47,6 +47,14 @@ def test_no_run_that_came_to_a_good_end_was_ever_given_up_on_the_way(expected: E
             if one.verdict.state == "failed"] == []  # fmt: skip
 
 
+@pytest.mark.parametrize("expected", EXPECTED, ids=str)
+def test_who_hears_of_the_job_before_its_pod_comes_to_no_other_verdict(expected: Expected) -> None:
+    heard = moments(expected.start, expected.job, pods_late_by=2.0)
+    first = next(one.verdict for one in heard if one.verdict.is_over)
+    assert (first.state, first.failure) == (expected.state, expected.failure), first.why
+    assert first.is_disruption == (expected.failure is Failure.DISRUPTION)
+
+
 def first(start: str, job: str = "", *, state: str) -> float:
     return next(one.at for one in moments(start, job) if one.verdict.state == state)
 
