@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from functools import cache
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -43,23 +44,27 @@ def evidence_element(
     return RawDataElement(tag, "SQ", len(study_item), study_item, 0, False, True)
 
 
-def _tag(keyword: str) -> BaseTag:
-    number = tag_for_keyword(keyword)
-    assert number is not None, keyword
-    return Tag(number)
-
-
 def _item(content: bytes) -> bytes:
     return _ITEM + struct.pack("<L", len(content)) + content
 
 
 def _sequence(keyword: str, items: bytes) -> bytes:
-    tag = _tag(keyword)
-    return struct.pack("<HH2sHL", tag.group, tag.element, b"SQ", 0, len(items)) + items
+    return _head(keyword, b"SQ\0\0") + struct.pack("<L", len(items)) + items
 
 
 def _uid(keyword: str, uid: str) -> bytes:
-    tag = _tag(keyword)
     value = uid.encode("ascii")
     value += b"\0" * (len(value) % 2)
-    return struct.pack("<HH2sH", tag.group, tag.element, b"UI", len(value)) + value
+    return _head(keyword, b"UI") + struct.pack("<H", len(value)) + value
+
+
+@cache
+def _head(keyword: str, vr: bytes) -> bytes:
+    tag = _tag(keyword)
+    return struct.pack("<HH", tag.group, tag.element) + vr
+
+
+def _tag(keyword: str) -> BaseTag:
+    number = tag_for_keyword(keyword)
+    assert number is not None, keyword
+    return Tag(number)
