@@ -1,13 +1,16 @@
 """How instances become part of their study: rows and aggregates, or set aside and reported.
 
 What is out of the ordinary is taken in before it is answered. The rest is answered once it has a
-row in the inbox, and taken in from there a quarter of a second later, many at a time.
+row in the inbox, and taken in from there a quarter of a second later, many at a time. Where nobody
+waits for rows (HUB_SYNC off) all is taken in so, without the inbox.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from datetime import timedelta
 
 import structlog
@@ -19,7 +22,7 @@ from django.utils.translation import gettext_noop as _
 from hub.phrases import Phrase, phrase
 from hub.turns import turn_to_write
 from routing import inbox
-from routing.arrivals import Arrival, add
+from routing.arrivals import Arrival, add, study_of
 from routing.belonging import divert, keep_one, refusal
 from routing.models import Arrived, Study
 
@@ -65,6 +68,33 @@ def take(study: Study, arrivals: list[Arrival], *, is_new: bool = False) -> list
     for arrival, field, why in refused:
         divert(None if is_empty else study, arrival, field, why)
     return belongs
+
+
+@transaction.atomic
+def take_each(batch: Sequence[Arrival], *, but: Set[int] = frozenset()) -> set[int]:
+    """Make arrivals part of their studies now, without those in the places of ``but``.
+
+    The places of those that are not part of one: they are set aside and reported.
+    """
+    by_study: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, arrival in enumerate(batch):
+        if place not in but:
+            uid = arrival.header.study.study_instance_uid
+            by_study[arrival.node.site_id, uid].append(place)
+    apart: set[int] = set()
+    # A fixed order, so that two listeners never wait for each other's locks.
+    for _key, places in sorted(by_study.items()):
+        belongs = _take_of_one_study([batch[place] for place in places])
+        apart |= {place for place, is_part in zip(places, belongs, strict=True) if not is_part}
+    return apart
+
+
+def _take_of_one_study(arrivals: list[Arrival]) -> list[bool]:
+    study, is_new = study_of(arrivals[0])
+    if not is_new:
+        # What came before these goes before them.
+        take_waiting(study)
+    return take(study, arrivals, is_new=is_new)
 
 
 def take_waiting(study: Study) -> int:

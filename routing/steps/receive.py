@@ -1,24 +1,26 @@
 """Step 1: take instances in, and answer Success only when each is durable and its row committed.
 
+With HUB_SYNC off neither is waited for: the row follows a moment later.
+
 Same SOP Instance UID and same bytes: Success, and nothing changes. Same UID and other bytes, or
 another patient inside one study: the first is kept, the second is set aside and reported.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
-from django.db import transaction
+from django.conf import settings
 
+from hub.commit_behind import CommitBehind
 from hub.dicom.headers import UnreadableDataset, read_header, require_whole
 from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, ReceivedInstance
 from hub.dicom.spool import SpoolFull
 from hub.group_commit import GroupCommit
 from hub.models import Node
 from routing import inbox, taking_in
-from routing.arrivals import Arrival, study_of
+from routing.arrivals import Arrival
 from routing.places import spool
 from routing.setting_aside import set_aside
 from routing.unreadable import reason_of
@@ -38,6 +40,7 @@ class Receiver:
     def __init__(self) -> None:
         self._rows = GroupCommit(record)
         self._taking_in = taking_in.TakingIn()
+        self._behind = None if settings.HUB_SYNC else CommitBehind(taking_in.take_each)
 
     def take(self, node: Node, received: ReceivedInstance) -> int:
         """Store one instance for ``node``'s site; the DICOM status to answer (PS3.4 B.2.3)."""
@@ -66,6 +69,9 @@ class Receiver:
     def record(self, arrival: Arrival) -> int:
         """Commit the row of an instance that is durable already; the status to answer."""
         try:
+            if self._behind is not None:
+                self._behind.submit(arrival)
+                return SUCCESS
             status = self._rows.submit(arrival)
         except Exception:
             # The bytes are durable and the start-up scan would heal them, but no row stands yet:
@@ -77,6 +83,8 @@ class Receiver:
 
     def close(self) -> None:
         """Take in what was accepted."""
+        if self._behind is not None:
+            self._behind.close()
         self._rows.close()
         self._taking_in.close()
 
@@ -112,28 +120,5 @@ def record(batch: Sequence[Arrival]) -> list[int]:
     ordinary = inbox.admit(batch)
     if len(ordinary) == len(batch):
         return [SUCCESS] * len(batch)
-    return _record_others(batch, ordinary)
-
-
-@transaction.atomic
-def _record_others(batch: Sequence[Arrival], ordinary: set[int]) -> list[int]:
-    by_study: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for place, arrival in enumerate(batch):
-        if place not in ordinary:
-            uid = arrival.header.study.study_instance_uid
-            by_study[arrival.node.site_id, uid].append(place)
-    statuses = [SUCCESS] * len(batch)
-    # A fixed order, so that two listeners never wait for each other's locks.
-    for _key, places in sorted(by_study.items()):
-        answers = _record_study([batch[place] for place in places])
-        for place, belongs in zip(places, answers, strict=True):
-            statuses[place] = SUCCESS if belongs else SET_ASIDE
-    return statuses
-
-
-def _record_study(arrivals: list[Arrival]) -> list[bool]:
-    study, is_new = study_of(arrivals[0])
-    if not is_new:
-        # What came before these goes before them.
-        taking_in.take_waiting(study)
-    return taking_in.take(study, arrivals, is_new=is_new)
+    apart = taking_in.take_each(batch, but=ordinary)
+    return [SET_ASIDE if place in apart else SUCCESS for place in range(len(batch))]

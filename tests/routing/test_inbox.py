@@ -19,6 +19,7 @@ from routing.steps import complete as complete_step
 from routing.steps.receive import SET_ASIDE, SUCCESS, Receiver, record
 from tests.builders.studies import head_ct
 from tests.fakes.killing import killed_at
+from tests.fakes.waiting import until
 from tests.routing.conftest import Place
 from tests.routing.test_at_once import at_once
 from tests.routing.test_receive import arrival
@@ -273,6 +274,24 @@ def test_the_listener_takes_in_what_it_accepted_by_itself(place: Place) -> None:
     finally:
         receiver.close()
     assert_whole(place, 4)
+
+
+def test_without_sync_rows_follow_their_answers_and_what_is_apart_is_set_aside(
+    place: Place, settings: Any
+) -> None:
+    settings.HUB_SYNC = False
+    made = head_ct(slices=5)
+    made[3].PatientID = "somebody else"
+    receiver = Receiver()
+    try:
+        for one in (*made, made[0]):
+            assert receiver.record(arrival(place, one)) == SUCCESS
+        until(lambda: Study.objects.filter(instance_count=4), "the rows are there")
+    finally:
+        receiver.close()
+    assert_whole(place, 4)
+    (aside,) = SetAside.objects.all()
+    assert (aside.study, aside.field) == (place.study, "PatientID")
 
 
 @pytest.mark.sqlite  # the other database has statistics
