@@ -35,6 +35,8 @@ class Pacs:
         self._lock = threading.Lock()
         self._is_closed = False
         ae = AE()
+        # Of ten, as it comes, a hub of several processes with many sites can take all.
+        ae.maximum_associations = 100
         for context in StoragePresentationContexts:
             ae.add_supported_context(context.abstract_syntax or "")
         ae.add_supported_context(Verification)
