@@ -31,6 +31,7 @@ FROM packages AS hub
 WORKDIR /app
 COPY LICENSE manage.py /app/
 COPY contracts /app/contracts
+COPY examples/plans /app/examples/plans
 COPY hub /app/hub
 COPY marketplace /app/marketplace
 COPY routing /app/routing

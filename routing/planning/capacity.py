@@ -47,6 +47,8 @@ class Answer:
     busiest_use: float
     busiest_hour: int
     preemptions: int
+    # for each target of the plan, in order: seconds that its part waited at most
+    reached: tuple[float, ...]
     needed: int | None
 
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class Answer:
             },
             "preemptions": self.preemptions,
             "targets": [str(target) for target in plan.targets],
+            "reached_seconds": [round(seconds, 1) for seconds in self.reached],
             "gpus_needed": self.needed,
         }
 
@@ -84,20 +87,24 @@ class Answer:
         yield ""
         yield f"{'waited, seconds':<24}{'runs':>8}{'p50':>10}{'p95':>10}{'max':>10}"
         for name, one in [*self.by_priority.items(), *self.by_site.items()]:
-            yield (
-                f"{name:<24}{one.count:>8}{one.p50:>10.1f}{one.p95:>10.1f}{one.longest:>10.1f}"
-            )
+            yield _row(name, one)
+        for name, of in self.by_both.items():
+            yield ""
+            for site in (site for site in plan.sites if site in of):
+                yield _row(f"{name} {site}", of[site])
         yield ""
         yield (
             f"GPUs in use: {self.mean_use:.0%} on average, {self.busiest_use:.0%} in the busiest "
             f"hour (from {self.busiest_hour % 24}:00); {self.preemptions} runs gave way to a STAT"
         )
-        for target in plan.targets:
-            yield f"target: {target}"
+        for target, seconds in zip(plan.targets, self.reached, strict=True):
+            yield f"target: {target}; with {plan.gpus} GPUs it is {seconds:.1f} s"
         if self.needed is None:
             yield f"The targets are not met with {plan.most_gpus} GPUs either."
         else:
-            yield f"The targets need {self.needed} GPUs."
+            kept = f", {plan.stat_reserve} of them kept for STAT" if plan.stat_reserve else ""
+            yield f"The targets need {self.needed} GPUs{kept}."
+        yield "All of it hangs on the plan's seconds and parts: take them from your own hub."
 
 
 def answer(plan: Plan) -> Answer:
@@ -123,6 +130,9 @@ def answer(plan: Plan) -> Answer:
         busiest_use=used / HOUR / plan.gpus,
         busiest_hour=hour,
         preemptions=day.preemptions,
+        reached=tuple(
+            _quantile(sorted(by_priority[one.priority.label]), one.part) for one in plan.targets
+        ),
         needed=gpus_needed(plan, coming),
     )
 
@@ -149,6 +159,12 @@ def _mean_use(day: Day, plan: Plan) -> float:
     return sum(day.used.values()) / (plan.gpus * plan.days * 24 * HOUR)
 
 
+def _row(name: str, one: Waits) -> str:
+    return f"{name:<24}{one.count:>8}{one.p50:>10.1f}{one.p95:>10.1f}{one.longest:>10.1f}"
+
+
 def _quantile(ordered: Sequence[float], part: float) -> float:
-    """The smallest value that is not exceeded by ``part`` of them."""
+    """The smallest value that is not exceeded by ``part`` of them; 0 of none."""
+    if not ordered:
+        return 0.0
     return ordered[max(math.ceil(part * len(ordered)) - 1, 0)]

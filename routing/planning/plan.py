@@ -15,6 +15,7 @@ from routing.models.orders import Priority
 from vendors.shapes import ShapeInvalid, problems_in, unfit_values
 
 LONGEST_FILE = 1_000_000
+SHIPPED = Path(__file__).parents[2] / "examples" / "plans"
 # of the standard normal distribution: what lies below it is 95 percent
 _Z95 = 1.6448536269514722
 
@@ -111,8 +112,17 @@ class Plan:
         return each * self.per_day / 86400
 
 
-def read(path: Path) -> Plan:
-    """The plan of a file; raises PlanInvalid, OSError."""
+def shipped() -> dict[str, Path]:
+    """The plans that come with the hub, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"), reverse=True)}
+
+
+def read(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a file, with what is ``changed`` in it; raises PlanInvalid, OSError.
+
+    Names in ``changed`` are those of the file; ``gpus`` is their number, and ``stat`` the part from
+    0 to 1 of what comes that is STAT, in which all other priorities keep their proportions.
+    """
     with path.open("rb") as file:
         raw = file.read(LONGEST_FILE + 1)
     if len(raw) > LONGEST_FILE:
@@ -122,7 +132,26 @@ def read(path: Path) -> Plan:
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         said = " ".join(str(fault).split())[:200]
         raise PlanInvalid([f"(the whole): expected YAML, got {said}"]) from fault
-    return from_json(data)
+    return from_json(_changed(data, changed or {}))
+
+
+def _changed(data: Any, changed: Mapping[str, Any]) -> Any:
+    """As it is where it is no plan: that is told by what it lacks."""
+    if not isinstance(data, dict):
+        return data
+    whole = data | {name: to for name, to in changed.items() if name not in ("gpus", "stat")}
+    if "gpus" in changed and isinstance(data.get("gpus"), dict):
+        whole["gpus"] = data["gpus"] | {"size": changed["gpus"]}
+    others = data.get("priorities")
+    if not 0 <= changed.get("stat", 0) <= 1:
+        raise PlanInvalid([f"priorities.stat: expected from 0 to 1, got {changed['stat']}"])
+    if "stat" in changed and isinstance(others, dict):
+        rest = {name: part for name, part in others.items() if name != "stat"}
+        part, sum_of_rest = changed["stat"], sum(rest.values())
+        whole["priorities"] = {"stat": part} | {
+            name: one / (sum_of_rest or 1) * (1 - part) for name, one in rest.items()
+        }
+    return whole
 
 
 def from_json(data: Any) -> Plan:

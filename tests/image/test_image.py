@@ -79,8 +79,8 @@ def test_it_holds_the_hub_and_nothing_of_its_makers(image: str) -> None:
                 "find /app -name '.env*' -o -name secret-key -o -name '*.po'",
                 entrypoint="sh").split()  # fmt: skip
     assert set(lies_there) - {"__pycache__"} == {
-        "LICENSE", "contracts", "hub", "manage.py", "marketplace", "routing", "staticfiles",
-        "vendors",
+        "LICENSE", "contracts", "examples", "hub", "manage.py", "marketplace", "routing",
+        "staticfiles", "vendors",
     }  # fmt: skip
     makers = ("pytest", "pip", "setuptools", "mypy")
     found = f"[one for one in {makers} if importlib.util.find_spec(one)]"

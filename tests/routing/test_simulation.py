@@ -165,8 +165,49 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
     call_command("simulate", str(path), "--json", stdout=plain)
     said = json.loads(plain.getvalue())
     assert f"The targets need {said['gpus_needed']} GPUs." in table.getvalue()
+    assert "p95 STAT <= 30 s; with 2 GPUs it is" in table.getvalue()
+    rows = {tuple(line.split()[:2]) for line in table.getvalue().splitlines() if line.strip()}
+    both = said["waiting_seconds"]["by_priority_and_site"]
+    assert {(priority, site) for priority, of in both.items() for site in of} <= rows
+    assert set(both) == {"STAT", "ROUTINE", "LOW"}
+    assert said["reached_seconds"][0] == said["waiting_seconds"]["by_priority"]["STAT"]["p95"]
     assert set(said["waiting_seconds"]["by_site"]) == {"drammen", "kongsberg"}
     assert set(said["waiting_seconds"]["by_priority"]["STAT"]) == {"count", "p50", "p95", "max"}
+
+
+def test_what_if_is_asked_without_another_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+
+    def said(*words: str) -> dict[str, Any]:
+        out = io.StringIO()
+        call_command("simulate", str(path), "--json", *words, stdout=out)
+        return dict(json.loads(out.getvalue()))
+
+    usual, by_priority = said(), "by_priority"
+    assert said("--gpus", "7")["gpus"] == 7
+    assert said("--gpus", "7")["gpus_needed"] == usual["gpus_needed"]
+    assert said("--seed", "8")["seed"] == 8
+    assert said("--days", "2")["runs"] > 1.8 * usual["runs"]
+    assert said("--examinations-per-year", str(365 * 1000))["runs"] < 0.6 * usual["runs"]
+    urgent = said("--stat", "0.5")["waiting_seconds"][by_priority]
+    assert urgent["STAT"]["count"] == pytest.approx(usual["runs"] / 2, rel=0.1)
+    assert urgent["ROUTINE"]["count"] == pytest.approx(8 * urgent["LOW"]["count"], rel=0.3)
+    for words, told in (
+        (("--stat", "1.5"), "priorities.stat: expected from 0 to 1, got 1.5"),
+        (("--gpus", "0"), "gpus.size: expected an integer from 1 to 10000, got 0"),
+    ):
+        with pytest.raises(CommandError, match=told):
+            said(*words)
+
+
+def test_plans_that_come_with_the_hub_have_names() -> None:
+    assert list(plans.shipped()) == ["nine-trusts", "country"]
+    table = io.StringIO()
+    call_command("simulate", "nine-trusts", "country", "--examinations-per-year", "90000",
+                 stdout=table)  # fmt: skip
+    assert "Nine trusts" in table.getvalue()
+    assert "A country of 10 million" in table.getvalue()
 
 
 def test_the_command_refuses_what_is_no_plan(tmp_path: Path) -> None:
