@@ -52,6 +52,10 @@ class Played:
     def __post_init__(self) -> None:
         self.second_looks = SecondLooks(self.ledger)
 
+    def missing(self) -> list[str]:
+        return [f"{one}: {verdict(self.ledger.of(run_of(one)), now=datetime.now(UTC))}"
+                for one in EXPECTED if run_of(one) not in self.ends]  # fmt: skip
+
     def hear(self, told: Told) -> None:
         self.judge(self.ledger.hear(told))
 
@@ -82,14 +86,19 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     idle = {"idle": all_of_it.idle, "stop": stop}
     thread = threading.Thread(target=informer.run, args=(all_of_it.hear,), kwargs=idle)
     thread.start()
-    until(lambda: informer.is_up_to_date, "it watches")
-    for one in EXPECTED:
-        jobs.create(cluster, job_manifest(spec(run_of(one))))
-    until(lambda: len(all_of_it.ends) == len(EXPECTED), "all have ended")
-    yield all_of_it
-    stop.set()
-    thread.join(20)
-    api.stop()
+    try:
+        until(lambda: informer.is_up_to_date, "it watches")
+        for one in EXPECTED:
+            jobs.create(cluster, job_manifest(spec(run_of(one))))
+        try:
+            until(lambda: not all_of_it.missing(), "all have ended")
+        except AssertionError as late:
+            raise AssertionError("\n".join(all_of_it.missing())) from late
+        yield all_of_it
+    finally:
+        stop.set()
+        thread.join(20)
+        api.stop()
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=str)
