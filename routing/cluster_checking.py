@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from marketplace.models import AlgorithmVersion
-from routing import staging
+from routing import staging, trying_storage
 from vendors.manifest import PerformerSpec
 
 
@@ -25,3 +25,14 @@ def lines(*, with_probe: bool) -> Iterator[tuple[str, str, str]]:
 
     for one in found(staging.cluster_settings(), algorithms_there(), with_probe=with_probe):
         yield one.what, one.state, one.says
+    yield _storage()
+
+
+def _storage() -> tuple[str, str, str]:
+    """Inputs and outputs of runs pass through where the hub keeps instances."""
+    what = "storage of the hub"
+    try:
+        here = trying_storage.folder()
+        return what, "ok", trying_storage.store() or here
+    except trying_storage.StorageRefused as refused:
+        return what, "fails", str(refused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from hub.cluster.client import (
     NoCluster,
     connect,
 )
+from hub.cluster.looking import look
 from hub.cluster.probe import probe_of, said_of
+from hub.cluster.pulls import pull_of, pulled
 from hub.cluster.seen import RunSeen
 from hub.cluster.verdicts import RunVerdict, verdict
 from vendors.cluster_setup import ClusterSetup, SetupRefused, cluster_setup
@@ -28,7 +31,8 @@ from vendors.performers.base import Limits, Run, SubmitFailed, Transfer
 from vendors.performers.kubernetes import KubernetesPerformer
 
 _NO_DIGEST = "sha256:" + "0" * 64
-_PROBE_SECONDS = 180.0
+# for a Job that tries everything, and for all images of vendors together
+_PROBE_SECONDS, _PULL_SECONDS = 180.0, 900.0
 
 
 def lines(
@@ -57,14 +61,16 @@ def lines(
     yield from check(cluster, wanted)
     if with_probe:
         yield from _probe(cluster, setup)
+        yield from _pulls(cluster, setup, demands)
 
 
 def _demand(setup: ClusterSetup, code: str, spec: PerformerSpec) -> Demand:
     limits, asked = Limits(), spec.resources
     disk = 2 * limits.output_bytes + limits.scratch_bytes
     return Demand(
-        code, asked.cpu, asked.memory, asked.gpu, setup.gpu_resource_of(code.split()[0]), disk
-    )
+        code, asked.cpu, asked.memory, asked.gpu, setup.gpu_resource_of(code.split()[0]), disk,
+        spec.image,
+    )  # fmt: skip
 
 
 def _sample(setup: ClusterSetup) -> Run:
@@ -89,7 +95,8 @@ def _probe(cluster: Cluster, setup: ClusterSetup) -> Iterator[Line]:
     try:
         made = jobs.create(cluster, manifest)
         try:
-            said, logs = _wait(cluster, name, run.name)
+            said = _wait(cluster, name, run.name, until=time.monotonic() + _PROBE_SECONDS)
+            logs = _logs(cluster, run.name)
         finally:
             jobs.delete(cluster, name, uid=made.uid)
     except (ClusterRefused, ClusterAway) as fault:
@@ -98,23 +105,42 @@ def _probe(cluster: Cluster, setup: ClusterSetup) -> Iterator[Line]:
     yield from said_of(said, logs)
 
 
-def _wait(cluster: Cluster, name: str, run: str) -> tuple[RunVerdict, Sequence[str]]:
-    seen, ends_at = RunSeen(), time.monotonic() + _PROBE_SECONDS
+def _pulls(cluster: Cluster, setup: ClusterSetup, demands: Sequence[Demand]) -> Iterator[Line]:
+    """Let a node pull each image: all at once, for one may take minutes."""
+    of_image: dict[str, str] = {}
+    for demand in demands:
+        of_image.setdefault(demand.image, demand.algorithm)
+    made: dict[str, tuple[str, str]] = {}
+    try:
+        for image in of_image:
+            run = _sample(setup)
+            job = pull_of(KubernetesPerformer(setup).manifest_of(run), image)
+            made[image] = (run.name, jobs.create(cluster, job).uid)
+        ends_at = time.monotonic() + _PULL_SECONDS
+        for image, (run_name, _uid) in made.items():
+            said = _wait(cluster, f"hub-{run_name}", run_name, until=ends_at)
+            yield pulled(f"probe: image of {of_image[image]}", said)
+    except (ClusterRefused, ClusterAway) as fault:
+        yield Line("probe: images", "fails", str(fault))
+    finally:
+        for run_name, uid in made.values():
+            with suppress(ClusterRefused, ClusterAway):
+                jobs.delete(cluster, f"hub-{run_name}", uid=uid)
+
+
+def _wait(cluster: Cluster, name: str, run: str, *, until: float) -> RunVerdict:
+    seen = RunSeen()
     while True:
-        job = jobs.get(cluster, name)
-        pods = jobs.pods_of(cluster, run)
-        seen = seen.with_job(job) if job else seen.with_job_gone()
-        for pod in pods:
-            seen = seen.with_pod(pod)
-        for event in jobs.warnings_of(cluster, job, pods) if job else ():
-            seen = seen.with_event(event)
+        seen = look(cluster, name, run, seen) or seen.with_job_gone()
         said = verdict(seen, now=datetime.now(UTC))
-        if said.is_over or time.monotonic() > ends_at:
-            break
+        if said.is_over or time.monotonic() > until:
+            return said
         time.sleep(1.0)
-    names = [pod["metadata"]["name"] for pod in pods]
-    logs = [
+
+
+def _logs(cluster: Cluster, run: str) -> Sequence[str]:
+    names = [pod["metadata"]["name"] for pod in jobs.pods_of(cluster, run)]
+    return [
         jobs.log_tail(cluster, pod, container, lines=50)
         for pod in names[:1] for container in ("stage", "algorithm", "collector")
     ]  # fmt: skip
-    return said, logs

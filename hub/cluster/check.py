@@ -21,6 +21,7 @@ RIGHTS = (
 # where an algorithm is kept warm
 WARM_RIGHTS = (("apps", "deployments", ("create", "get", "delete")),)
 _OLDEST = (1, 26)
+_NOT_PULLED = "`--probe` tells whether it can be pulled"
 # the newer first: the other is on its way out
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 
@@ -44,6 +45,7 @@ class Demand:
     gpu: int
     gpu_resource: str
     disk_bytes: int
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +240,12 @@ def count_gpus(cluster: Cluster, resources: Collection[str]) -> int | None:
 def _nodes(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:
     body = _seen(cluster, "/api/v1/nodes")
     if not isinstance(body, dict):
-        yield Line("nodes", "unseen", f"cannot be looked at, nor their GPUs: {body}")
+        yield Line("nodes", "unseen", f"cannot be looked at, nor their GPUs and disks: {body}")
+        for one in demands:
+            yield Line(f"image of {one.algorithm}", "unseen", _NOT_PULLED)
         return
     nodes = [checks.node_of(one) for one in body["items"]]
+    yield _disks(nodes)
     for resource in dict.fromkeys(one.gpu_resource for one in demands if one.gpu):
         total = sum(node.count(resource) for node in nodes)
         if not total:
@@ -254,6 +259,23 @@ def _nodes(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:
         lacks = checks.why_no_node(nodes, asked)
         says = lacks or "finds a node that is large enough"
         yield Line(f"algorithm {one.algorithm}", "fails" if lacks else "ok", says)
+        yield _image(one, nodes)
+
+
+def _image(demand: Demand, nodes: Sequence[checks.Node]) -> Line:
+    what = f"image of {demand.algorithm}"
+    holders = sum(demand.image in node.images for node in nodes)
+    if not holders:
+        return Line(what, "unseen", f"on no node yet; {_NOT_PULLED}")
+    return Line(what, "ok", f"lies on {holders} of {len(nodes)} nodes")
+
+
+def _disks(nodes: Sequence[checks.Node]) -> Line:
+    what, most = "storage of runs (ephemeral-storage)", checks.gibibytes(nodes)
+    if not most:
+        says = "no node offers any: input, output and scratch of runs lie on the disks of nodes"
+        return Line(what, "fails", says)
+    return Line(what, "ok", f"{most:.0f} GiB on the node that has most")
 
 
 def _seen(cluster: Cluster, path: str) -> Json | str:

@@ -26,6 +26,8 @@ class Node:
     name: str
     allocatable: Mapping[str, str]
     is_ready: bool = True
+    # images that lie there, by every name they have
+    images: frozenset[str] = frozenset()
 
     def count(self, resource: str) -> int:
         """How many it has of a thing that is counted."""
@@ -65,7 +67,16 @@ def node_of(obj: Json) -> Node:
     is_ready = not obj.get("spec", {}).get("unschedulable") and all(
         one["status"] == "True" for one in ready
     )
-    return Node(obj["metadata"]["name"], status.get("allocatable") or {}, is_ready)
+    named = (one.get("names") or () for one in status.get("images") or ())
+    images = frozenset(name for names in named for name in names)
+    return Node(obj["metadata"]["name"], status.get("allocatable") or {}, is_ready, images)
+
+
+def gibibytes(nodes: Iterable[Node]) -> float:
+    """GiB of disk that pods may take on the node that has most."""
+    offered = (quantity(one.allocatable.get("ephemeral-storage", "0"))
+               for one in nodes if one.is_ready)  # fmt: skip
+    return float(max(offered, default=Decimal(0)) / 2**30)
 
 
 def gpus_there(nodes: Iterable[Node]) -> str:

@@ -44,7 +44,7 @@ def is_explained(seen: RunSeen, end: Ending) -> bool:
     if seen.was_read:
         return True
     if end.failure is not Failure.DISRUPTION:
-        return end.why != _NOT_SAID or bool(seen.pods)
+        return end.why != _NOT_SAID
     return end.pod is not None and end.pod is seen.pods[-1] and not end.pod.disruption
 
 

@@ -26,7 +26,7 @@ from hub.cluster.client import (
     connect,
 )
 from hub.cluster.jobs import NameTaken
-from hub.cluster.ledger import Ledger
+from hub.cluster.looking import look
 from hub.cluster.manifests import Carrier, JobSpec, Need, job_manifest
 from hub.cluster.pods import Placement
 from hub.cluster.seen import RunSeen
@@ -99,8 +99,8 @@ class KubernetesPerformer:
         why = said.why
         if said.state == "waiting":
             why = f"{why} (number {cluster_runs.place(kept)} of those that wait)"
-        look = _WATCHED if is_watched else _UNWATCHED
-        return Progress("running", why, started_at=said.started_at, next_look=look)
+        again = _WATCHED if is_watched else _UNWATCHED
+        return Progress("running", why, started_at=said.started_at, next_look=again)
 
     def cancel(self, run: Run) -> None:
         """Delete the Job and its pods; one that is not there is no error."""
@@ -131,18 +131,10 @@ class KubernetesPerformer:
 
     def _look(self, run: Run, kept: Kept) -> Kept:
         """Ask the cluster about one run, and keep what it says."""
-        cluster = self._cluster()
-        seen = RunSeen.from_json(kept.seen)
-        job = jobs.get(cluster, job_name(run))
-        if job is None:
-            return self._vanished(run, kept, seen)
-        pods = jobs.pods_of(cluster, run.name)
-        ledger = Ledger()
-        ledger.restore(run.name, seen.with_job(job))
-        ledger.read(run.name, pods)
-        seen = ledger.of(run.name)
-        for event in jobs.warnings_of(cluster, job, pods):
-            seen = seen.with_event(event)
+        before = RunSeen.from_json(kept.seen)
+        seen = look(self._cluster(), job_name(run), run.name, before)
+        if seen is None:
+            return self._vanished(run, kept, before)
         state = verdict(seen, now=datetime.now(UTC)).state
         cluster_runs.note(run.name, state=state, seen=seen.as_json())
         return cluster_runs.of(run.name) or kept

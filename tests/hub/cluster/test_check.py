@@ -10,13 +10,16 @@ from hub.cluster.check import Demand, Wanted, check
 from hub.cluster.checks import policies, quantity, why_no_node
 from hub.cluster.manifests import job_manifest
 from hub.cluster.probe import probe_of, said_of
+from hub.cluster.pulls import pull_of, pulled
 from hub.cluster.verdicts import RunVerdict
 from tests.fakes.cluster_api.admission import pod_security
 from tests.fakes.cluster_api.server import NAMESPACE
 from tests.fakes.recordings import needs_recordings, recording
-from tests.hub.cluster.specs import spec
+from tests.hub.cluster.recorded import moments
+from tests.hub.cluster.specs import DIGEST, spec
 
-DEMAND = Demand("lung-nodule 1.0", "2", "4Gi", 1, "nvidia.com/gpu", 3 * 2**30)
+DEMAND = Demand("lung-nodule 1.0", "2", "4Gi", 1, "nvidia.com/gpu", 3 * 2**30,
+                f"registry.example/algo@{DIGEST}")  # fmt: skip
 WANTED = Wanted(job_manifest(spec()), (DEMAND,), ("hub-stat", "hub-routine", "hub-background"))
 DENY = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 TO_HUB = {
@@ -34,7 +37,9 @@ def furnish(api) -> None:
     api.store.add("networkpolicies", {"metadata": {"name": "default-deny"}, "spec": DENY})
     api.store.add("networkpolicies", {"metadata": {"name": "to-hub"}, "spec": TO_HUB})
     there = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi", "nvidia.com/gpu": "2"}
-    api.store.add("nodes", {"metadata": {"name": "gpu1"}, "status": {"allocatable": there}})
+    images = [{"names": [DEMAND.image, "registry.example/algo:1"]}]
+    status = {"allocatable": there, "images": images}
+    api.store.add("nodes", {"metadata": {"name": "gpu1"}, "status": status})
 
 
 def found(cluster, wanted=WANTED) -> dict[str, tuple[str, str]]:
@@ -50,8 +55,10 @@ def test_a_cluster_that_has_all_passes_and_nothing_is_made_there(api, cluster) -
     furnish(api)
     lines = found(cluster)
     assert {state for state, _ in lines.values()} == {"ok"}
-    assert len(lines) == 14
+    assert len(lines) == 16
     assert lines["GPUs (nvidia.com/gpu)"] == ("ok", "2 in all")
+    assert lines["storage of runs (ephemeral-storage)"][1] == "100 GiB on the node that has most"
+    assert lines["image of lung-nodule 1.0"] == ("ok", "lies on 1 of 1 nodes")
     assert api.store.all("jobs") == []
 
 
@@ -84,7 +91,7 @@ def test_what_the_account_may_not_see_fails_nothing(api, cluster) -> None:
     api.allowed = lambda asked: asked["resource"] in own
     lines = found(cluster)
     assert [what for what, (state, _) in lines.items() if state == "fails"] == []
-    assert lines["nodes"][0] == "unseen"
+    assert lines["nodes"][0] == lines["image of lung-nodule 1.0"][0] == "unseen"
     assert lines["network policies"][0] == "unseen"
 
 
@@ -107,6 +114,18 @@ def test_an_algorithm_that_no_node_can_ever_hold_is_told_apart_from_a_busy_clust
         "algorithm lung-nodule 1.0": "no node is large enough: asks for 3 of nvidia.com/gpu, "
         "which none has with the rest"
     }
+
+
+def test_an_image_that_no_node_has_and_nodes_without_disk_are_told(api, cluster) -> None:
+    furnish(api)
+    node = api.store.get("nodes", "gpu1")
+    node["status"] = {"allocatable": {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": "2"}}
+    api.store.change("nodes", node)
+    lines = found(cluster)
+    assert "no node offers any" in failing(cluster)["storage of runs (ephemeral-storage)"]
+    state, says = lines["image of lung-nodule 1.0"]
+    assert state == "unseen"
+    assert "`--probe` tells whether it can be pulled" in says
 
 
 def test_a_limit_range_that_is_too_small_is_named(api, cluster) -> None:
@@ -177,6 +196,43 @@ def test_the_probe_is_walled_in_as_any_run_and_tries_from_all_three_containers()
         "'http://hub:8000' + '/health/live'" in everyone[0]["command"][2]
     )
     assert job_manifest(spec()) == whole
+
+
+def test_to_pull_an_image_a_pod_stands_behind_the_same_walls_and_starts_nothing() -> None:
+    whole = job_manifest(spec(placement=replace(spec().placement, queue="hub")))
+    assert whole["spec"]["suspend"] is True
+    job = pull_of(whole, DEMAND.image)
+    template = job["spec"]["template"]
+    assert pod_security(template) == ""
+    assert "suspend" not in job["spec"]
+    assert template["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    assert template["spec"]["nodeSelector"] == {"gpu": "a100"}
+    (only,) = template["spec"]["containers"]
+    assert only["image"] == DEMAND.image
+    assert "nvidia.com/gpu" not in str(only["resources"])
+    assert "token" not in str(template["metadata"])
+    assert "initContainers" not in template["spec"]
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    ("start", "state", "says"),
+    [
+        ("25a", "ok", "was pulled"),
+        ("25b", "ok", "was pulled"),
+        ("06b", "fails", "the registry has no such image"),
+        ("06d", "fails", "the registry refuses the image"),
+        ("06c", "fails", "connection refused"),
+        ("07a", "unseen", "waits"),
+        ("17", "fails", "violates PodSecurity"),
+    ],
+)
+def test_what_becomes_of_a_pull_is_told_as_it_was_recorded(
+    start: str, state: str, says: str
+) -> None:
+    line = pulled("image", moments(start)[-1].verdict)
+    assert line.state == state
+    assert says in line.says
 
 
 def test_what_a_probe_found_becomes_lines() -> None:
