@@ -10,6 +10,7 @@ from contracts.views import (
     agreement_changes,
     agreements,
     call_off_drafts,
+    call_off_prices,
     parties,
     written_agreements,
 )
@@ -45,6 +46,15 @@ pages: list[URLPattern] = [
     path("frameworks/<int:pk>/call-offs/new/", call_off_drafts.draft, name="call-off-draft"),
     path("call-offs/<int:pk>/", agreements.call_off, name="call-off"),
     path("call-offs/<int:pk>/change/", call_off_drafts.redraft, name="call-off-redraft"),
+    path("call-offs/<int:pk>/prices/new/", call_off_prices.price, name="own-price-new"),
+    path("call-offs/<int:pk>/prices/<int:entry>/", call_off_prices.price, name="own-price-edit"),
+    path("call-offs/<int:pk>/prices/<int:entry>/remove/", call_off_prices.remove_price,
+         name="own-price-remove"),
+    path("call-offs/<int:pk>/amounts/new/", call_off_prices.amount, name="own-amount-new"),
+    path("call-offs/<int:pk>/amounts/<int:entry>/", call_off_prices.amount,
+         name="own-amount-edit"),
+    path("call-offs/<int:pk>/amounts/<int:entry>/remove/", call_off_prices.remove_amount,
+         name="own-amount-remove"),
     path("call-offs/<int:pk>/approve/", agreements.approve, name="approve-call-off"),
     path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
 ]  # fmt: skip

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
 from contracts import pricing
-from contracts.models import FrameworkAgreement
+from contracts.models import CallOff, FrameworkAgreement
 from contracts.rated_value import ValueUsed, rated_value
 from contracts.zone import CONTRACT_ZONE as CONTRACT_ZONE
 from marketplace.models import Algorithm
@@ -44,7 +46,8 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     if algorithm.pk not in {entry.algorithm_id for entry in entries}:
         raise AlgorithmHasNoPriceError(f"{framework.code} has no price for {algorithm.code}")
     prices = {entry.algorithm_id: pricing.price_of(entry.model, entry.terms) for entry in entries}
-    if len(prices) < len(entries) or not are_told_by_volume(prices.values()):
+    is_told = len(prices) == len(entries) and are_told_by_volume(prices.values())
+    if not is_told or has_own_prices(framework):
         return rated_value(framework, algorithm=algorithm.code, at=at)
     volumes = {
         (counter.algorithm_id, counter.contract_year): counter.quantity
@@ -53,6 +56,12 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     following = (algorithm.pk, contract_year(framework, at=at))
     one_more = volumes | {following: volumes.get(following, 0) + 1}
     return ValueUsed(_value(volumes, prices), _value(one_more, prices))
+
+
+def has_own_prices(framework: FrameworkAgreement) -> bool:
+    """Whether a call-off under the agreement costs something else than its price book says."""
+    rows = CallOff.objects.filter(framework=framework)
+    return rows.filter(Q(price_book__isnull=False) | Q(fixed__isnull=False)).exists()
 
 
 def are_told_by_volume(prices: Iterable[pricing.Price]) -> bool:

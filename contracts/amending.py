@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from contracts import approving, options
 from contracts.models import CallOff, OptionState, UsageEvent, VolumeCounter
@@ -56,7 +56,7 @@ def _prices_in_use(old: Value, new: Value, *, kept: set[str]) -> Iterator[tuple[
 def _versions(value: Value) -> dict[tuple[str, str | None], tuple[str, Value]]:
     return {
         (entry["algorithm"], entry["valid_from"]): (entry["model"], terms_of(entry))
-        for entry in value["price_book"]
+        for entry in value["price_book"] or []
     }
 
 
@@ -68,10 +68,14 @@ def _counted_since(framework: Value, algorithm: str, since: str | None) -> int:
     used = UsageEvent.objects.filter(
         call_off__framework__code=framework["code"], algorithm__code=algorithm
     )
-    if since:
-        begins = datetime.combine(date.fromisoformat(since), time.min, tzinfo=CONTRACT_ZONE)
-        used = used.filter(at__gte=begins)
-    return used.count()
+    return _since(used, since).count()
+
+
+def _since(used: QuerySet[UsageEvent], since: str | None) -> QuerySet[UsageEvent]:
+    if since is None:
+        return used
+    begins = datetime.combine(date.fromisoformat(since), time.min, tzinfo=CONTRACT_ZONE)
+    return used.filter(at__gte=begins)
 
 
 def _counted_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -84,6 +88,26 @@ def _counted_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
             yield name, f"{text}; set state: closed, and order anew under another code"
 
 
+def _own_prices(old: Value, new: Value) -> Iterator[tuple[str, str]]:
+    """A call-off's own price that was counted at stays, and none begins before what was counted."""
+    if not UsageEvent.objects.filter(call_off__code=new["code"]).exists():
+        return
+    if new["fixed"] is not None and (old["fixed"] or []) != new["fixed"]:
+        counted = UsageEvent.objects.filter(call_off__code=new["code"]).count()
+        yield "fixed", f"cannot be changed: {_examinations(counted)}"
+    if new["price_book"] is None:
+        return
+    before, after = _versions(old), _versions(new)
+    for name in sorted(before.keys() | after.keys(), key=str):
+        algorithm, since = name
+        if before.get(name) == after.get(name):
+            continue
+        used = UsageEvent.objects.filter(call_off__code=new["code"], algorithm__code=algorithm)
+        if counted := _since(used, since).count():
+            text = f"cannot be changed: {_examinations(counted)} from its first day on"
+            yield _path(algorithm, since), f"{text}; add an entry with a later valid_from"
+
+
 def _approved_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     """What people approved, by the fields that their approval is about."""
     row = CallOff.objects.filter(code=new["code"]).exclude(state=CallOff.State.DRAFT).first()
@@ -93,8 +117,9 @@ def _approved_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     for name in ("framework", "organisation", "mode", "lot", "supplier", "committed_value"):
         if old[name] != new[name]:
             yield name, f"{text}; order anew under another code"
-    if new["competition"] is not None and old["competition"] != new["competition"]:
-        yield "competition", f"{text}; order anew under another code"
+    for name in ("competition", "price_book", "fixed"):
+        if new[name] is not None and (old[name] or type(new[name])()) != new[name]:
+            yield name, f"{text}; order anew under another code"
     if old["valid"] != new["valid"]:
         yield "valid", f"{text}; close it, or order anew under another code"
     if _bought(old) != _bought(new):
@@ -139,3 +164,4 @@ registry.guard("framework", _counted_frameworks)
 registry.guard("call_off", _counted_call_offs)
 registry.guard("framework", _moved_options)
 registry.guard("call_off", _approved_call_offs)
+registry.guard("call_off", _own_prices)

@@ -6,11 +6,12 @@ import hashlib
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import competing, naming
+from contracts import competing, naming, offered
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import CallOff, FrameworkAgreement
 
@@ -45,7 +46,7 @@ def problems_of(call_off: CallOff, framework: FrameworkAgreement, *, on: date) -
             _("organisation: %(organisation)s may not call off under %(framework)s now.")
             % {"organisation": call_off.organisation, "framework": framework.code}
         )
-    return found + competing.problems_of(call_off)
+    return found + competing.problems_of(call_off) + list(offered.faults_of(call_off))
 
 
 def _may_call_off(call_off: CallOff, framework: FrameworkAgreement, *, on: date) -> bool:
@@ -59,10 +60,11 @@ def fingerprint(call_off: CallOff) -> str:
     """SHA-256 of what is approved: agreement, buyer, supplier, value, time, and what is bought.
 
     The day of activation and the estimate of a line may change without a new approval. A call-off
-    that names no competition has the fingerprint that it had before any could.
+    that names no competition, or has no prices of its own, has the fingerprint that it had before
+    any could.
     """
     lines = sorted((line.algorithm.code, line.site.code) for line in call_off.lines.all())
-    said = [
+    said: list[Any] = [
         call_off.framework.code,
         call_off.organisation.code,
         call_off.mode,
@@ -75,6 +77,8 @@ def fingerprint(call_off: CallOff) -> str:
     ]
     if call_off.competition:
         said.append(call_off.competition.code)
+    if own := offered.said_of(call_off):
+        said.append(own)
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

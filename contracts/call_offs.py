@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import approving, seen, utilisation
+from contracts import approving, offered, seen, utilisation
 from contracts.models import CallOff, CallOffApproval, FrameworkAgreement
 from contracts.utilisation import Utilisation
 from hub import audit
@@ -83,6 +83,7 @@ def approve(call_off: CallOff, *, by: Any, of: str = seen.ANY) -> Approval:
     audit.record("call_off_approved", actor=by, subject=call_off.code, **seen.of(call_off))
     names = tuple(one.user.username for one in given.order_by("pk"))
     if len(names) >= PEOPLE:
+        offered.write_down(call_off)
         _advance(call_off, to=State.APPROVED, by=by, approved_by=list(names))
         _warn(framework, by=by, before=after.with_more(-call_off.committed_value), after=after)
     return Approval(names, len(names) >= PEOPLE, after)

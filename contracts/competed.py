@@ -56,16 +56,23 @@ def won_with(competition: Procedure) -> frozenset[str] | None:
 
     Offers of earlier releases name none, and of a competition that was led elsewhere there is none.
     """
-    won = Submission.objects.filter(
-        participant=competition.winner_id, kind=Submission.Kind.FINAL,
-        state=Submission.State.OPENED,
-    ).last()  # fmt: skip
-    if competition.winner_id is None or won is None:
+    won = winning_tender(competition)
+    if won is None:
         return None
     lines = (won.offer or {}).get("lines") or []
     named = {met_with(line) for line in lines if isinstance(line, Mapping)}
     known = Algorithm.objects.filter(code__in=named).values_list("code", flat=True)
     return frozenset(known) or None
+
+
+def winning_tender(competition: Procedure) -> Submission | None:
+    """The tender that won; None where it was not handed in here."""
+    if competition.winner_id is None:
+        return None
+    return Submission.objects.filter(
+        participant=competition.winner_id, kind=Submission.Kind.FINAL,
+        state=Submission.State.OPENED,
+    ).last()  # fmt: skip
 
 
 def met_with(line: Mapping[str, Any]) -> str:

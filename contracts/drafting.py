@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from contracts import call_offs, competing, redrafted, seen, supplying
+from contracts import call_offs, competing, offered, redrafted, seen, supplying
 from contracts.acting import OFFICER
-from contracts.models import CallOff, CallOffLine, FrameworkAgreement, Procedure
+from contracts.models import CallOff, CallOffLine, CallOffPrice, FrameworkAgreement, Procedure
 from contracts.redrafted import Redrafted
 from hub import audit
 from hub.access import holds_role_for
+from hub.configuration import entries, planning
 from hub.models import Organisation, Site
+
+KIND = "call_off"
 
 
 class CodeIsTaken(Exception):
@@ -125,12 +129,16 @@ def _lines(organisation: Organisation, asked: list[dict[str, Any]]) -> list[dict
 def draft(
     *, by: Any, lines: list[dict[str, Any]], competition: Procedure | None = None, **fields: Any
 ) -> CallOff:
-    """Add a draft with its lines; raises CodeIsTaken."""
+    """Add a draft with its lines; raises CodeIsTaken, and EntryRefused for prices of its own."""
+    prices = _prices_in(fields)
     try:
         with transaction.atomic():
+            if prices:
+                planning.lock()
             row = CallOff.objects.create(state=CallOff.State.DRAFT, **fields)
             competing.name(row, competition)
             CallOffLine.objects.bulk_create(CallOffLine(call_off=row, **line) for line in lines)
+            _set_prices(row, prices, by=by)
             audit.record(
                 "call_off_drafted", actor=by, subject=row.code,
                 framework=row.framework.code, organisation=row.organisation.code,
@@ -143,7 +151,6 @@ def draft(
     return row
 
 
-@transaction.atomic
 def redraft(
     call_off: CallOff, *, by: Any, lines: list[dict[str, Any]], of: str = seen.ANY, **fields: Any
 ) -> Redrafted:
@@ -151,17 +158,58 @@ def redraft(
 
     ``of`` is the revision that is changed. Nothing is put on record where nothing changes. Raises
     NoDraftAnyMore; ChangedMeanwhile where it is another revision by now; DraftRefused where a void
-    approval would come back to life.
+    approval would come back to life; EntryRefused for prices of its own.
     """
+    prices = _prices_in(fields)
+
+    def rewrite(row: CallOff) -> None:
+        _rewrite(row, fields, lines)
+        _set_prices(row, prices, by=by)
+
+    return _changed(call_off, rewrite, by=by, of=of)
+
+
+def set_price(
+    call_off: CallOff, price: Mapping[str, Any] | None, *, by: Any,
+    instead_of: CallOffPrice | None = None, of: str = seen.ANY,
+) -> Redrafted:  # fmt: skip
+    """Add a price of its own to a draft, say one anew, or (None) take one away; as redraft()."""
+    gone = entries.value_of_part(KIND, "price_book", instead_of) if instead_of else None
+    held = entries.entry_of(KIND, call_off).get("price_book") or []
+    book = [one for one in held if one != gone] + ([dict(price)] if price is not None else [])
+    return _changed(
+        call_off, lambda row: _set_prices(row, {"price_book": book}, by=by), by=by, of=of
+    )
+
+
+def set_amount(
+    call_off: CallOff, amount: Mapping[str, Any] | None, *, by: Any, instead_of: str = "",
+    of: str = seen.ANY,
+) -> Redrafted:  # fmt: skip
+    """Add a fixed amount to a draft, say the one of a name anew, or (None) take that away."""
+    held = entries.entry_of(KIND, call_off).get("fixed") or []
+    fixed = [one for one in held if one["name"] != instead_of]
+    fixed += [dict(amount)] if amount is not None else []
+    return _changed(
+        call_off, lambda row: _set_prices(row, {"fixed": fixed}, by=by), by=by, of=of
+    )
+
+
+@transaction.atomic
+def _changed(
+    call_off: CallOff, act: Callable[[CallOff], None], *, by: Any, of: str
+) -> Redrafted:
+    planning.lock()  # before any row is held: who applies a set-up takes it first as well
     call_offs.lock(call_off.framework)
-    row = CallOff.objects.select_related("framework", "supplier").get(pk=call_off.pk)
+    row = _fresh(call_off)
     if row.state != CallOff.State.DRAFT:
         raise NoDraftAnyMore(
             _("%(call_off)s is not a draft any more, so it cannot be changed.") % {"call_off": row}
         )
     seen.demand(row, of.split())
     before, approved = redrafted.told(row), redrafted.approved_by(row)
-    after = _rewrite(row, fields, lines)
+    act(row)
+    after = _fresh(row)
     if not (changes := redrafted.differences(before, redrafted.told(after))):
         return Redrafted(after)
     now_by = redrafted.approved_by(after)
@@ -179,7 +227,12 @@ def redraft(
     return Redrafted(after, tuple(changes), voided)
 
 
-def _rewrite(row: CallOff, fields: dict[str, Any], lines: list[dict[str, Any]]) -> CallOff:
+def _fresh(call_off: CallOff) -> CallOff:
+    rows = CallOff.objects.select_related("framework", "organisation", "supplier")
+    return rows.get(pk=call_off.pk)
+
+
+def _rewrite(row: CallOff, fields: dict[str, Any], lines: list[dict[str, Any]]) -> None:
     fields = dict(fields)
     if "competition" in fields:
         competing.name(row, fields.pop("competition"))
@@ -190,4 +243,18 @@ def _rewrite(row: CallOff, fields: dict[str, Any], lines: list[dict[str, Any]]) 
         where = {"algorithm": line["algorithm"], "site": line["site"]}
         kept.append(row.lines.update_or_create(**where, defaults=line)[0].pk)
     row.lines.exclude(pk__in=kept).delete()
-    return CallOff.objects.select_related("framework", "organisation", "supplier").get(pk=row.pk)
+
+
+def _prices_in(fields: dict[str, Any]) -> dict[str, Any]:
+    """Takes the prices out of the fields; what is not said stays as it is."""
+    given = {name: fields.pop(name, None) for name in offered.NAMES}
+    found = {name: held for name, held in given.items() if held is not None}
+    if "fixed" in found:
+        found["fixed"] = [{**one, "amount": f"{one['amount']:.2f}"} for one in found["fixed"]]
+    return found
+
+
+def _set_prices(row: CallOff, prices: dict[str, Any], *, by: Any) -> None:
+    """By the rules of the set-up file; raises EntryRefused."""
+    if prices:
+        entries.change(KIND, row, prices, by=by)

@@ -13,7 +13,12 @@ from decimal import Decimal
 from typing import Protocol
 
 from contracts import pricing
-from contracts.agreements import CONTRACT_ZONE, are_told_by_volume, contract_year
+from contracts.agreements import (
+    CONTRACT_ZONE,
+    are_told_by_volume,
+    contract_year,
+    has_own_prices,
+)
 from contracts.models import CallOffLine, FrameworkAgreement, VolumeCounter
 from contracts.priced import agreement_held, line_key
 from contracts.pricing import Usage
@@ -42,7 +47,8 @@ def of(framework_id: int) -> Headroom:
         with suppress(pricing.PriceTermsError):
             prices[entry.algorithm_id] = pricing.price_of(entry.model, entry.terms)
     has_versions = len({entry.algorithm_id for entry in entries}) < len(entries)
-    if has_versions or not are_told_by_volume(prices.values()):
+    is_told = not has_versions and are_told_by_volume(prices.values())
+    if not is_told or has_own_prices(framework):
         return _Rated(framework)
     return _Counted(framework, prices)
 

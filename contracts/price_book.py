@@ -129,7 +129,7 @@ def examine_price_book(value: Value, say: Say, world: World) -> None:
     begins = (value["valid"] or {}).get("from")
     for index, entry in enumerate(value["price_book"] or []):
         path = f"price_book[{index}]"
-        _examine_entry(entry, path, say)
+        examine_entry(entry, path, say)
         if entry["valid_from"] and begins and entry["valid_from"] <= begins:
             text = f"expected a day after {begins}, the first of the agreement, or nothing"
             say.error(f"{path}.valid_from", f"{text}, found {entry['valid_from']}")
@@ -146,8 +146,8 @@ def terms_of(entry: Value) -> Value:
     return {name: entry[name] for name in TERMS if entry.get(name) is not None}
 
 
-def _examine_entry(entry: Value, path: str, say: Say) -> None:
-    """A flat price is said in one way; any other is in tiers."""
+def examine_entry(entry: Value, path: str, say: Say) -> None:
+    """A flat price is said in one way; any other is in tiers. ``path`` is that of the entry."""
     is_flat, tiers = entry["model"] == "flat", entry["tiers"] or []
     before = len(say.report.problems)
     if entry["unit_price"] and not is_flat:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from contracts.models import FrameworkAgreement
+from contracts.own_prices import group_of
 from contracts.price_book import terms_of
-from contracts.pricing import Agreement, Line, Version, price_of
+from contracts.pricing import Agreement, FixedAmount, Line, Price, Version, price_of
 from hub.configuration import registry
 from hub.configuration.reader import Value
 
@@ -25,18 +27,21 @@ def agreement_of(
     """
     valid = framework["valid"]
     begins, ends = date.fromisoformat(valid["from"]), date.fromisoformat(valid["to"])
+    prices = dict(_versions(framework["price_book"] or [], begins=begins))
+    bought = [one for one in call_offs if one["framework"] == framework["code"]]
+    for call_off in bought:
+        own = _versions(call_off.get("price_book") or [], begins=begins)
+        for algorithm, versions in own.items():
+            name = _own(call_off, algorithm)
+            prices[name] = _under_the_agreement(versions, prices.get(algorithm, ()))
     return Agreement(
         code=framework["code"],
         begins=begins,
         ends=ends,
-        prices=_versions(framework["price_book"] or [], begins=begins),
-        lines=tuple(
-            line
-            for call_off in call_offs
-            if call_off["framework"] == framework["code"]
-            for line in _lines(call_off, ends=ends)
-        ),
+        prices=prices,
+        lines=tuple(line for one in bought for line in _lines(one, ends=ends)),
         series={one["code"]: _values(one) for one in index_series},
+        fixed=tuple(_fixed(bought)),
     )
 
 
@@ -64,8 +69,55 @@ def _versions(entries: Iterable[Value], *, begins: date) -> Mapping[str, tuple[V
     return versions
 
 
+def _under_the_agreement(
+    own: Iterable[Version], agreed: Iterable[Version]
+) -> tuple[Version, ...]:
+    """The versions of a call-off's own price, with what the agreement says of its service."""
+    own, agreed = list(own), list(agreed)
+    first = min(one.valid_from for one in own)
+    turns = {one.valid_from for one in (*own, *agreed) if one.valid_from >= first}
+    found = []
+    for day in sorted(turns):
+        price, held = _on(own, day), _on(agreed, day)
+        if price is not None and held is not None:
+            price = replace(price, sla=held.sla, outcome=held.outcome)
+        if price is not None:
+            found.append(Version(day, price))
+    return tuple(found)
+
+
+def _on(versions: Iterable[Version], day: date) -> Price | None:
+    """The price of the newest version by then."""
+    known = [one for one in versions if one.valid_from <= day]
+    return max(known, key=lambda one: one.valid_from).price if known else None
+
+
+def _own(call_off: Value, algorithm: str) -> str:
+    """The name of a price that only the call-offs of one competition, or one alone, have."""
+    return f"{group_of(call_off)}/{algorithm}"
+
+
+def _fixed(bought: Iterable[Value]) -> Iterable[FixedAmount]:
+    """The fixed amounts of each competition or call-off, those of one sort together."""
+    lines: dict[str, set[str]] = {}
+    amounts: dict[tuple[str, bool], dict[str, Decimal]] = {}
+    for call_off in bought:
+        for one in call_off.get("fixed") or []:
+            group = group_of(call_off)
+            lines.setdefault(group, set()).update(
+                line_key(call_off["code"], line["algorithm"], line["site"])
+                for line in call_off["lines"] or []
+            )
+            sort = (group, one["per"] == "year")
+            amounts.setdefault(sort, {})[one["name"]] = Decimal(one["amount"])
+    for (group, is_yearly), by_name in sorted(amounts.items()):
+        total = sum(by_name.values(), Decimal("0.00"))
+        yield FixedAmount(", ".join(sorted(by_name)), total, is_yearly, frozenset(lines[group]))
+
+
 def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
     until = (call_off["valid"] or {}).get("to")
+    own = {entry["algorithm"] for entry in call_off.get("price_book") or []}
     for line in call_off["lines"] or []:
         yield Line(
             key=line_key(call_off["code"], line["algorithm"], line["site"]),
@@ -75,6 +127,7 @@ def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
             site=line["site"],
             activated=date.fromisoformat(line["activated"]),
             ends=min(ends, date.fromisoformat(until)) if until else ends,
+            price=_own(call_off, line["algorithm"]) if line["algorithm"] in own else "",
         )
 
 

@@ -48,16 +48,30 @@ def _agreement(
     begins = min(_start(one) for one in scenario)
     ends = max(_end(one) for one in scenario)
     offered = {line["item"]: line for line in offer.get("lines", [])}
-    prices = {}
+    prices, lines = {}, []
     for one in scenario:
-        if one["item"] not in offered:
-            raise PriceTermsError(f"lines: expected a price of {one['item']}")
-        prices[one["item"]] = (pricing.Version(begins, _price(offered[one["item"]])),)
-    lines = tuple(
-        pricing.Line(one["item"], "scenario", "scenario", one["item"], "", _start(one), _end(one))
-        for one in scenario
-    )
-    return pricing.Agreement("scenario", begins, ends, prices, lines)
+        item = one["item"]
+        if item not in offered:
+            raise PriceTermsError(f"lines: expected a price of {item}")
+        name = _counted_as(offered[item], offered)
+        prices[name] = (pricing.Version(begins, _price(offered[name])),)
+        lines.append(
+            pricing.Line(item, "scenario", "scenario", name, "", _start(one), _end(one))
+        )
+    return pricing.Agreement("scenario", begins, ends, prices, tuple(lines))
+
+
+def _counted_as(line: Mapping[str, Any], offered: Mapping[str, Mapping[str, Any]]) -> str:
+    """The item whose price it is: the first that the same algorithm meets at the same price.
+
+    What is invoiced is the algorithm, and its examinations then count together.
+    """
+    if line.get("algorithm"):
+        terms = {name: held for name, held in line.items() if name != "item"}
+        for item, other in offered.items():
+            if {name: held for name, held in other.items() if name != "item"} == terms:
+                return item
+    return str(line["item"])
 
 
 def _price(line: Mapping[str, Any]) -> pricing.Price:

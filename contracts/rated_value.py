@@ -29,7 +29,7 @@ from contracts.pricing import (
 from contracts.zone import CONTRACT_ZONE
 
 # What is given back for a month does not make room for more.
-COUNTED = (Kind.USAGE, Kind.FEE, Kind.MINIMUM, Kind.CAP)
+COUNTED = (Kind.USAGE, Kind.FEE, Kind.MINIMUM, Kind.CAP, Kind.ONCE, Kind.YEARLY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import approving
+from contracts import approving, offered
 from contracts.models import CallOff
+from contracts.price_book import terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,19 @@ def told(call_off: CallOff) -> dict[str, Any]:
             f"{one.algorithm.code} {one.site.code} {one.activated} {one.volume_estimate}"
             for one in lines
         ),
+        "prices": _prices(call_off),
     }
+
+
+def _prices(call_off: CallOff) -> list[str]:
+    """Its own prices, or those that it will have by its competition, in words of the set-up file.
+    """
+    said = offered.said_of(call_off)
+    return [
+        *(f"{one['algorithm']} {one['valid_from'] or ''}: {one['model']} "
+          f"{json.dumps(terms_of(one), sort_keys=True)}" for one in said.get("price_book", ())),
+        *(f"{one['name']}: {one['amount']} {one['per']}" for one in said.get("fixed", ())),
+    ]  # fmt: skip
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -34,6 +34,7 @@ LABELS = {
     "cost_centre": gettext_lazy("Cost centre"),
     "buyer_reference": gettext_lazy("Buyer reference"),
     "lines": gettext_lazy("Lines"),
+    "prices": gettext_lazy("Prices"),
 }
 
 
@@ -50,8 +51,9 @@ class ChangedMeanwhile(Exception):
 
 def revision(call_off: CallOff) -> str:
     """SHA-256 of all that is told of a call-off; any change of it makes another."""
-    said = {
-        **redrafted.told(call_off),
+    told = redrafted.told(call_off)
+    said = {  # of what has no prices of its own it is what it was before any could have them
+        **{name: held for name, held in told.items() if name != "prices" or held},
         "is": [call_off.code, call_off.framework.code, call_off.organisation.code, call_off.state],
         "invoiced_to_date": f"{call_off.invoiced_to_date:.2f}",
         "approvals": sorted(

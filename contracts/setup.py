@@ -60,6 +60,9 @@ registry.register(Kind(
         Field("maximum_value", Amount(), says="A hard stop, not a warning (C-23/20)."),
         Field("currency", Text(3, identifiers.currency), "NOK", "ISO 4217."),
         *terms.FIELDS,
+        Field("ceilings", Choice(tuple(FrameworkAgreement.Ceilings.values)), "guiding",
+              "binding: no price of a call-off is above the price book at any volume. guiding: "
+              "one that is above it is told of."),
         Field("vat", Choice(TREATMENTS), "standard", "How its invoices are taxed."),
         Field("price_book", Rows(PriceBookEntry, "framework", ("algorithm", "valid_from"), ENTRY),
               []),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from contracts import call_offs, competing, supplying, utilisation
+from contracts import call_offs, competing, offered, own_prices, supplying, utilisation
 from contracts.by_file import kind  # noqa: F401  (a file may refer only to kinds before)
 from contracts.models import CallOff, CallOffLine, Procedure
 from contracts.naming import MAY_CALL_OFF
@@ -62,6 +62,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
     _examine_buyer(value, framework, say)
     _examine_supply(value, framework, say)
     _examine_competition(value, say, world)
+    own_prices.examine(value, framework, say, world)
     priced = {one["algorithm"] for one in framework.get("price_book") or []}
     for index, line in enumerate(value["lines"] or []):
         path = f"lines[{index}]"
@@ -156,11 +157,14 @@ def _enter(row: CallOff, state: str, by: str) -> Iterator[tuple[str, str]]:
         text = "expected draft, because here two people approve each call-off"
         yield "state", f"{text} (HUB_CALL_OFFS_BY_FILE), found {state}"
         return
-    if competing.of(row) and (problems := competing.problems_of(row)):
+    if competing.of(row) and (
+        problems := [*competing.problems_of(row), *offered.faults_of(row)]
+    ):
         for one in problems:
             field, _colon, rule = one.partition(": ")
             yield field, rule
         return
+    offered.write_down(row)
     call_offs.enter(row, to=state, by=by)
 
 
@@ -194,6 +198,7 @@ registry.register(Kind(
               "it follows from. Left out: as it is.", column="competed.competition"),
         Field("lot", Text(40), None, "A lot of the framework."),
         Field("supplier", Reference("vendor"), None, "Left out: the framework's first."),
+        *own_prices.FIELDS,
         Field("estimated_value", Amount(), None),
         Field("committed_value", Amount(), "0.00", "What it binds of the framework's maximum."),
         Field("invoiced_to_date", Begins(Amount(), "0.00"), None,

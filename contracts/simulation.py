@@ -32,6 +32,13 @@ from hub.configuration.registry import World
 
 # The sections that prices hang on, each with the fields that do not matter to them: the manifests
 # of algorithms would be further files.
+NOT_OF_A_COMPETITION = frozenset({
+    "state", "purpose", "strategy", "estimated_value", "maximum_value", "notice_type",
+    "notice_reference", "requests_due_at", "tenders_due_at", "reduces_successively",
+    "least_candidates", "most_candidates", "dialogue_plan", "evaluation_model", "winner",
+    "contract_reference", "end_reason", "market_contacts", "requirements", "participants", "rounds",
+    "questions", "suggestions", "evaluation_frozen", "decisions", "scores",
+})  # fmt: skip
 SECTIONS: Mapping[str, frozenset[str]] = {
     "organisations": frozenset(),
     "sites": frozenset(),
@@ -40,6 +47,7 @@ SECTIONS: Mapping[str, frozenset[str]] = {
     "index_series": frozenset(),
     "vat_rates": frozenset(),
     "frameworks": frozenset(),
+    "procedures": NOT_OF_A_COMPETITION,
     "call_offs": frozenset(),
 }
 CANCELLED = "cancelled"
@@ -119,6 +127,8 @@ def description_of(line: ChargeLine) -> str:
         Kind.CAP: _("Above the agreed cap"),
         Kind.SERVICE: _("Credit for the level of service"),
         Kind.OUTCOME: _("Adjustment for the outcome"),
+        Kind.ONCE: _("Fixed amount, once"),
+        Kind.YEARLY: _("Fixed amount of the year"),
     }[line.kind]
 
 

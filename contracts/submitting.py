@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from contracts import answers, competed, sealing, specifying
+from contracts import answers, competed, offered, sealing, specifying
 from contracts.evaluation_models import digest, snapshot
 from contracts.models import (
     Participant,
@@ -190,6 +190,7 @@ def _must_answer(
     problems = answers.problems(content, specifying.plain_requirements(spec), is_final=is_final)
     if is_final:
         problems += competed.problems_of_offer(procedure, vendor, content["offer"])
+        problems += offered.problems_of(procedure, content["offer"])
         try:
             _price_of(procedure, content["offer"])
         except PriceTermsError as fault:

@@ -115,7 +115,7 @@ def _was_in_use(
         what = f"a day from {first}, when the line is activated, to {line.ends}"
         judge.refuse(f"{path}.date", f"expected {what}, found {day}")
         return False
-    versions = agreement.prices.get(line.algorithm, ())
+    versions = agreement.prices.get(line.priced_as, ())
     if not any(one.valid_from <= day for one in versions):
         what = f"an algorithm with a price in {agreement.code} on {day}"
         judge.refuse(f"{path}.algorithm", f"expected {what}, found {line.algorithm}")

@@ -8,9 +8,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from contracts import approving, reading, utilisation
+from contracts import approving, offered, reading, utilisation
 from contracts.drafting import DraftRefused, asked_again, asked_for
-from contracts.models import CallOff, FrameworkAgreement, OptionState
+from contracts.models import CallOff, CallOffAmount, FrameworkAgreement, OptionState
+from hub.configuration import entries
 from marketplace.models import Algorithm
 from vendors.models import Vendor
 
@@ -61,6 +62,7 @@ class FrameworkSerializer(serializers.Serializer[FrameworkAgreement]):
     valid_to = serializers.DateField()
     technique = serializers.CharField()
     currency = serializers.CharField()
+    ceilings = serializers.CharField()
     estimated_value = serializers.DecimalField(**MONEY)
     maximum_value = serializers.DecimalField(**MONEY)
     utilisation = serializers.SerializerMethodField()
@@ -176,6 +178,14 @@ class ApprovalSerializer(serializers.Serializer[Any]):
     is_current = serializers.BooleanField()
 
 
+class AmountSerializer(serializers.Serializer[Any]):
+    """An amount beside the prices: once, or for each contract year."""
+
+    name = serializers.CharField(max_length=200)
+    amount = serializers.DecimalField(**ASKED)
+    per = serializers.ChoiceField(choices=CallOffAmount.Per.choices)
+
+
 class CallOffSerializer(serializers.Serializer[CallOff]):
     """What one organisation orders; ``moves`` are the states it may be brought to."""
 
@@ -196,6 +206,8 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
     cost_centre = serializers.CharField()
     buyer_reference = serializers.CharField()
     lines = LineSerializer(many=True)
+    price_book = serializers.SerializerMethodField()
+    fixed = serializers.SerializerMethodField()
     fingerprint = serializers.SerializerMethodField()
     approvals = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
@@ -206,6 +218,18 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
 
     def get_supplier(self, call_off: CallOff) -> str:
         return (call_off.supplier or call_off.framework.supplier).code
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
+    def get_price_book(self, call_off: CallOff) -> Any:
+        """Prices of its own, as a set-up file has them; of a draft also those that its competition
+        was won with. What is not here costs what the agreement says.
+        """
+        return entries.said(offered.said_of(call_off).get("price_book", []))
+
+    @extend_schema_field(AmountSerializer(many=True))
+    def get_fixed(self, call_off: CallOff) -> Any:
+        """Amounts beside the prices."""
+        return offered.said_of(call_off).get("fixed", [])
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_competition(self, call_off: CallOff) -> str | None:
@@ -295,6 +319,11 @@ class DraftSerializer(serializers.Serializer[Any]):
     cost_centre = serializers.CharField(max_length=80, default="", allow_blank=True)
     buyer_reference = serializers.CharField(max_length=80, default="", allow_blank=True)
     lines = LineDraftSerializer(many=True, allow_empty=False)
+    price_book = serializers.ListField(
+        child=serializers.DictField(), default=None, allow_null=True, max_length=500,
+        help_text="Prices of its own, as a set-up file has them; left out: as they are.",
+    )
+    fixed = AmountSerializer(many=True, default=None, allow_null=True)
 
     def validate(self, attrs: Any) -> Any:
         """What the codes mean: rows that the user may see, and may buy for."""

@@ -119,6 +119,8 @@ def description_of(kind: str, *, amount: Decimal = Decimal(0)) -> str:
         "cap": _("Above the agreed cap"),
         "service": _("Credit for the level of service"),
         "outcome": _("Adjustment for the outcome"),
+        "once": _("Fixed amount, once"),
+        "yearly": _("Fixed amount of the year"),
     }.get(kind, kind)
 
 

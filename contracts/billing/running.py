@@ -144,7 +144,10 @@ def _lock_suppliers(frameworks: Sequence[FrameworkAgreement]) -> None:
 
 def _thresholds(framework: FrameworkAgreement, found: dict[str, Any]) -> Iterator[Threshold]:
     """When results are late, by each version of each price of an agreement."""
+    agreed = {one["algorithm"] for one in found["framework"]["price_book"] or []}
     for algorithm, versions in facts.agreement_in(found).prices.items():
+        if algorithm not in agreed:  # a call-off's own, with the agreement's level of service
+            continue
         known = sorted(versions, key=lambda one: one.valid_from)
         ends = [*(one.valid_from for one in known[1:]), None]
         for version, end in zip(known, ends, strict=True):

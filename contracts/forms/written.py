@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts import price_text
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
-from contracts.models import FrameworkAgreement
+from contracts.models import CallOffAmount, FrameworkAgreement
 from contracts.price_text import TextNotRead
 from contracts.pricing.terms import Model, Scope
 from contracts.templatetags.value_words import price_model
@@ -59,6 +59,10 @@ class AgreementForm(base.Form):
     )
     currency = base.words(_("Currency"), most=3)
     vat = base.choice(_("VAT"), [(one, VAT.get(one, one)) for one in TREATMENTS])
+    ceilings = base.choice(
+        _("Prices of call-offs"), FrameworkAgreement.Ceilings.choices, needed=False,
+        says=_("Whether a call-off of a mini-competition may cost more than the price book."),
+    )  # fmt: skip
     technique = base.choice(
         _("Technique"), FrameworkAgreement.Technique.choices, needed=False,
         says=_("How it is bought under it (BT-765)."),
@@ -77,7 +81,7 @@ class AgreementForm(base.Form):
     def entry(self) -> dict[str, Any]:
         """What is said, as a set-up file has it."""
         said = self.cleaned_data
-        names = ("code", "title", "vat", "technique", "duration_justification")
+        names = ("code", "title", "vat", "ceilings", "technique", "duration_justification")
         return {
             **{name: said[name] or None for name in names},
             "currency": said["currency"].upper(),
@@ -218,4 +222,40 @@ class PriceForm(base.Form):
             "price": price_text.text_of_price(entry).replace("; ", "\n"),
             "introduction": price_text.text_of_phases(entry),
             "further": price_text.text_of_terms(further),
+        }  # fmt: skip
+
+
+class OwnPriceForm(PriceForm):
+    """A price that was offered for one call-off."""
+
+    def __init__(self, *args: Any, framework: FrameworkAgreement, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        priced = framework.price_book.values("algorithm")
+        set_rows(self, "algorithm", Algorithm.objects.filter(pk__in=priced).order_by("name"))
+        self.fields["valid_from"].help_text = _("Left out: from the first day of the call-off.")
+        set_choices(self, "tier_scope", [
+            (Scope.FRAMEWORK.value, str(_("all that follow from the same competition"))),
+            *((one.value, str(SCOPES[one])) for one in (Scope.AUTHORITY, Scope.CALL_OFF)),
+        ])  # fmt: skip
+        self.fields["tier_scope"].help_text = _(
+            "Left out: all that follow from the same competition."
+        )
+        self.fields["further"].help_text = _(
+            "package, percentage, fee, minimum, cap, indexation, proration."
+        )
+
+
+class AmountForm(base.Form):
+    """An amount that was offered for one call-off beside its prices."""
+
+    name = base.words(_("Name"))
+    amount = base.money(_("Amount"), needed=True)
+    per = base.choice(_("Due"), CallOffAmount.Per.choices)
+    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+    def entry(self) -> dict[str, Any]:
+        """What is said, as a set-up file has it."""
+        said = self.cleaned_data
+        return {
+            "name": said["name"], "amount": f"{said['amount']:.2f}", "per": said["per"],
         }  # fmt: skip

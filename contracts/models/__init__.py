@@ -11,9 +11,11 @@ from contracts.models.billing import (
 )
 from contracts.models.call_offs import (
     CallOff,
+    CallOffAmount,
     CallOffApproval,
     CallOffCompetition,
     CallOffLine,
+    CallOffPrice,
 )
 from contracts.models.claims import VendorInvoice, VendorInvoiceLine
 from contracts.models.documents import Document, DocumentIsKept
@@ -60,9 +62,11 @@ __all__ = [
     "BillingRun",
     "BreadthRule",
     "CallOff",
+    "CallOffAmount",
     "CallOffApproval",
     "CallOffCompetition",
     "CallOffLine",
+    "CallOffPrice",
     "DialogueNote",
     "DialogueRound",
     "Document",

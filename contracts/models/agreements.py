@@ -50,6 +50,12 @@ class FrameworkAgreement(models.Model):
         MIXED = "fa-mix", _("Partly with reopening of competition")
         NONE = "none", _("No framework agreement")
 
+    class Ceilings(models.TextChoices):
+        """What the price book is to prices that a call-off has of its own."""
+
+        BINDING = "binding", _("Never above the price book")
+        GUIDING = "guiding", _("Also above the price book")
+
     code = models.CharField(max_length=40, unique=True)
     title = models.CharField(max_length=300)
     holder = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
@@ -62,6 +68,10 @@ class FrameworkAgreement(models.Model):
     # how its invoices are taxed: standard, reverse_charge, exempt, out_of_scope
     vat = models.CharField(max_length=20, default="standard")
     technique = models.CharField(max_length=20, choices=Technique.choices, blank=True)
+    # whether a call-off may cost more than the price book has it
+    ceilings = models.CharField(
+        max_length=10, choices=Ceilings.choices, default="guiding", db_default="guiding"
+    )
     # why it lasts longer than the law has it (eForms BT-109)
     duration_justification = models.TextField(blank=True)
 

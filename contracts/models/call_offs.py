@@ -120,6 +120,56 @@ class CallOffCompetition(models.Model):
         return f"{self.call_off_id} from {self.competition_id}"
 
 
+class CallOffPrice(models.Model):
+    """What one algorithm costs under one call-off, where that is not what the agreement has.
+
+    Columns as those of PriceBookEntry. From the first examination that is counted at it the
+    database refuses to change, remove or add one.
+    """
+
+    call_off = models.ForeignKey(CallOff, models.CASCADE, related_name="price_book")
+    algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="+")
+    valid_from = models.DateField(null=True, blank=True)
+    model = models.CharField(max_length=20)
+    terms = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["call_off", "algorithm"],
+                condition=models.Q(valid_from=None),
+                name="own_price_once",
+            ),
+            models.UniqueConstraint(
+                fields=["call_off", "algorithm", "valid_from"], name="own_price_version_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_off_id} {self.algorithm_id} {self.model}"
+
+
+class CallOffAmount(models.Model):
+    """An amount that a call-off costs beside its prices: once, or for each contract year."""
+
+    class Per(models.TextChoices):
+        ONCE = "once", _("once")
+        YEAR = "year", _("a year")
+
+    call_off = models.ForeignKey(CallOff, models.CASCADE, related_name="fixed")
+    name = models.CharField(max_length=200)
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    per = models.CharField(max_length=10, choices=Per.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["call_off", "name"], name="own_amount_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_off_id} {self.name}"
+
+
 class CallOffApproval(models.Model):
     """One person's word for what the call-off said then; two of them approve it. Never edited."""
 

@@ -20,6 +20,7 @@ invoice run bills, for each key up to its month, ``amount`` less what was booked
 from contracts.pricing.agreement import (
     Agreement,
     Availability,
+    FixedAmount,
     Line,
     Measured,
     Usage,
@@ -40,6 +41,7 @@ __all__ = [
     "Agreement",
     "Availability",
     "ChargeLine",
+    "FixedAmount",
     "Kind",
     "Length",
     "Line",

@@ -15,7 +15,8 @@ class Line:
     """One algorithm at one site under one call-off; ``key`` is what usage names it by.
 
     ``activated`` is the first day of use, ``ends`` the last one that the call-off can have. Of
-    equal claims to an øre the lowest organisation, then the lowest key has it.
+    equal claims to an øre the lowest organisation, then the lowest key has it. ``price`` names the
+    price where it is another than the agreement's for the algorithm.
     """
 
     key: str
@@ -25,6 +26,25 @@ class Line:
     site: str
     activated: date
     ends: date
+    price: str = ""
+
+    @property
+    def priced_as(self) -> str:
+        """The name of its price: lines that have one count together, and with no other."""
+        return self.price or self.algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class FixedAmount:
+    """What some lines (by their keys) cost together beside their prices, shared by their days.
+
+    Once, or for each contract year; a year that is not whole counts by days.
+    """
+
+    name: str
+    amount: Decimal
+    is_yearly: bool
+    lines: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +59,9 @@ class Version:
 class Agreement:
     """A framework agreement as it is priced.
 
-    ``prices`` has the versions of each algorithm, ``series`` the values of each index by the first
-    day of the month. Contract years count from ``begins``.
+    ``prices`` has the versions of each algorithm, and of each price that only some lines have
+    (Line.price); ``series`` the values of each index by the first day of the month. Contract years
+    count from ``begins``.
     """
 
     code: str
@@ -49,6 +70,7 @@ class Agreement:
     prices: Mapping[str, tuple[Version, ...]]
     lines: tuple[Line, ...]
     series: Mapping[str, Mapping[date, Decimal]] = field(default_factory=dict)
+    fixed: tuple[FixedAmount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,10 @@ class Basis:
         first, last = min([agreement.begins, *days]), max(days, default=agreement.begins)
         cut = tuple(slots(first, as_of, begins=agreement.begins, cuts=_turns(agreement)))
         prices = {
-            (algorithm, slot): price
-            for algorithm in agreement.prices
+            (name, slot): price
+            for name in agreement.prices
             for slot in cut
-            if (price := _price_on(agreement, algorithm, slot.start, last_used=last)) is not None
+            if (price := _price_on(agreement, name, slot.start, last_used=last)) is not None
         }
         return cls(agreement, usages, as_of, cut, _counts(agreement, usages, cut, prices), prices)
 
@@ -69,21 +69,21 @@ class Basis:
         return self.agreement.begins
 
     @property
-    def algorithms(self) -> list[str]:
-        """The algorithms that have a price, in order."""
+    def priced(self) -> list[str]:
+        """The names of all prices, in order: algorithms, and what some lines are priced as."""
         return sorted(self.agreement.prices)
 
-    def lines_of(self, algorithm: str) -> list[Line]:
-        """The call-off lines of an algorithm."""
-        return [one for one in self.agreement.lines if one.algorithm == algorithm]
+    def lines_of(self, priced_as: str) -> list[Line]:
+        """The call-off lines that have a price."""
+        return [one for one in self.agreement.lines if one.priced_as == priced_as]
 
     def count(self, line: Line, slot: Period) -> Count:
         """What was used of a line in a slot."""
         return self.counts.get((line.key, slot), NOTHING)
 
-    def price(self, algorithm: str, slot: Period) -> Price | None:
-        """What an algorithm costs in a slot, indexed; None where no version is valid yet."""
-        return self.prices.get((algorithm, slot))
+    def price(self, priced_as: str, slot: Period) -> Price | None:
+        """A price in a slot, indexed; None where no version is valid yet."""
+        return self.prices.get((priced_as, slot))
 
 
 def active_days(lines: Iterable[Line], within: Period) -> int:
@@ -130,9 +130,9 @@ def _turns(agreement: Agreement) -> set[date]:
     return turns
 
 
-def _price_on(agreement: Agreement, algorithm: str, day: date, *, last_used: date) -> Price | None:
+def _price_on(agreement: Agreement, name: str, day: date, *, last_used: date) -> Price | None:
     """After the last use an index may still be unpublished: fees then go on as they were."""
-    known = [one for one in agreement.prices[algorithm] if one.valid_from <= day]
+    known = [one for one in agreement.prices[name] if one.valid_from <= day]
     if not known:
         return None
     price = max(known, key=lambda one: one.valid_from).price
@@ -151,7 +151,7 @@ def _counts(
         if not cut or used.day > cut[-1].last:
             continue
         slot = cut[bisect_right(starts, used.day) - 1]
-        if (price := prices.get((line.algorithm, slot))) is None:
+        if (price := prices.get((line.priced_as, slot))) is None:
             text = f"{agreement.code} has no price for {line.algorithm} on {used.day}"
             raise NoPriceError(text)
         count = counts[line.key, slot]

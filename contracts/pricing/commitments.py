@@ -48,17 +48,17 @@ class _Account:
         return max(ZERO, bound - net) if is_used and slot.last >= last else ZERO
 
 
-def hold_to_commitments(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+def hold_to_commitments(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
     """Post true-ups to the minimum, then what is above the cap.
 
     A true-up is shared by volume, what is above the cap by what each line came to.
     """
-    lines = basis.lines_of(algorithm)
+    lines = basis.lines_of(priced_as)
     for kind, clause in CLAUSES.items():
-        for scope, length in sorted(_ladders(basis, algorithm, clause)):
+        for scope, length in sorted(_ladders(basis, priced_as, clause)):
             for group, members in grouped(lines, scope).items():
                 account: _Account | None = None
-                for slot, commitment in _held(basis, algorithm, clause, (scope, length)):
+                for slot, commitment in _held(basis, priced_as, clause, (scope, length)):
                     period = period_of(slot.start, length=length, begins=basis.begins)
                     if account is None or account.period != period:
                         account = _Account(kind, scope, group, members, period)
@@ -66,24 +66,24 @@ def hold_to_commitments(basis: Basis, ledger: Ledger, *, algorithm: str) -> None
 
 
 def _ladders(
-    basis: Basis, algorithm: str, clause: Callable[[Price], Commitment | None]
+    basis: Basis, priced_as: str, clause: Callable[[Price], Commitment | None]
 ) -> set[tuple[Scope, Length]]:
     return {
         (commitment.scope or price.tier_scope, commitment.period)
         for slot in basis.slots
-        if (price := basis.price(algorithm, slot)) and (commitment := clause(price))
+        if (price := basis.price(priced_as, slot)) and (commitment := clause(price))
     }
 
 
 def _held(
-    basis: Basis, algorithm: str, clause: Callable[[Price], Commitment | None],
+    basis: Basis, priced_as: str, clause: Callable[[Price], Commitment | None],
     ladder: tuple[Scope, Length],
 ) -> list[tuple[Period, Commitment]]:  # fmt: skip
     """The slots in which a commitment of that scope and length holds."""
     return [
         (slot, commitment)
         for slot in basis.slots
-        if (price := basis.price(algorithm, slot))
+        if (price := basis.price(priced_as, slot))
         and (commitment := clause(price))
         and (commitment.scope or price.tier_scope, commitment.period) == ladder
     ]

@@ -10,11 +10,11 @@ from contracts.pricing.periods import Period, period_of
 from contracts.pricing.terms import Fee, Scope
 
 
-def charge_fees(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+def charge_fees(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
     """Post each fee in the first slot of its period in which one of its lines is active."""
-    lines, charged = basis.lines_of(algorithm), set()
+    lines, charged = basis.lines_of(priced_as), set()
     for slot in basis.slots:
-        price = basis.price(algorithm, slot)
+        price = basis.price(priced_as, slot)
         if price is None or price.fee is None:
             continue
         period = period_of(slot.start, length=price.fee.period, begins=basis.begins)

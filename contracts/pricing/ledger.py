@@ -26,6 +26,8 @@ class Kind(StrEnum):
     CAP = "cap"
     SERVICE = "service"
     OUTCOME = "outcome"
+    ONCE = "once"
+    YEARLY = "yearly"
 
 
 ORDER = {kind: place for place, kind in enumerate(Kind)}

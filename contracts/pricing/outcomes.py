@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from statistics import NormalDist
 
-from contracts.pricing.agreement import Measured
+from contracts.pricing.agreement import Line, Measured
 from contracts.pricing.basis import Basis
 from contracts.pricing.ledger import Kind, Ledger, Snapshot
 from contracts.pricing.money import ONE, ZERO, rounded
@@ -13,17 +13,22 @@ from contracts.pricing.periods import Period, contract_year_of
 from contracts.pricing.terms import Outcome, Scope
 
 
-def adjust_for_outcome(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
-    """Post the adjustment of each contract year that is over and was measured, in its last slot."""
+def adjust_for_outcome(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
+    """Post the adjustment of each contract year that is over and was measured, in its last slot.
+
+    What was measured of an algorithm is so for each of its lines, whatever their prices.
+    """
+    lines = basis.lines_of(priced_as)
     for slot in basis.slots:
         year = contract_year_of(slot.start, begins=basis.begins)
-        price = basis.price(algorithm, slot)
+        price = basis.price(priced_as, slot)
         if slot.last != year.last or price is None or price.outcome is None:
             continue
         for one in basis.usages.measured:
             is_of_year = contract_year_of(one.day, begins=basis.begins) == year
-            if is_of_year and (one.algorithm, one.kpi) == (algorithm, price.outcome.kpi):
-                _post(basis, ledger, measured=one, terms=price.outcome, year=year, slot=slot)
+            of = [line for line in lines if line.algorithm == one.algorithm]
+            if is_of_year and one.kpi == price.outcome.kpi:
+                _post(basis, ledger, of, measured=one, terms=price.outcome, slot=slot)
 
 
 def adjustment(terms: Outcome, *, successes: int, n: int) -> Decimal:
@@ -50,12 +55,14 @@ def wilson_lower_bound(successes: int, *, n: int, confidence: Decimal) -> Decima
 
 
 def _post(
-    basis: Basis, ledger: Ledger, *, measured: Measured, terms: Outcome, year: Period, slot: Period
-) -> None:
+    basis: Basis, ledger: Ledger, lines: list[Line], *, measured: Measured, terms: Outcome,
+    slot: Period,
+) -> None:  # fmt: skip
+    year = contract_year_of(slot.start, begins=basis.begins)
     by = adjustment(terms, successes=measured.successes, n=measured.n)
     slots = [one for one in basis.slots if year.start <= one.start < year.end]
     details = (("kpi", terms.kpi), ("measured", f"{measured.successes}/{measured.n}"))
-    for line in basis.lines_of(measured.algorithm):
+    for line in lines:
         base = max(ZERO, ledger.posted(line, slots))
         due = rounded(base * by)
         snapshot = Snapshot(

@@ -12,16 +12,16 @@ from contracts.pricing.periods import Length, Period, period_of
 from contracts.pricing.terms import Model, Percentage, Scope
 
 
-def charge_percentages(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+def charge_percentages(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
     """Post the percentage of what the others came to in the contract year, by difference.
 
     The others' charges count after their introductions and before commitments and credits.
     """
-    for line in basis.lines_of(algorithm):
+    for line in basis.lines_of(priced_as):
         year: Period | None = None
         base = charged = ZERO
         for slot in basis.slots:
-            price = basis.price(algorithm, slot)
+            price = basis.price(priced_as, slot)
             if price is None or price.model is not Model.PERCENTAGE or price.percentage is None:
                 continue
             now = period_of(slot.start, length=Length.CONTRACT_YEAR, begins=basis.begins)
@@ -47,14 +47,14 @@ def _cost_of_others(
         other
         for other in basis.agreement.lines
         if (other.call_off, other.site) == (line.call_off, line.site)
-        and _counts(basis, other.algorithm, slot, terms)
+        and _counts(basis, other, slot, terms)
     ]
     return sum((ledger.net[other.key, slot] for other in there), ZERO)
 
 
-def _counts(basis: Basis, algorithm: str, slot: Period, terms: Percentage) -> bool:
+def _counts(basis: Basis, other: Line, slot: Period, terms: Percentage) -> bool:
     """A percentage is never taken of another percentage, so that the order means nothing."""
-    price = basis.price(algorithm, slot)
+    price = basis.price(other.priced_as, slot)
     if price is None or price.model is Model.PERCENTAGE:
         return False
-    return not terms.of or algorithm in terms.of
+    return not terms.of or other.algorithm in terms.of

@@ -9,6 +9,7 @@ from contracts.pricing.agreement import Agreement, Usages
 from contracts.pricing.basis import Basis
 from contracts.pricing.commitments import hold_to_commitments
 from contracts.pricing.fees import charge_fees
+from contracts.pricing.fixed import charge_fixed_amounts
 from contracts.pricing.ledger import ChargeLine, Ledger
 from contracts.pricing.outcomes import adjust_for_outcome
 from contracts.pricing.percentages import charge_percentages
@@ -18,6 +19,7 @@ from contracts.pricing.tiers import charge_tiers
 DIGITS = 100
 # The order of operations is part of the agreement: each step reads what those before it posted.
 # Included units and indexed prices are part of the tier charge, introductions follow it at once.
+# Fixed amounts come last: no discount, commitment or credit is reckoned on them.
 STEPS = (
     charge_tiers,
     charge_fees,
@@ -42,6 +44,7 @@ def rate(agreement: Agreement, usages: Usages, *, as_of: date) -> list[ChargeLin
     with localcontext(prec=DIGITS):
         basis, ledger = Basis.of(agreement, usages, as_of=as_of), Ledger()
         for step in STEPS:
-            for algorithm in basis.algorithms:
-                step(basis, ledger, algorithm=algorithm)
+            for name in basis.priced:
+                step(basis, ledger, priced_as=name)
+        charge_fixed_amounts(basis, ledger)
         return list(ledger.charge_lines())

@@ -13,7 +13,7 @@ from contracts.pricing.periods import Period, month_of
 from contracts.pricing.terms import Band, Scope, ServiceLevel
 
 
-def credit_service(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
+def credit_service(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
     """Post the credit of each line and month: together within the cap and what the month came to.
 
     A credit is a share of the month's charge before discounts, and is taken after them.
@@ -22,10 +22,10 @@ def credit_service(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
     for slot in basis.slots:
         months.setdefault(month_of(slot.start), []).append(slot)
     for month, slots in months.items():
-        price = basis.price(algorithm, slots[-1])
+        price = basis.price(priced_as, slots[-1])
         if price is None or price.sla is None:
             continue
-        for line in basis.lines_of(algorithm):
+        for line in basis.lines_of(priced_as):
             _credit(basis, ledger, line, terms=price.sla, month=month, slots=slots)
 
 

@@ -38,18 +38,18 @@ class _Pool:
         )  # fmt: skip
 
 
-def charge_tiers(basis: Basis, ledger: Ledger, *, algorithm: str) -> None:
-    """Post what each line of an algorithm is charged, and what introductions take off it.
+def charge_tiers(basis: Basis, ledger: Ledger, *, priced_as: str) -> None:
+    """Post what each line that has a price is charged, and what introductions take off it.
 
     In each slot the charge of the pool is what its volume costs since the period began, less what
     it cost before the slot, both at the prices of the slot. What the pool costs since the period
     began is shared anew by the volumes since then; a line's own amount is the difference.
     """
-    lines = basis.lines_of(algorithm)
+    lines = basis.lines_of(priced_as)
     ladders = {
         (price.tier_scope, price.tier_period)
         for slot in basis.slots
-        if (price := basis.price(algorithm, slot)) and price.model is not Model.PERCENTAGE
+        if (price := basis.price(priced_as, slot)) and price.model is not Model.PERCENTAGE
     }
     for scope, length in sorted(ladders):
         for group, members in grouped(lines, scope).items():
@@ -61,7 +61,7 @@ def _climb(
 ) -> None:
     pool: _Pool | None = None
     for slot in basis.slots:
-        price = basis.price(members[0].algorithm, slot)
+        price = basis.price(members[0].priced_as, slot)
         if price is None or price.model is Model.PERCENTAGE:
             continue
         if (price.tier_scope, price.tier_period) != (scope, length):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -13,19 +14,21 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from contracts import acting, approving, reading, tender_access, utilisation
+from contracts import acting, approving, offered, reading, tender_access, utilisation
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
 from contracts.forms import base
 from contracts.forms.agreements import AmendmentForm, DraftForm, LotForm, SupplierForm
 from contracts.forms.documents import DocumentForm
-from contracts.models import CallOff, FrameworkAgreement, OptionState
+from contracts.models import CallOff, CallOffAmount, FrameworkAgreement, OptionState
 from contracts.models.options import Option
 from contracts.options import OptionMoveError
+from contracts.price_book import terms_of
 from contracts.seen import ANY, ChangedMeanwhile
 from hub.access import holds_role
 from hub.forms import spoken
 from hub.models import OrganisationRole
+from marketplace.models import Algorithm
 
 PAGE_SIZE = 50
 
@@ -110,6 +113,7 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "call_off": found,
         "competition": _competition(request, found),
+        "prices": _prices(found),
         "missing": [spoken(one, DraftForm) for one in missing] if is_draft and may_act else [],
         "supplier": found.supplier or found.framework.supplier,
         "approvals": approvals,
@@ -122,6 +126,32 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
         "after": after,
     }
     return _page(request, "call_off", context)
+
+
+def _prices(found: CallOff) -> dict[str, Any]:
+    """Prices of its own, or of a draft those that it will have, as the page shows them."""
+    said = offered.said_of(found)
+    own = {(one.algorithm.code, str(one.valid_from or "")): one.pk for one in
+           found.price_book.select_related("algorithm")}  # fmt: skip
+    amounts = {one.name: one.pk for one in found.fixed.all()}
+    codes = [one["algorithm"] for one in said.get("price_book", ())]
+    rows = {one.code: one for one in Algorithm.objects.filter(code__in=codes)}
+    return {
+        "book": [
+            {
+                "algorithm": rows[one["algorithm"]], "model": one["model"],
+                "terms": terms_of(one), "pk": own.get((one["algorithm"], one["valid_from"] or "")),
+                "valid_from": one["valid_from"] and date.fromisoformat(one["valid_from"]),
+            }
+            for one in said.get("price_book", ())
+        ],
+        "fixed": [
+            one | {"per_label": CallOffAmount.Per(one["per"]).label, "pk": amounts.get(one["name"])}
+            for one in said.get("fixed", ())
+        ],
+        "are_offered": bool(said) and not own and not amounts,
+        "above": [spoken(one, DraftForm) for one in offered.above_the_agreement(found)],
+    }  # fmt: skip
 
 
 def _competition(request: HttpRequest, found: CallOff) -> dict[str, Any] | None:

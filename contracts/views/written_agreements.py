@@ -26,7 +26,7 @@ from hub.models import Organisation
 METHODS = ("GET", "HEAD", "POST")
 # fields of the entry by other names on the form
 FIELDS = {"valid.from": "valid_from", "valid.to": "valid_to", "valid": "valid_to"}
-OF_A_PRICE = re.compile(r"price_book\[[^]]*\]\.?(.*)")
+OF_A_PRICE = re.compile(r"(?:price_book|fixed)\[[^]]*\]\.?(.*)")
 PRICE_FIELDS = ("tiers", "unit_price")
 
 
@@ -132,7 +132,7 @@ def _tried(form: Any, act: Any) -> FrameworkAgreement | None:
     try:
         done: FrameworkAgreement = act()
     except EntryRefused as refused:
-        form.refuse(_placed(form, field, rule) for field, rule in refused.problems)
+        form.refuse(placed(form, field, rule) for field, rule in refused.problems)
         return None
     except AgreementChanged as refused:
         form.refuse([str(refused)])
@@ -140,8 +140,8 @@ def _tried(form: Any, act: Any) -> FrameworkAgreement | None:
     return done
 
 
-def _placed(form: base.Form, field: str, rule: str) -> str:
-    """A refusal with the name that its field has on the form."""
+def placed(form: base.Form, field: str, rule: str) -> str:
+    """A refusal with the name that its field has on the form of an agreement or of a price."""
     below = OF_A_PRICE.fullmatch(field)
     name = below.group(1) if below else FIELDS.get(field, field)
     top = re.split(r"[.\[]", name)[0]

@@ -25,6 +25,7 @@ SUPPLIER: Given = lambda scene: {**FRAMEWORK(scene), "vendor": "examplemed"}  # 
 ORGANISATION: Given = lambda scene: {"code": "vestre-viken"}  # noqa: E731
 PRICE: Given = lambda scene: {**FRAMEWORK(scene), "entry": 1}  # noqa: E731
 DOCUMENT: Given = lambda scene: {**FRAMEWORK(scene), "document": 1}  # noqa: E731
+OWN_PRICE: Given = lambda scene: {"pk": scene.places.call_off.pk, "entry": 1}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
 
 
@@ -52,6 +53,9 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["framework-documents", "api-framework-documents"], FRAMEWORK),
     **dict.fromkeys(["framework-document", "api-framework-document"], DOCUMENT),
     **dict.fromkeys(["call-off", "api-call-off", "call-off-redraft"], CALL_OFF),
+    **dict.fromkeys(["own-price-new", "own-amount-new"], CALL_OFF),
+    **dict.fromkeys(["own-price-edit", "own-price-remove"], OWN_PRICE),
+    **dict.fromkeys(["own-amount-edit", "own-amount-remove"], OWN_PRICE),
     **dict.fromkeys(["approve-call-off", "api-approve-call-off"], CALL_OFF),
     **dict.fromkeys(["move-call-off", "api-move-call-off"], CALL_OFF),
 }
