@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,6 +41,9 @@ class Competition:
     second_user: User
     algorithm: Algorithm
     other: Algorithm
+    # what each offers besides its price
+    line: dict[str, Any] = field(default_factory=dict)
+    fixed: tuple[dict[str, Any], ...] = ()
 
     @property
     def framework(self) -> FrameworkAgreement:
@@ -52,10 +55,14 @@ class Competition:
         own = self.other if participant == self.first else self.algorithm
         told = {"item": "triage", "algorithm": own.code, "model": "flat", "unit_price": price}
         answers = [building.answer("F-1"), building.answer("F-2")]
-        return {"responses": answers, "offer": {"lines": [told | line], "fixed": []}}
+        lines = [told | self.line | line]
+        return {"responses": answers, "offer": {"lines": lines, "fixed": list(self.fixed)}}
 
 
-def planned(*, sites: list[str] | None = None) -> Competition:
+def planned(
+    *, sites: list[str] | None = None, line: dict[str, Any] | None = None,
+    fixed: tuple[dict[str, Any], ...] = (),
+) -> Competition:  # fmt: skip
     """Both trusts buy under one agreement with two suppliers; the first trust competes."""
     here = parties.first_site()
     FrameworkAgreement.objects.update(
@@ -80,7 +87,7 @@ def planned(*, sites: list[str] | None = None) -> Competition:
         here, procedure, here.officer,
         participating.add(procedure, vendor=here.vendor, by=here.officer),
         participating.add(procedure, vendor=winner, by=here.officer),
-        loser_user, winner_user, algorithm, here.algorithm,
+        loser_user, winner_user, algorithm, here.algorithm, line or {}, fixed,
     )  # fmt: skip
 
 

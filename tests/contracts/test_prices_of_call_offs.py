@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,17 +25,10 @@ from contracts.models import (
 )
 from contracts.submitting import ContentRefused
 from contracts.taking_usage import take
-from hub.configuration.applying import apply
-from hub.configuration.belongings import export_organisation
-from hub.configuration.exporting import export_text
-from hub.configuration.importing import import_organisation
-from hub.configuration.problems import SetUpRefused
 from hub.models import Organisation
 from tests.builders import competitions as building
 from tests.builders import parties
 from tests.builders.competitions import Competition, draft_that_follows
-from tests.contracts.test_belongings import empty_database
-from tests.contracts.test_competitions_by_file import SETUP, applied, refused
 from tests.contracts.test_competitions_lead_to_call_offs import approve_twice, body, send
 from tests.contracts.usage_reports import completed
 from vendors.models import Vendor
@@ -45,21 +37,8 @@ pytestmark = pytest.mark.django_db
 TERMS = {"model": "graduated", "unit_price": None, "tiers": [
     {"up_to": 1000, "unit_price": "8.00"}, {"unit_price": "5.005"},
 ]}  # fmt: skip
-FIXED = [{"name": "setting up", "amount": "1000.01", "per": "once"},
-         {"name": "platform", "amount": "12000.00", "per": "year"}]  # fmt: skip
-
-
-def won(monkeypatch: pytest.MonkeyPatch, *, fixed: Any = (), **line: Any) -> Competition:
-    """A concluded competition in which both offered the line; the second has won."""
-    whole = Competition.offer
-
-    def offer(self: Competition, participant: Any, price: str, **more: Any) -> dict[str, Any]:
-        told = whole(self, participant, price, **(line | more))
-        told["offer"]["fixed"] = list(fixed)
-        return told
-
-    monkeypatch.setattr(Competition, "offer", offer)
-    return building.concluded()
+FIXED = ({"name": "setting up", "amount": "1000.01", "per": "once"},
+         {"name": "platform", "amount": "12000.00", "per": "year"})  # fmt: skip
 
 
 def ordered(made: Competition, **fields: Any) -> CallOff:
@@ -87,10 +66,8 @@ def nets(month: int) -> list[Decimal]:
 
 
 # -- what was offered is what is invoiced ----------------------------------------------------------
-def test_the_price_that_won_is_invoiced_to_the_ore_and_not_that_of_the_agreement(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch, **TERMS)
+def test_the_price_that_won_is_invoiced_to_the_ore_and_not_that_of_the_agreement() -> None:
+    made = building.concluded(line=TERMS)
     assert not CallOffPrice.objects.exists()
     ordered(made)
     uses(made, 900, on="2026-04-10")
@@ -104,10 +81,8 @@ def test_the_price_that_won_is_invoiced_to_the_ore_and_not_that_of_the_agreement
     assert nets(6) == []
 
 
-def test_fixed_amounts_that_were_offered_are_invoiced_once_and_by_the_days_of_a_year(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch, fixed=FIXED)
+def test_fixed_amounts_that_were_offered_are_invoiced_once_and_by_the_days_of_a_year() -> None:
+    made = building.concluded(fixed=FIXED)
     ordered(made)
 
     # from its activation on 16 March 291 of the 365 days of the contract year: 9567.12
@@ -119,10 +94,8 @@ def test_fixed_amounts_that_were_offered_are_invoiced_once_and_by_the_days_of_a_
     assert nets(5) == [Decimal("10.00")]
 
 
-def test_a_price_is_written_down_with_the_second_approval_and_never_changed_once_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch, fixed=FIXED)
+def test_a_price_is_written_down_with_the_second_approval_and_never_changed_once_used() -> None:
+    made = building.concluded(fixed=FIXED)
     row = draft_that_follows(made)
     competing.name(row, made.procedure)
     approve(row, by=made.buyer)
@@ -160,98 +133,6 @@ def reading_of(made: Competition, row: CallOff) -> Any:
     return parties.client_of(made.buyer).get(f"/api/v1/call-offs/{row.pk}/").json()
 
 
-def test_call_offs_of_two_organisations_count_together_and_share_what_is_fixed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Over `manage.py price`, so that the file alone tells it; no other volume counts with it."""
-    from django.core.management import call_command
-
-    (tmp_path / "setup.yaml").write_text(SHARED)
-    usage = [
-        {"call_off": code, "algorithm": "bleed", "site": site, "date": "2026-01-05",
-         "quantity": units}
-        for code, site, units in (("CO-1", "drammen", 700), ("CO-2", "oslo", 500),
-                                  ("CO-3", "drammen", 10_001))
-    ]  # fmt: skip
-    (tmp_path / "usage.json").write_text(json.dumps(usage))
-    call_command("price", str(tmp_path / "setup.yaml"), str(tmp_path / "usage.json"),
-                 "--until=2026-01-31")  # fmt: skip
-    found = json.loads(capsys.readouterr().out)["invoices"]
-    lines = {
-        (one["organisation"], line["description"], line["quantity"]): line["amount"]
-        for one in found for line in one["lines"]
-    }  # fmt: skip
-    assert lines == {
-        # 1,000 at 20.00 and 200 at 15.005 are 23,001.00, by volume
-        ("vv", "Examinations", 700): "13417.25", ("ous", "Examinations", 500): "9583.75",
-        # the agreement's own tiers: 10,000 at 24.00 and one at 18.00
-        ("vv", "Examinations", 10_001): "240018.00",
-        # of what cannot be halved the lower name has the øre
-        ("vv", "Fixed amount, once", 0): "500.00", ("ous", "Fixed amount, once", 0): "500.01",
-        ("vv", "Fixed amount of the year", 0): "6000.00",
-        ("ous", "Fixed amount of the year", 0): "6000.00",
-    }  # fmt: skip
-
-
-SHARED = """
-version: 1
-organisations: [{code: vv, name: Vestre Viken}, {code: ous, name: Oslo}]
-sites:
-  - {code: drammen, organisation: vv, name: Drammen}
-  - {code: oslo, organisation: ous, name: Oslo}
-vendors: [{code: northern, name: Northern AS}, {code: southern, name: Southern AS}]
-algorithms: [{code: bleed, vendor: southern, name: Bleed}]
-frameworks:
-  - code: F-1
-    title: AI
-    holder: vv
-    supplier: northern
-    suppliers: [{vendor: southern}]
-    valid: {from: 2026-01-01, to: 2029-12-31}
-    estimated_value: "33000000.00"
-    maximum_value: "40000000.00"
-    ceilings: guiding
-    authorities: [{organisation: vv}, {organisation: ous}]
-    price_book:
-      - algorithm: bleed
-        model: graduated
-        tiers: [{up_to: 10000, unit_price: "24.00"}, {unit_price: "18.00"}]
-procedures:
-  - {code: mini-1, organisation: vv, kind: mini-competition, title: T, framework: F-1,
-     evaluation_model: nowhere, state: concluded, winner: nobody}
-call_offs:
-  - code: CO-1
-    framework: F-1
-    organisation: vv
-    mode: mini_competition
-    competition: mini-1
-    supplier: southern
-    valid: {from: 2026-01-01}
-    lines: [{algorithm: bleed, site: drammen, activated: 2026-01-01}]
-    OWN
-  - code: CO-2
-    framework: F-1
-    organisation: ous
-    mode: mini_competition
-    competition: mini-1
-    supplier: southern
-    valid: {from: 2026-01-01}
-    lines: [{algorithm: bleed, site: oslo, activated: 2026-01-01}]
-    OWN
-  - code: CO-3
-    framework: F-1
-    organisation: vv
-    valid: {from: 2026-01-01}
-    lines: [{algorithm: bleed, site: drammen, activated: 2026-01-01}]
-""".replace("OWN", """price_book:
-      - algorithm: bleed
-        model: graduated
-        tiers: [{up_to: 1000, unit_price: "20.00"}, {unit_price: "15.005"}]
-    fixed:
-      - {name: setting up, amount: "1000.01", per: once}
-      - {name: platform, amount: "12000.00", per: year}""")
-
-
 # -- ceilings --------------------------------------------------------------------------------------
 def binding(made: Competition) -> None:
     made.framework.ceilings = "binding"
@@ -263,7 +144,7 @@ def binding(made: Competition) -> None:
     [
         ({"unit_price": "9.01"}, [], "1 examinations would cost 9.01 instead of 9.00"),
         ({"fee": {"amount": "1.00"}, "unit_price": "1.00"}, [], "fee: expected no more than"),
-        ({"unit_price": "9.00"}, FIXED, "expected nothing beside the prices of"),
+        ({"unit_price": "9.00"}, list(FIXED), "expected nothing beside the prices of"),
     ],
 )
 def test_an_offer_above_a_binding_ceiling_is_not_taken_and_nothing_is_sealed(
@@ -284,10 +165,8 @@ def test_an_offer_above_a_binding_ceiling_is_not_taken_and_nothing_is_sealed(
     )
 
 
-def test_a_call_off_above_a_ceiling_that_came_to_bind_is_not_approved(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch)
+def test_a_call_off_above_a_ceiling_that_came_to_bind_is_not_approved() -> None:
+    made = building.concluded()
     row = draft_that_follows(made)
     competing.name(row, made.procedure)
     assert list(offered.faults_of(row)) == []
@@ -342,10 +221,8 @@ def led_elsewhere(made: Competition) -> None:
     Submission.objects.filter(participant__procedure=made.procedure).update(state="withdrawn")
 
 
-def test_a_draft_gets_prices_over_the_api_and_an_approval_of_others_is_void(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch)
+def test_a_draft_gets_prices_over_the_api_and_an_approval_of_others_is_void() -> None:
+    made = building.concluded()
     refusal = send("officer", "POST", "/api/v1/call-offs/", body(made, price_book=[PRICE]))
     assert refusal.status_code == 201
     row = CallOff.objects.get(code="CO-9")
@@ -386,27 +263,29 @@ def pressed(client: Client, where: str, form: dict[str, str]) -> Any:
     return client.post(where, form, follow=True)
 
 
-def test_prices_of_a_draft_are_typed_changed_and_taken_away_on_its_page(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = won(monkeypatch, fixed=FIXED)
+def test_prices_of_a_draft_are_typed_changed_and_taken_away_on_its_page() -> None:
+    made = building.concluded(fixed=FIXED)
     row = draft_that_follows(made)
     competing.name(row, made.procedure)
     client = parties.client_of(made.buyer)
     where = f"/call-offs/{row.pk}/"
     page = client.get(where).content.decode()
-    assert "As the winner of mini-1 offered them" in page and "10.00" in page
-    assert "setting up" in page and f"{where}prices/new/" not in page
+    assert "As the winner of mini-1 offered them" in page
+    assert "10.00" in page
+    assert "setting up" in page
+    assert f"{where}prices/new/" not in page
     led_elsewhere(made)
     form = {"algorithm": "bleed", "model": "flat", "price": "8.50"}
     done = pressed(client, f"{where}prices/new/", form).content.decode()
-    assert "The price is noted." in done and "8.50" in done
+    assert "The price is noted." in done
+    assert "8.50" in done
     price = CallOffPrice.objects.get()
     again = {**form, "price": "1000: 8.40; 8.00", "model": "graduated"}
     assert pressed(client, f"{where}prices/{price.pk}/", again).status_code == 200
     assert CallOffPrice.objects.get().terms["tiers"][0]["unit_price"] == "8.40"
     wrong = client.post(f"{where}prices/new/", {**form, "price": "much"})
-    assert wrong.status_code == 400 and "an amount in quotes" in wrong.content.decode()
+    assert wrong.status_code == 400
+    assert "an amount in quotes" in wrong.content.decode()
     fixed = {"name": "platform", "amount": "12000.00", "per": "year"}
     shown = pressed(client, f"{where}amounts/new/", fixed).content.decode()
     assert "000.00</td>" in shown.partition(">platform<")[2][:200]
@@ -415,72 +294,9 @@ def test_prices_of_a_draft_are_typed_changed_and_taken_away_on_its_page(
     assert CallOffAmount.objects.get().amount == Decimal("11000.00")
     pressed(client, f"{where}amounts/{CallOffAmount.objects.get().pk}/remove/", {})
     pressed(client, f"{where}prices/{CallOffPrice.objects.get().pk}/remove/", {})
-    assert not CallOffPrice.objects.exists() and not CallOffAmount.objects.exists()
+    assert not CallOffPrice.objects.exists()
+    assert not CallOffAmount.objects.exists()
     stranger = parties.member("far", role="procurement_officer",
                               organisation=made.here.other_organisation)  # fmt: skip
     assert parties.client_of(stranger).post(f"{where}prices/new/", form).status_code in (403, 404)
     assert not CallOffPrice.objects.exists()
-
-
-# -- the set-up file -------------------------------------------------------------------------------
-OWN = SETUP.replace("    lines: [{algorithm: bleed, site: drammen, activated: 2026-03-16}]\n", """\
-    lines: [{algorithm: bleed, site: drammen, activated: 2026-03-16}]
-    price_book: [{algorithm: bleed, model: flat, unit_price: "8.50"}]
-    fixed: [{name: platform, amount: "1.00", per: year}]
-""")  # fmt: skip
-
-
-def test_a_file_brings_the_prices_of_a_call_off_and_one_that_leaves_them_out_keeps_them(
-    tmp_path: Path,
-) -> None:
-    applied(tmp_path, OWN)
-    assert CallOffPrice.objects.get().terms == {"unit_price": "8.50"}
-    assert applied(tmp_path, OWN) == [] and applied(tmp_path, SETUP) == []
-    text = export_text()
-    empty_database()
-    applied(tmp_path, text)
-    assert export_text() == text and "amount: '1.00'" in text
-    export_organisation(Organisation.objects.get(code="vv"), tmp_path / "left", by="test")
-    empty_database()
-    import_organisation(tmp_path / "left", by="test")
-    assert CallOffPrice.objects.get().terms == {"unit_price": "8.50"}
-
-
-@pytest.mark.parametrize(
-    ("was", "becomes", "told"),
-    [
-        ("mode: mini_competition\n    competition: mini-1", "mode: direct",
-         "price_book: expected nothing: a direct call-off has the agreement's prices"),
-        ('"8.50"}]', '"8.50", sla: {late: 5%}}]', "price_book[0].sla: expected nothing"),
-        ('"8.50"}]', '"8.50", valid_from: 2027-01-01}]',
-         "price_book[0].valid_from: expected a price without it as well"),
-        ("title: AI", "title: AI\n    ceilings: binding", "fixed: expected nothing beside"),
-        ('fixed: [{name: platform, amount: "1.00", per: year}]', "fixed: [{name: platform}]",
-         "fixed[0].amount: expected a value"),
-    ],
-)  # fmt: skip
-def test_prices_of_a_call_off_that_do_not_fit_are_refused_by_path(
-    tmp_path: Path, was: str, becomes: str, told: str
-) -> None:
-    assert told in refused(tmp_path, OWN.replace(was, becomes))
-    assert not CallOff.objects.exists()
-
-
-def test_a_file_never_changes_a_price_that_was_used_and_adds_a_later_one(tmp_path: Path) -> None:
-    applied(tmp_path, OWN.replace('maximum_value: "40.00"', 'maximum_value: "4000.00"'))
-    parties.algorithm_version("bleed")
-    text = export_text()
-    event = completed(1, time="2026-05-10T09:00:00Z", algorithm="bleed", subject="call_off:CO-1")
-    administrator = parties.member("admin", role="administrator")
-    answers = take([event], by=administrator)
-    assert [one.status for one in answers] == ["accepted"], answers
-    told = refused(tmp_path, text.replace("8.50", "8.40").replace("1.00", "2.00"))
-    assert "price_book[bleed]: cannot be changed: 1 examination counted from its first" in told
-    assert "fixed: cannot be changed: 1 examination counted" in told
-    later = text.replace("    unit_price: '8.50'\n", """\
-    unit_price: '8.50'
-  - {algorithm: bleed, model: flat, unit_price: '8.00', valid_from: 2026-06-01}
-""")
-    told = refused(tmp_path, later.replace("2026-06-01", "2026-05-01"))
-    assert "price_book[bleed/2026-05-01]: cannot be changed: 1 examination" in told
-    assert any("price_book[bleed/2026-06-01]" in line for line in applied(tmp_path, later))
