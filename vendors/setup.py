@@ -130,6 +130,7 @@ registry.register(Kind(
     )),
 ))  # fmt: skip
 registry.dispose("vendors.Invitation")
+registry.keep_back("vendor", "people")  # whom a company employs is its own business
 registry.register(Kind(
     "legal_fact", "legal_facts", LegalFact, key=("code", "since"),
     says="Facts of law that replace those that ship with the hub, each from its day on.",

@@ -41,6 +41,10 @@ class Sum:
         """Both together."""
         return Sum(self.quantity + other.quantity, self.amount + other.amount)
 
+    def covers(self, other: Sum) -> bool:
+        """Whether it is at least as much."""
+        return self.quantity >= other.quantity and self.amount >= other.amount
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -99,22 +103,21 @@ def compare(
     for place in sorted(places):
         gone = (given_up or {}).get(place, Sum())
         owed, now = due.get(place, Sum()).plus(gone), claim.places.get(place, Sum())
-        total = now.plus(before.get(place, Sum()))
+        earlier = before.get(place, Sum())
+        total = now.plus(earlier)
         if place not in claim.places and total == owed:
             continue
-        status = _status(place in claim.places, owed, total)
+        status = _status(owed, total, earlier) if place in claim.places else MISSING
         found.append(Found(place, status, owed, total, gone.amount))
     return found
 
 
-def _status(is_claimed: bool, owed: Sum, total: Sum) -> str:  # noqa: FBT001
+def _status(owed: Sum, total: Sum, earlier: Sum) -> str:
+    """Of a place that is claimed; extra is what was never due, or all claimed before."""
     if total == owed:
         return MATCHED
-    if not is_claimed:
-        return MISSING
-    if owed == Sum() or (total.amount > owed.amount and total.quantity >= 2 * owed.quantity):
-        return EXTRA
-    return DIFFERING
+    was_claimed = earlier != Sum() and earlier.covers(owed) and total.covers(owed)
+    return EXTRA if owed == Sum() or was_claimed else DIFFERING
 
 
 def summed(rows: Iterable[tuple[Place, Sum]]) -> dict[Place, Sum]:

@@ -9,7 +9,15 @@ from django.db.models import Q, QuerySet
 from django.utils import translation
 
 from contracts.billing import booking, documents, pdf, specification, ubl
-from contracts.models import BillingRun, Invoice, InvoiceLine, UsageEvent, VendorInvoice
+from contracts.models import (
+    BillingRun,
+    CallOff,
+    Invoice,
+    InvoiceLine,
+    UsageEvent,
+    VendorInvoice,
+    VendorInvoiceLine,
+)
 from hub.access import CONTRACT_ROLES, organisation_clause
 
 _LANGUAGES = {"NO": "nb", "DK": "da"}
@@ -46,10 +54,14 @@ def credited(user: Any, one: Invoice) -> QuerySet[Invoice]:
 
 
 def vendor_invoices(user: Any) -> QuerySet[VendorInvoice]:
-    """What vendors claimed of the user's organisations, the newest first."""
+    """What vendors claimed of the user's organisations and under agreements they hold."""
     theirs = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    rows = VendorInvoice.objects.filter(theirs).select_related("supplier", "organisation")
-    return rows.order_by("-pk")
+    held = organisation_clause(user, path="framework__holder", roles=CONTRACT_ROLES)
+    under = VendorInvoiceLine.objects.filter(
+        call_off__in=CallOff.objects.filter(held).values("code")
+    )
+    rows = VendorInvoice.objects.filter(theirs | Q(pk__in=under.values("invoice")))
+    return rows.select_related("supplier", "organisation").order_by("-pk")
 
 
 def lines_of(one: Invoice) -> list[InvoiceLine]:

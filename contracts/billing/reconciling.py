@@ -68,14 +68,20 @@ def _call_off(claim: Claim, *, by: Any) -> CallOff:
     if len(codes) != 1:
         raise NotReconciledError(_("call_off: expected one in all lines"))
     row = CallOff.objects.select_related(
-        "framework__supplier", "supplier", "organisation"
+        "framework__supplier", "framework__holder", "supplier", "organisation"
     )
     found = row.filter(code=codes.pop()).first()
-    if found is None or not (
-        isinstance(by, str) or holds_role_for(by, found.organisation, roles=CONTRACT_ROLES)
-    ):
+    if found is None or not _may_reconcile(by, found):
         raise NotReconciledError(_("call_off: you have no call-off with this code"))
     return found
+
+
+def _may_reconcile(by: Any, call_off: CallOff) -> bool:
+    """Who stands for the buyer, or for the holder of the agreement; a command is nobody's."""
+    return isinstance(by, str) or any(
+        holds_role_for(by, party, roles=CONTRACT_ROLES)
+        for party in (call_off.organisation, call_off.framework.holder)
+    )
 
 
 def _due(call_off: CallOff) -> dict[Place, Sum]:

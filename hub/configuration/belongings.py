@@ -99,11 +99,11 @@ def entries_of(code: str) -> Entries:
         for name, (_, value) in held[kind.name].items():
             if (part := registry.shared(kind, value, owner)) is not None:
                 taken[kind.name][name] = part
+    _follow_all(held, taken)
+    # after what is referred to: an entry that is told by name alone must not stand in its way
     for kind_name, name, value in (one for ask in _entry_askers for one in ask(code)):
         taken[kind_name].setdefault(name, value)
-    for kind in registry.kinds():
-        for value in list(taken[kind.name].values()):
-            _follow(kind, value, held, taken)
+    _follow_all(held, taken)
     return {
         kind: [found[name] for name in held[kind] if name in found]
         for kind, found in taken.items()
@@ -115,6 +115,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _follow_all(held: planning.Held, taken: dict[str, dict[str, Value]]) -> None:
+    for kind in registry.kinds():
+        for value in list(taken[kind.name].values()):
+            _follow(kind, value, held, taken)
+
+
 def _follow(
     kind: Kind, value: Value, held: planning.Held, taken: dict[str, dict[str, Value]]
 ) -> None:
@@ -122,7 +128,7 @@ def _follow(
     for use in kind.record.uses("", value):
         if use.code in taken[use.kind] or use.code not in held[use.kind]:
             continue
-        found = held[use.kind][use.code][1]
+        found = held[use.kind][use.code][1] | registry.kept_back(use.kind)
         taken[use.kind][use.code] = found
         _follow(registry.kind(use.kind), found, held, taken)
 

@@ -120,6 +120,7 @@ Share: TypeAlias = Callable[[Value, Owner], Value | None]
 _kinds: dict[str, Kind] = {}
 _shares: dict[str, Share] = {}
 _guards: dict[str, list[Guard]] = {}
+_kept_back: dict[str, tuple[str, ...]] = {}
 _disposable: set[str] = set()
 _definitions: dict[str, Any] = {}
 
@@ -166,6 +167,16 @@ def shared(kind: Kind, value: Value, owner: Owner) -> Value | None:
     uses = kind.record.uses("", value)
     is_mine = any(use.path in names and use.code in mine.get(use.kind, ()) for use in uses)
     return value if is_mine else None
+
+
+def keep_back(kind_name: str, *fields: str) -> None:
+    """Let fields of a kind stay where they are when an organisation takes along what it names."""
+    _kept_back[kind_name] = fields
+
+
+def kept_back(kind_name: str) -> Value:
+    """Those fields, as nothing."""
+    return dict.fromkeys(_kept_back.get(kind_name, ()))
 
 
 def define(name: str, schema: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ from contracts.models import (
     OutcomeReading,
     RatingSnapshot,
     UsageEvent,
+    VendorInvoice,
     VolumeCounter,
 )
 from contracts.taking_usage import take
@@ -48,6 +49,7 @@ from tests.builders.parties import (
 )
 from tests.contracts.billed import buyer
 from tests.contracts.usage_reports import adjusted
+from vendors.models import Vendor, VendorMember
 
 pytestmark = pytest.mark.django_db
 HALF_PRICE = {"tiers": [{"unit_price": "12.00"}]}
@@ -146,6 +148,22 @@ def test_nothing_of_another_trust_is_in_it(here: FirstSite, tmp_path: Path) -> N
     own = exported(tmp_path / "own", "ahus")
     assert "77.00" in (own / "setup.yaml").read_text()
     assert "CO-0001" not in "".join(path.read_text() for path in own.iterdir())
+
+
+def test_a_supplier_leaves_whole_without_its_people_though_it_sent_an_invoice(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    Vendor.objects.update(srn="NO-MF-000012345")
+    seller = User.objects.create_user("examplemed.sales")
+    VendorMember.objects.create(vendor=here.vendor, user=seller)
+    claimed = VendorInvoice.objects.create(
+        supplier=here.vendor, organisation=here.organisation, number="V-1", kind="380", net=1,
+        month=date(2026, 7, 1), currency="NOK", sha256="0" * 64, received_by="t", received_at=AT,
+    )  # fmt: skip
+    written = (exported(tmp_path / "out") / "setup.yaml").read_text()
+    assert claimed.supplier.name in written
+    assert "srn: NO-MF-000012345" in written
+    assert "examplemed.sales" not in written
 
 
 def test_an_invoice_line_is_traced_after_leaving_without_the_use_of_others(

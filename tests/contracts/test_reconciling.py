@@ -123,6 +123,35 @@ def test_another_trust_reconciles_and_sees_nothing_of_ours(trust: Buyer) -> None
     assert client.get(WHERE).json()["results"] == []
 
 
+def test_twice_a_small_number_differs_and_is_extra_only_once_it_was_claimed(trust: Buyer) -> None:
+    officer = trust.here.officer
+    twice = claim("drammen,ich-triage,usage,20,480.00")
+    assert statuses(officer, twice) == ["differing"]
+    more = claim("drammen,ich-triage,usage,1,24.00", number="V-2")
+    assert statuses(officer, more) == ["extra"]
+    rest = claim("drammen,ich-triage,usage,11,264.00", number="V-3", kind="381")
+    assert statuses(officer, rest) == ["matched"]
+
+
+def test_who_holds_the_agreement_reconciles_for_its_buyers(trust: Buyer) -> None:
+    holder = parties.member(
+        "holder", role="procurement_officer", organisation=trust.here.framework.holder
+    )
+    assert statuses(holder, claim("drammen,ich-triage,usage,10,240.00")) == ["matched"]
+    client = parties.client_of(holder)
+    (shown,) = client.get(WHERE).json()["results"]
+    assert (shown["number"], shown["organisation"]) == ("V-1", "vestre-viken")
+    assert client.get(f"/vendor-invoices/{shown['id']}/").status_code == 200
+
+    other = parties.organisation("helse-nord", name="Helse Nord RHF")
+    stranger = parties.member("stranger", role="procurement_officer", organisation=other)
+    client = parties.client_of(stranger)
+    assert client.get(WHERE).json()["results"] == []
+    assert client.get(f"/vendor-invoices/{shown['id']}/").status_code == 404
+    assert sent(stranger, claim("drammen,ich-triage,usage,1,24.00", number="V-2")).status_code == 409
+    assert VendorInvoice.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("content", "field"),
     [
