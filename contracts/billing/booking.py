@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import TruncDate
+from django.db.models.functions import TruncDate, TruncMonth
 
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import (
@@ -88,6 +88,31 @@ def events_of(*, line: int, month: date, until: BillingRun) -> QuerySet[UsageEve
         line=line, booking__run__lte=until.pk,
         at__gte=day_begins(month), at__lt=day_begins(months_after(month, 1)),
     ).order_by("at", "pk")  # fmt: skip
+
+
+def devices_of(run: BillingRun, framework: FrameworkAgreement) -> dict[str, list[dict[str, Any]]]:
+    """By call-off, with what devices (UDI-DI) the examinations of a run were made, as JSON."""
+    rows = UsageEvent.objects.filter(
+        booking__run=run, call_off__framework=framework, units__gt=0
+    ).exclude(version__clearance__udi_di="")
+    found: defaultdict[tuple[str, str, str, date], list[str]] = defaultdict(list)
+    for *place, month, udi_di in (
+        rows.order_by()
+        .values_list(
+            "call_off__code", "line__algorithm__code", "line__site__code",
+            TruncMonth("at", tzinfo=CONTRACT_ZONE), "version__clearance__udi_di",
+        )
+        .distinct()
+    ):  # fmt: skip
+        if udi_di:
+            found[*place, month.date()].append(udi_di)
+    told: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (call_off, algorithm, site, month), devices in sorted(found.items()):
+        told[call_off].append({
+            "algorithm": algorithm, "site": site, "month": f"{month:%Y-%m}",
+            "udi_di": sorted(devices),
+        })  # fmt: skip
+    return told
 
 
 def last_day_of(month: date) -> date:

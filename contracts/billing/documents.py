@@ -6,13 +6,13 @@ Amounts are signed as booked. Taxes are reckoned for each rate on the sum of its
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from contracts.models import CallOff, Invoice, InvoiceLine
+from contracts.models import CallOff, CallOffLine, Invoice, InvoiceLine
 from contracts.pricing import value_added_tax
 from contracts.vat import STANDARD
 
@@ -111,7 +111,16 @@ def properties_of(line: InvoiceLine) -> list[tuple[str, str]]:
     found = [("Month", f"{line.month:%Y-%m}"), ("Charge", line.kind)]
     if line.line is not None:
         found += [("Algorithm", line.line.algorithm.code), ("Site", line.line.site.code)]
+        if line.kind == "usage":
+            found += [("UDI-DI", one) for one in _devices(line, line.line)]
     return found
+
+
+def _devices(line: InvoiceLine, of: CallOffLine) -> Iterator[str]:
+    place = (of.algorithm.code, of.site.code, f"{line.month:%Y-%m}")
+    for one in line.invoice.document.get("devices", ()):
+        if (one["algorithm"], one["site"], one["month"]) == place:
+            yield from one["udi_di"]
 
 
 def allowances(lines: Sequence[InvoiceLine], *, sign: int) -> dict[int, Decimal]:

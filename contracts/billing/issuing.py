@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from contracts import call_offs
 from contracts.agreements import CONTRACT_ZONE
 from contracts.billing import charges, documents, facts
-from contracts.billing.booking import last_day_of, read_meters
+from contracts.billing.booking import devices_of, last_day_of, read_meters
 from contracts.billing.charges import Booked, Charge
 from contracts.models import (
     BillingRun,
@@ -44,6 +44,7 @@ def issue(
     used = read_meters(run, framework)
     rated = facts.rated(found, used)
     snapshot = facts.keep(run, framework, found, used)
+    devices = devices_of(run, framework)
     due = charges.due(rated, _booked(framework), month=run.period)
     lines = _lines_of(framework)
     by_call_off: defaultdict[CallOff, list[Charge]] = defaultdict(list)
@@ -58,6 +59,8 @@ def issue(
                 _line(one, lines[one.line], rates, snapshot) for one in by_call_off[call_off]
             ]
         document = documents.document_of(call_off, period=run.period)
+        if call_off.code in devices:
+            document["devices"] = devices[call_off.code]
         if sum(one.amount for one in drafted) < 0:
             document["corrects"] = _corrected(call_off, drafted)
         made.append(write(document, drafted, call_off=call_off, run=run))

@@ -79,9 +79,13 @@ def events_of(one: InvoiceLine) -> QuerySet[UsageEvent]:
 
 
 def ubl_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
-    """As EHF, with the specification attached; the same bytes whoever asks."""
+    """As EHF, with specification and PDF attached; the same bytes whoever asks."""
     with translation.override(_LANGUAGES.get(one.organisation.country, "en")):
-        return ubl.ubl_of(one, lines, specification=csv_of(one, lines))
+        attached = (
+            ubl.Attached("specification", "csv", "text/csv", csv_of(one, lines)),
+            ubl.Attached("pdf", "pdf", "application/pdf", pdf_of(one, lines)),
+        )
+        return ubl.ubl_of(one, lines, attached=attached)
 
 
 def csv_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree as ET  # nosec B405 (written alone)
@@ -40,18 +41,30 @@ _REASONS = {
 }
 
 
-def ubl_of(invoice: Invoice, lines: Sequence[InvoiceLine], *, specification: bytes) -> bytes:
-    """The document; ``specification`` is the CSV of its lines, attached to it."""
-    return _Writer(invoice, lines, specification).document()
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that goes along in the document (BG-24); ``extension`` names it beside the number."""
+
+    what: str
+    extension: str
+    mime_code: str
+    content: bytes
+
+
+def ubl_of(
+    invoice: Invoice, lines: Sequence[InvoiceLine], *, attached: Sequence[Attached]
+) -> bytes:
+    """The document, with the files that are attached to it."""
+    return _Writer(invoice, lines, attached).document()
 
 
 class _Writer:
     """One document while it is written."""
 
     def __init__(
-        self, invoice: Invoice, lines: Sequence[InvoiceLine], specification: bytes
+        self, invoice: Invoice, lines: Sequence[InvoiceLine], attached: Sequence[Attached]
     ) -> None:
-        self.invoice, self.lines, self.specification = invoice, lines, specification
+        self.invoice, self.lines, self.attached = invoice, lines, attached
         self.is_credit = invoice.kind == Invoice.Kind.CREDIT_NOTE
         self.sign = -1 if self.is_credit else 1
         self.said = invoice.document
@@ -107,14 +120,18 @@ class _Writer:
             _text(credited, "ID", number)
             _text(credited, "IssueDate", issued_on)
         _text(_part(root, "ContractDocumentReference"), "ID", self.said["framework"])
-        attached = _part(root, "AdditionalDocumentReference")
-        _text(attached, "ID", f"{self.invoice.number}-specification")
+        for one in self.attached:
+            self._attach(root, one)
+
+    def _attach(self, root: ET.Element, one: Attached) -> None:
+        part = _part(root, "AdditionalDocumentReference")
+        _text(part, "ID", f"{self.invoice.number}-{one.what}")
         binary = _text(
-            _part(attached, "Attachment"), "EmbeddedDocumentBinaryObject",
-            base64.b64encode(self.specification).decode(),
+            _part(part, "Attachment"), "EmbeddedDocumentBinaryObject",
+            base64.b64encode(one.content).decode(),
         )  # fmt: skip
-        binary.set("mimeCode", "text/csv")
-        binary.set("filename", f"{self.invoice.number}.csv")
+        binary.set("mimeCode", one.mime_code)
+        binary.set("filename", f"{self.invoice.number}.{one.extension}")
 
     def _party(
         self, root: ET.Element, role: str, said: dict[str, str], *, is_seller: bool

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from lxml import etree
 
 from contracts.billing import crediting, documents, reading
@@ -21,6 +22,7 @@ from contracts.billing.checking import check
 from contracts.billing.ubl import CAC, CBC
 from contracts.models import Invoice, InvoiceLine
 from hub.models import Organisation
+from marketplace.models import AlgorithmVersion
 from tests.builders import parties
 from tests.contracts.billed import TARIFF, Buyer, billed, buyer
 
@@ -172,6 +174,39 @@ def test_the_specification_is_attached_and_adds_up() -> None:
     assert [(one["site"], one["quantity"], one["amount"]) for one in rows] == [
         ("drammen", "10000", "240000.00"), ("drammen", "10", "180.00"),
     ]  # fmt: skip
+
+
+def test_the_pdf_is_attached_and_lines_name_the_device() -> None:
+    trust = buyer()
+    trust.uses(10, on="2026-04-10")
+    billed(4)
+    trust.uses(5, on="2026-04-11")
+    trust.uses(1, on="2026-05-11")
+    billed(5)
+    first, second = Invoice.objects.order_by("pk")
+    found = ET.fromstring(document_of(first))
+    files = list(found.iter(f"{{{CBC}}}EmbeddedDocumentBinaryObject"))
+    kinds = [(one.get("mimeCode"), one.get("filename")) for one in files]
+    assert kinds == [
+        ("text/csv", f"{first.number}.csv"), ("application/pdf", f"{first.number}.pdf"),
+    ]  # fmt: skip
+    with translation.override("nb"):
+        assert base64.b64decode(files[1].text or "") == reading.pdf_of(
+            first, reading.lines_of(first)
+        )
+
+    for invoice in (first, second):
+        for line in reading.lines_of(invoice):
+            assert ("UDI-DI", "09506000134352") in documents.properties_of(line)
+        assert faults(document_of(invoice)) == []
+        assert check(document_of(invoice)) == []
+    clearance = AlgorithmVersion.objects.get().clearance
+    clearance.udi_di = ""
+    clearance.save()
+    trust.uses(1, on="2026-06-11")
+    billed(6)
+    (line,) = reading.lines_of(Invoice.objects.latest("pk"))
+    assert "UDI-DI" not in dict(documents.properties_of(line))
 
 
 def test_a_credit_note_tells_amounts_above_nothing_and_what_it_credits() -> None:
