@@ -148,7 +148,8 @@ def test_who_holds_the_agreement_reconciles_for_its_buyers(trust: Buyer) -> None
     client = parties.client_of(stranger)
     assert client.get(WHERE).json()["results"] == []
     assert client.get(f"/vendor-invoices/{shown['id']}/").status_code == 404
-    assert sent(stranger, claim("drammen,ich-triage,usage,1,24.00", number="V-2")).status_code == 409
+    more = claim("drammen,ich-triage,usage,1,24.00", number="V-2")
+    assert sent(stranger, more).status_code == 409
     assert VendorInvoice.objects.count() == 1
 
 
