@@ -149,7 +149,8 @@ def terms_of(entry: Value) -> Value:
 def examine_entry(entry: Value, path: str, say: Say) -> None:
     """A flat price is said in one way; any other is in tiers. ``path`` is that of the entry."""
     is_flat, tiers = entry["model"] == "flat", entry["tiers"] or []
-    before = len(say.report.problems)
+    if not entry["model"]:  # told where it was read, and what it can have nobody knows
+        return
     if entry["unit_price"] and not is_flat:
         say.error(f"{path}.unit_price", f"expected tiers for the model {entry['model']}")
     elif entry["unit_price"] and tiers:
@@ -160,7 +161,7 @@ def examine_entry(entry: Value, path: str, say: Say) -> None:
     elif is_flat and len(tiers) > 1:
         say.error(f"{path}.tiers", f"expected one tier for the model flat, found {len(tiers)}")
     _examine_tiers(tiers, f"{path}.tiers", say)
-    if entry["model"] and len(say.report.problems) == before:
+    if not say.has_errors(path):
         try:
             price_of(entry["model"], terms_of(entry))
         except PriceTermsError as fault:

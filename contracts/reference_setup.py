@@ -7,7 +7,7 @@ from contracts.price_shapes import IndexNumber, Month
 from hub.configuration import identifiers, registry
 from hub.configuration.records import Field, Record, Rows
 from hub.configuration.registry import Kind
-from hub.configuration.shapes import Date, Text
+from hub.configuration.shapes import Country, Date, Text
 
 registry.register(Kind(
     "index_series", "index_series", IndexSeries,
@@ -27,7 +27,7 @@ registry.register(Kind(
     says="Standard rates of value added tax, where they differ from those that come with the hub.",
     key=("country", "valid_from"),
     record=Record((
-        Field("country", Text(2, identifiers.country)),
+        Field("country", Country()),
         Field("valid_from", Date(), says="The first day of the rate."),
         Field("rate", Text(7, identifiers.percentage)),
     )),

@@ -14,6 +14,7 @@ from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import (
     Amount,
     Choice,
+    Country,
     Date,
     ListOf,
     Schema,
@@ -93,7 +94,7 @@ registry.register(Kind(
     record=Record((
         Field("code", CODE),
         Field("name", Text()),
-        Field("country", Text(2, identifiers.country), "NO", "ISO 3166, two letters."),
+        Field("country", Country(), "NO", "ISO 3166, two letters."),
         Field("organisation_number", Text(20), None, "Checked as for organisations."),
         Field("srn", Text(20, identifiers.srn), None,
               "Single registration number in EUDAMED (MDR Art. 31)."),
@@ -101,7 +102,7 @@ registry.register(Kind(
               "Public keys (ECDSA P-256, PEM) of which one must have signed each image."),
         Field("sub_processors", KeptRows(SubProcessor, "vendor", ("name",), Record((
             Field("name", Text()),
-            Field("country", Text(2, identifiers.country), says="ISO 3166, two letters."),
+            Field("country", Country(), says="ISO 3166, two letters."),
             Field("purpose", Text(300)),
             Field("transfer_basis", Choice(TRANSFER_BASES), None, "Outside of the EEA: required."),
         ))), None, "Who else handles personal data (GDPR Art. 28). Left out: stays."),

@@ -154,9 +154,10 @@ class AmendmentSerializer(serializers.Serializer[Any]):
 
 
 class PriceSerializer(serializers.Serializer[Any]):
-    """What one algorithm costs, as agreed."""
+    """What one algorithm costs from a day on, as agreed; null: from the first of the agreement."""
 
     algorithm = serializers.CharField(source="algorithm.code")
+    valid_from = serializers.DateField(allow_null=True)
     model = serializers.CharField()
     terms = serializers.DictField()
 

@@ -46,7 +46,7 @@ def price_of(model: str, terms: Terms) -> Price:
     terms = words.known(terms, TERMS, where="terms")
     for name, models in ONLY.items():
         if name in terms and kind not in models:
-            raise PriceTermsError(f"{name}: not for the model {kind}")
+            raise PriceTermsError(f"{name}: expected nothing, because the model is {kind}")
     for name in ("package", "percentage"):
         if kind == name and name not in terms:
             raise PriceTermsError(f"{name}: expected for the model {kind}, found nothing")

@@ -12,7 +12,7 @@ from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
-from hub.configuration.shapes import Boolean, Choice, Choices, Date, InJson, Integer, Text
+from hub.configuration.shapes import Boolean, Choice, Choices, Country, Date, InJson, Integer, Text
 from hub.models import Membership, Node, Organisation, OrganisationRole, Site, User
 
 # of any six months; the database itself lets no younger event go (hub/append_only.py)
@@ -173,7 +173,7 @@ registry.register(Kind(
         Field("code", CODE),
         Field("name", Text()),
         Field("kind", Choice(ORGANISATION_KINDS), "hospital_trust", "What sort of party it is."),
-        Field("country", Text(2, identifiers.country), "NO", "ISO 3166, two letters."),
+        Field("country", Country(), "NO", "ISO 3166, two letters."),
         Field("organisation_number", Text(20), None,
               "Checked by country: Norway by mod 11, a Danish CVR number with a warning."),
         Field("vat_number", Text(20, identifiers.one_line), None,

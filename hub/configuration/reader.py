@@ -60,6 +60,11 @@ class Reader:
         """Report that ``what`` was expected where ``node`` stands; None, as value of the field."""
         return self.refuse(node.place, f"expected {what}, found {described(node)}")
 
+    def doubt(self, place: Place, text: str) -> None:
+        """Tell something about the field at hand that stops nothing."""
+        problem = Problem(place, self.section, self.code, self.path, text)
+        self.report.warnings.append(problem)
+
     def refuse(self, place: Place, text: str) -> Any:
         """Report a problem of the field at hand; None, as value of the field."""
         problem = Problem(place, self.section, self.code, self.path, text)

@@ -48,6 +48,16 @@ class Say:
         """Somebody should look at this; the set-up is applied."""
         self.report.warnings.append(self._problem(path, text))
 
+    def has_errors(self, path: str) -> bool:
+        """Whether something was refused at the path or below it, here or where it was read."""
+        here = self._problem(path, "")
+        return any(
+            (one.place.file, one.section, one.code) == (here.place.file, here.section, here.code)
+            and one.field.startswith(path)
+            and one.field[len(path) :][:1] in ("", ".", "[")
+            for one in self.report.problems
+        )
+
     def _problem(self, path: str, text: str) -> Problem:
         place: Place = self.item.place_of(path)
         return Problem(place, self.item.section, self.item.code, path, text)

@@ -104,6 +104,20 @@ class Text(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class Country(Text):
+    """Two capital letters; ``false`` is what tools for YAML 1.1 write for Norway without quotes."""
+
+    longest: int = 2
+    check: Check = identifiers.country
+
+    def read(self, node: Node, at: Reader) -> Any:
+        if isinstance(node, Scalar) and node.is_plain and node.text == "false":
+            at.doubt(node.place, 'read as NO, which YAML 1.1 takes for false: write "NO" in quotes')
+            return "NO"
+        return Text.read(self, node, at)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice(Shape):
     """One of a few words."""
 

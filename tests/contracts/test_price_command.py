@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.core.management import CommandError, call_command
 
 from tests.hub.configuration.setups import EXAMPLES, needs_examples
@@ -257,6 +258,37 @@ def test_a_set_up_that_says_no_price_is_refused_with_field_and_rule(
         price([row("2026-06-16", 1)], setup=SETUP.replace(old, new, 1))
 
     assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ("sla: {availability: [{under: \"99%\", credit_pct: \"5%\"}]}", {"under", "credit_pct"}),
+        ("tier_scope: pooled\n        better_of: true", {"tier_scope"}),
+        ("better_of: true", {"better_of"}),
+    ],
+)  # fmt: skip
+def test_a_term_that_is_not_understood_is_told_without_what_follows_from_it(
+    price: Price, terms: str, expected: set[str]
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        price([row("2026-06-16", 1)], setup=with_terms(f"        {terms}\n"))
+    told = str(refused.value)
+    assert "found nothing" not in told.replace("expected a value, found nothing", "")
+    assert "expected named terms" not in told
+    found = {line.partition(": expected")[0].rpartition(".")[2] for line in told.splitlines()[1:]}
+    assert found - {"below", "credit"} == expected
+
+    setup = SETUP.replace("model: graduated", "model: volume\n        unit_price: \"1.00\"")
+    with pytest.raises(CommandError) as refused:
+        price([row("2026-06-16", 1)], setup=setup)
+    assert str(refused.value).startswith("1 problem,")
+
+
+def test_norway_survives_a_tool_that_reads_yaml_1_1(price: Price) -> None:
+    written = yaml.safe_dump(yaml.safe_load(SETUP))
+    assert "country: false" in written
+    assert price([row("2026-06-16", 1)], setup=written)[0]["vat"] == "6.00"
 
 
 def test_files_that_are_no_set_up_and_no_usage_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import yaml
 from hub.configuration import reference
 from hub.configuration.document import parse, resolved
 from hub.configuration.problems import Report
+from hub.models import Organisation
 from tests.hub.configuration.setups import SETUP, applied, line_of, refused, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # refused before it is asked
@@ -283,6 +284,15 @@ def test_doubts_are_warnings_that_stop_nothing(tmp_path):
         "organisation_number", "versions[0].clearance.basic_udi_di", "maximum_value",
         "organisation", "lines[0].site",
     ]  # fmt: skip
+
+
+def test_norway_that_a_tool_for_yaml_1_1_wrote_is_read_with_a_doubt(tmp_path):
+    was = "country: NO, organisation_number: 914"
+    text = SETUP.replace(was, was.replace("NO", "false"))
+    (warning,) = applied(write(tmp_path, text)).warnings
+    assert (warning.code, warning.field) == ("sp", "country")
+    assert "in quotes" in warning.text
+    assert Organisation.objects.get(code="sp").country == "NO"
 
 
 @pytest.mark.parametrize(
