@@ -133,14 +133,14 @@ def test_with_the_bundled_database_each_revision_migrates_once_it_is_there() -> 
 
 def test_a_listener_is_given_time_to_end_its_associations() -> None:
     for name in LISTENERS:
-        pod = spec("default", "Deployment", name)["template"]["spec"]
+        pod = spec("folder", "Deployment", name)["template"]["spec"]
         assert pod["terminationGracePeriodSeconds"] >= 60
         environment = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
         # five seconds before SIGTERM, fifteen for what is aborted after the draining
         drained = int(environment["HUB_DRAIN_SECONDS"])
         assert 0 < drained <= pod["terminationGracePeriodSeconds"] - 20
         assert pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
-        assert spec("default", "Deployment", name)["strategy"]["rollingUpdate"] == {
+        assert spec("folder", "Deployment", name)["strategy"]["rollingUpdate"] == {
             "maxUnavailable": 0, "maxSurge": 1}  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_pods_of_one_kind_are_spread_over_nodes_and_zones() -> None:
 
 def test_what_has_several_pods_keeps_some_and_what_has_one_lets_nodes_be_drained() -> None:
     budgets = {one["metadata"]["name"] for one in kind(of("default"), "PodDisruptionBudget")}
-    several = {one["metadata"]["name"] for one in kind(of("default"), "Deployment")
+    several = {one["metadata"]["name"] for one in kind(of("default"), "Deployment", "StatefulSet")
                if one["spec"]["replicas"] > 1}  # fmt: skip
     assert budgets == several
 
@@ -303,6 +303,6 @@ def test_a_listener_keeps_the_address_of_the_sender() -> None:
 
 
 def test_the_volume_of_images_outlives_the_release() -> None:
-    claim = named(of("default"), "PersistentVolumeClaim", "avrop-state")
+    claim = named(of("folder"), "PersistentVolumeClaim", "avrop-state")
     assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]

@@ -10,7 +10,18 @@ import pytest
 import yaml
 
 from hub.management.commands.worker import Command as Worker
-from tests.charts.rendering import CHART, SETS, Object, is_hub, objects, of, pods, texts, values_of
+from tests.charts.rendering import (
+    CHART,
+    SETS,
+    Object,
+    is_hub,
+    kind,
+    objects,
+    of,
+    pods,
+    texts,
+    values_of,
+)
 from tests.docs.test_settings_are_documented import in_code
 
 SECRET = {"HUB_SECRET_KEY", "HUB_DATABASE_URL", "HUB_BROKER_URL"}
@@ -37,7 +48,8 @@ UNFIT: list[tuple[Object, str]] = [
 CONTRADICTIONS: list[tuple[Object, str]] = [
     ({"settings": {"HUB_SECRET_KEY": "x"}}, "settings.HUB_SECRET_KEY: expected in the Secret"),
     ({"settings": {"HUB_HTTP_PORT": 80}}, "settings.HUB_HTTP_PORT: the chart sets it"),
-    ({"storage": {"accessMode": "ReadWriteOnce"}}, "storage.accessMode: expected ReadWriteMany"),
+    ({"storage": {"kind": "file", "accessMode": "ReadWriteOnce"}},
+     "storage.accessMode: expected ReadWriteMany"),
     ({"bundled": {"enabled": True}, "storage": {"kind": "s3"}}, "storage.kind: expected file"),
     ({"workers": {"run": None}}, "workers: expected one that serves the queue run"),
     ({"gpu": {"enabled": True}}, "image.digest: expected sha256:"),
@@ -105,6 +117,27 @@ def test_more_of_the_secret_and_the_store_of_objects_come_from_it_alone() -> Non
 
 def test_without_bundled_the_chart_makes_no_secret() -> None:
     assert not [one for one in of("production") if one["kind"] == "Secret"]
+
+
+def test_nothing_that_holds_data_is_in_the_release_unless_that_is_asked_for() -> None:
+    assert {one["metadata"]["name"] for one in kind(of("default"), "StatefulSet")} == {
+        "avrop-listen-dicom", "avrop-listen-hl7"
+    }  # fmt: skip
+    assert kind(of("default"), "PersistentVolumeClaim", "Secret") == []
+    for _name, pod in pods(of("default")):
+        assert variables(pod)["HUB_STORAGE_URL"]["secretKeyRef"]["name"] == "avrop"
+    images = {one["image"] for _name, pod in pods(of("bundled"))
+              for one in pod["spec"]["containers"]}  # fmt: skip
+    assert {image.split("/")[-1].split(":")[0] for image in images} == {
+        "avrop", "postgres", "redis"
+    }  # fmt: skip
+    (volume,) = kind(of("bundled"), "PersistentVolumeClaim")
+    assert volume["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert volume["spec"]["resources"]["requests"]["storage"] == "20Gi"
+    (volume,) = kind(of("folder"), "PersistentVolumeClaim")
+    assert (volume["spec"]["accessModes"], volume["spec"]["storageClassName"]) == (
+        ["ReadWriteMany"], "nfs"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -26,6 +26,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ if .Values.bundled.enabled }}{{ include "hub.fullname" . }}-bundled{{ else }}{{ .Values.secret.name }}{{ end }}
 {{- end }}
 
+{{/* Outside, unless that is said or the chart brings what holds data: then a volume that needs no more than a class. */}}
+{{- define "hub.storageKind" -}}
+{{ .Values.storage.kind | default (ternary "file" "s3" .Values.bundled.enabled) }}
+{{- end }}
+
+{{- define "hub.accessMode" -}}
+{{ .Values.storage.accessMode | default (ternary "ReadWriteOnce" "ReadWriteMany" .Values.bundled.enabled) }}
+{{- end }}
+
 {{/* The name that pods of runs call the hub by: of the Service, within the cluster. */}}
 {{- define "hub.webName" -}}
 {{ include "hub.fullname" . }}-web.{{ .Release.Namespace }}.svc

@@ -8,7 +8,7 @@
 - name: {{ $name }}
   valueFrom: {secretKeyRef: {name: {{ include "hub.secret" $root }}, key: {{ $name }}}}
 {{- end }}
-{{- if eq .Values.storage.kind "s3" }}
+{{- if eq (include "hub.storageKind" .) "s3" }}
 - name: HUB_STORAGE_URL
   valueFrom: {secretKeyRef: {name: {{ include "hub.secret" . }}, key: HUB_STORAGE_URL}}
 {{- else }}
@@ -154,7 +154,7 @@ spec:
       emptyDir: {sizeLimit: 1Gi}
     {{- if not .hasOwnDisk }}
     - name: state
-      {{- if or (eq $root.Values.storage.kind "s3") .isHook }}
+      {{- if or (eq (include "hub.storageKind" $root) "s3") .isHook }}
       emptyDir: {}
       {{- else }}
       persistentVolumeClaim:
