@@ -33,6 +33,9 @@ _UNIT = "instances/s"
 _ASSOCIATIONS = (1, 2, 4)
 _MOST_CPU_MS = 1.5
 _BOTH_ENDS = "TCP_NODELAY=1 for storescu and dcmtk's receivers"
+# As storescp --fork and Orthanc's threads use them all.
+_PROCESSORS = len(os.sched_getaffinity(0))
+_LISTENERS = f"HUB_LISTENERS={_PROCESSORS}, a process for each processor"
 _FACTORY = "factory settings, no TCP_NODELAY in any environment"
 Start = Callable[[Path], AbstractContextManager[Door]]
 
@@ -77,9 +80,9 @@ def _series() -> list[Series]:
         ),
         Series(
             "receive_unsynced", "Receive, not synced",
-            {HUB: _hub(HUB_SYNC="off"), "Orthanc": _orthanc(is_synced=False), **storescp,
+            {HUB: _unsynced_hub(), "Orthanc": _orthanc(is_synced=False), **storescp,
              "pynetdicom": _peer(peers.pynetdicom_storescp), **given},
-            {"synced": "nobody", "network": _BOTH_ENDS,
+            {"synced": "nobody", "network": _BOTH_ENDS, "hub": _LISTENERS,
              **({mercure.NAME: "storescp --fork, a process for each file"} if given else {})},
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
@@ -102,8 +105,8 @@ def _series() -> list[Series]:
         ),
         Series(
             "receive_limit", "Receive, not synced, from a sender without a limit of its own",
-            {HUB: _hub(HUB_SYNC="off"), **storescp, "tcpcopy": _tcpcopy},
-            {"synced": "nobody", "network": _BOTH_ENDS,
+            {HUB: _unsynced_hub(), **storescp, "tcpcopy": _tcpcopy},
+            {"synced": "nobody", "network": _BOTH_ENDS, "hub": _LISTENERS,
              "tcpcopy": "the same bytes from a socket to a file, without DICOM"},
             associations=(1, 4), is_raw=True,
         ),
@@ -186,6 +189,10 @@ def _hub(**settings: str) -> Start:
             yield hub_door(hub)
 
     return start
+
+
+def _unsynced_hub() -> Start:
+    return _hub(HUB_SYNC="off", HUB_LISTENERS=str(_PROCESSORS))
 
 
 @contextmanager
