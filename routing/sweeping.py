@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from hub import backlog
+from hub import backlog, write_ahead
 from hub.queues import QUEUES, RECEIVE, ROUTE, RUN, WRITE_BACK
 from routing import clocks, nudges, taking_in
 from routing.models import Delivery, Study, Workitem
@@ -34,6 +33,7 @@ def sweep() -> int:
     good once the queue is shorter.
     """
     clocks.set_right()
+    write_ahead.empty()
     _empty_inbox()
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
@@ -51,12 +51,12 @@ def sweep() -> int:
     ]
     room = _room()
     count = 0
-    with transaction.atomic():
-        for queue, nudge, rows, field in by_step:
-            ids = _ids(rows, field, most=room[queue]) if room[queue] else []
-            count += len(ids)
-            for row_id in ids:
-                nudge(row_id)
+    # In no transaction, which on SQLite would keep all others from writing meanwhile.
+    for queue, nudge, rows, field in by_step:
+        ids = _ids(rows, field, most=room[queue]) if room[queue] else []
+        count += len(ids)
+        for row_id in ids:
+            nudge(row_id)
     if count:
         log.debug("sweep.nudged", rows=count)
     return count
