@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
+from django.db.models import Model
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from hub.configuration.problems import shown
+
 PAGING = ("limit", "offset")
+Row = TypeVar("Row", bound=Model)
 # ten digits: no database has more rows, and no database takes a number without end
+DIGEST = re.compile("^[0-9a-fA-F]{64}$", re.ASCII)
 WHOLE = re.compile(r"[0-9]{1,10}")
 
 
@@ -31,6 +37,40 @@ class Conflict(APIException):
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
+
+
+class Digest(serializers.RegexField):
+    """A SHA-256 in hexadecimal digits; who sends another text is told so."""
+
+    default_error_messages = {
+        "invalid": gettext_lazy("expected a SHA-256 of 64 hexadecimal digits")
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(DIGEST, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """As the hub writes them: in small letters."""
+        return str(super().to_internal_value(data)).lower()
+
+
+class OneOf(serializers.ChoiceField):
+    """One of a few words; who sends another is told which there are."""
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Refuse; a word that is none of them by naming them."""
+        if key == "invalid_choice":
+            known = ", ".join(map(str, self.choices))
+            text = _("expected one of %(known)s; got %(value)s")
+            found = shown(kwargs.get("input"))[:40]
+            raise ValidationError(text % {"known": known, "value": found}, code=key)
+        super().fail(key, **kwargs)
+
+
+class RowSerializer(serializers.ModelSerializer[Row]):
+    """A row as JSON; its columns of a few words are refused as all others are."""
+
+    serializer_choice_field = OneOf
 
 
 class Pages(LimitOffsetPagination):

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hub.api import Digest, OneOf, RowSerializer
 from hub.configuration import identifiers
 from hub.phrases import render
 from marketplace import gate_files
@@ -56,7 +57,7 @@ class GateSerializer(serializers.Serializer[Standing]):
         return DecisionSerializer(one.gate).data if one.gate else None
 
 
-class DecisionSerializer(serializers.ModelSerializer[Gate]):
+class DecisionSerializer(RowSerializer[Gate]):
     """What was decided at a gate."""
 
     evidence = ParagraphsField(required=False, allow_blank=True)
@@ -74,7 +75,7 @@ class DecisionSerializer(serializers.ModelSerializer[Gate]):
         extra_kwargs = {"decided_on": {"required": False}}  # noqa: RUF012
 
 
-class DeploymentMoveSerializer(serializers.ModelSerializer[DeploymentMove]):
+class DeploymentMoveSerializer(RowSerializer[DeploymentMove]):
     """One move of a deployment."""
 
     why = serializers.SerializerMethodField()
@@ -89,7 +90,7 @@ class DeploymentMoveSerializer(serializers.ModelSerializer[DeploymentMove]):
         return render(row.why)
 
 
-class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+class DeploymentSerializer(RowSerializer[Deployment]):
     """Where a version is in use, and in which state."""
 
     site = serializers.CharField(source="site.code")
@@ -114,7 +115,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 class SignableSerializer(serializers.Serializer[Any]):
     """A state that two people may sign for, and the digest of the gates that they sign."""
 
-    to = serializers.ChoiceField((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
+    to = OneOf((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
     seen = serializers.CharField()
 
 
@@ -163,9 +164,9 @@ class BeginSerializer(serializers.Serializer[Any]):
 class SigningSerializer(serializers.Serializer[Any]):
     """The state that is signed for."""
 
-    to = serializers.ChoiceField((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
-    seen = serializers.RegexField(
-        r"^[0-9a-f]{64}$", required=False, default="",
+    to = OneOf((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
+    seen = Digest(
+        required=False, default="",
         help_text="Of the gates as they were told (signing); left out: as they are now.",
     )
 
@@ -173,7 +174,7 @@ class SigningSerializer(serializers.Serializer[Any]):
 class StepSerializer(serializers.Serializer[Any]):
     """A step down, with its reason."""
 
-    to = serializers.ChoiceField(
+    to = OneOf(
         (
             Deployment.State.SHADOW, Deployment.State.VALIDATION, Deployment.State.SUSPENDED,
             Deployment.State.RETIRED,
@@ -189,7 +190,7 @@ class VersionNameSerializer(serializers.Serializer[Any]):
     version = serializers.CharField(source="version.version", max_length=40)
 
 
-class NoticeSerializer(serializers.ModelSerializer[SafetyNotice]):
+class NoticeSerializer(RowSerializer[SafetyNotice]):
     """A field safety notice."""
 
     code = serializers.CharField(max_length=50, validators=[Checked(identifiers.slug)])

@@ -11,7 +11,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api import PROBLEMS
+from hub.api import PROBLEMS, OneOf
 from marketplace import papers
 from marketplace.api import MarketDoor
 from marketplace.deployments_api import DeploymentDoor
@@ -34,7 +34,7 @@ class PaperFileSerializer(HandedInSerializer):
 class NewPaperSerializer(NewFileSerializer):
     """A paper with what it is of: a version, or a reference of the evidence matrix."""
 
-    kind = serializers.ChoiceField(choices=PaperFile.Kind.choices)
+    kind = OneOf(choices=PaperFile.Kind.choices)
     version = serializers.CharField(required=False, default="", max_length=40)
     reference = serializers.CharField(required=False, default="", max_length=200)
 

@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hub.api import OneOf, RowSerializer
 from hub.configuration import identifiers
 from marketplace import sboms
 from marketplace.catalogue import Entry
@@ -25,7 +26,7 @@ def _risk_class(text: str) -> str:
     return "" if text in RISK_CLASSES else f"one of {', '.join(RISK_CLASSES)}"
 
 
-class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
+class EvidenceSerializer(RowSerializer[Evidence]):
     """One published reference."""
 
     reference = LineField()
@@ -50,15 +51,15 @@ class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
         validators = ()
 
 
-class ClearanceSerializer(serializers.ModelSerializer[Clearance]):
+class ClearanceSerializer(RowSerializer[Clearance]):
     """The CE mark of a version."""
 
-    regime = serializers.ChoiceField(REGIMES)
-    risk_class = serializers.ChoiceField(RISK_CLASSES)
+    regime = OneOf(REGIMES)
+    risk_class = OneOf(RISK_CLASSES)
     mdr_class = serializers.CharField(
         required=False, allow_blank=True, max_length=10, validators=[Checked(_risk_class)]
     )
-    certificate_kind = serializers.ChoiceField(
+    certificate_kind = OneOf(
         CERTIFICATE_KINDS, required=False, allow_blank=True
     )
     certificate_number = LineField(max_length=80, required=False, allow_blank=True)
@@ -107,7 +108,7 @@ class SbomSerializer(serializers.Serializer[Any]):
     licences = serializers.ListField(child=serializers.ListField())
 
 
-class VersionSerializer(serializers.ModelSerializer[AlgorithmVersion]):
+class VersionSerializer(RowSerializer[AlgorithmVersion]):
     """One version, with its CE mark and its papers."""
 
     image = serializers.CharField(source="declared.performer.image")
@@ -194,7 +195,7 @@ class ReleaseSerializer(serializers.Serializer[Any]):
 class PackageSerializer(serializers.Serializer[Any]):
     """A package of another convention, of which the draft of a manifest is made."""
 
-    packaging = serializers.ChoiceField(("map", "mercure"))
+    packaging = OneOf(("map", "mercure"))
     algorithm = serializers.CharField(max_length=50)
     version = serializers.CharField(max_length=40)
     image = serializers.CharField(max_length=500)

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hub.access import holds_role
+from hub.api import OneOf
 from hub.phrases import render
 from routing.models import Delivery, Finding, Priority, SetAside, Study, Transition, Verdict
 from routing.models import Workitem as WorkitemRow
@@ -49,7 +50,7 @@ class PriorityField(serializers.Field):  # type: ignore[type-arg]
         return Priority(value).name
 
 
-extend_schema_field(serializers.ChoiceField(choices=Priority.names))(PriorityField)
+extend_schema_field(OneOf(choices=Priority.names))(PriorityField)
 
 
 def worded(value: Any) -> str:
@@ -71,7 +72,7 @@ class FindingSerializer(serializers.Serializer[Finding]):
     """A coded statement of one algorithm version about a study."""
 
     code = CodeSerializer()
-    status = serializers.ChoiceField(choices=["present", "absent", "indeterminate"])
+    status = OneOf(choices=["present", "absent", "indeterminate"])
     probability = serializers.FloatField(allow_null=True)
     algorithm = serializers.CharField(source="workitem.version.algorithm.code")
     version = serializers.CharField(source="workitem.version.version")
@@ -90,7 +91,7 @@ class StudySerializer(serializers.Serializer[Study]):
     study_description = serializers.CharField()
     priority = PriorityField()
     findings = serializers.SerializerMethodField()
-    ai_state = serializers.ChoiceField(choices=Study.AiState.choices)
+    ai_state = OneOf(choices=Study.AiState.choices)
     reason = PhraseField()
     waiting_since = serializers.DateTimeField()
     state = StateField(Study.State)
@@ -213,7 +214,7 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
     id = serializers.IntegerField()
     workitem = serializers.UUIDField(source="workitem.uid")
     node = serializers.CharField(source="node.code")
-    kind = serializers.ChoiceField(choices=Delivery.Kind.choices)
+    kind = OneOf(choices=Delivery.Kind.choices)
     state = StateField(Delivery.State)
     attempts = serializers.IntegerField()
     last_error = PhraseField()

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from hub import forms as base
+from hub.api import Digest
 from vendors.filing import LONGEST_NAME, Brought
 from vendors.models import HandedIn
 
@@ -39,9 +40,9 @@ class NewFileSerializer(serializers.Serializer[Any]):
     """A file; with ``sha256`` it is refused where its digest is another."""
 
     file = serializers.FileField(max_length=LONGEST_NAME)
-    sha256 = serializers.RegexField("^[0-9a-fA-F]{64}$", required=False, default="")
-    replaces = serializers.RegexField(
-        "^[0-9a-fA-F]{64}$", required=False, default="",
+    sha256 = Digest(required=False, default="")
+    replaces = Digest(
+        required=False, default="",
         help_text="Digest of the file whose place it takes, which stays.",
     )  # fmt: skip
 

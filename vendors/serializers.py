@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
 
+from hub.api import OneOf, RowSerializer
 from hub.configuration import identifiers
 from hub.models import User
 from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
@@ -45,7 +46,7 @@ class ParagraphsField(serializers.CharField):
         self.validators.append(Checked(identifiers.paragraphs))
 
 
-class OnboardingItemSerializer(serializers.ModelSerializer[OnboardingItem]):
+class OnboardingItemSerializer(RowSerializer[OnboardingItem]):
     """One line of the checklist."""
 
     item = serializers.CharField(source="kind")
@@ -60,13 +61,13 @@ class OnboardingItemSerializer(serializers.ModelSerializer[OnboardingItem]):
         read_only_fields = fields
 
 
-class SubProcessorSerializer(serializers.ModelSerializer[SubProcessor]):
+class SubProcessorSerializer(RowSerializer[SubProcessor]):
     """Who else handles personal data for a vendor."""
 
     name = LineField()
     purpose = LineField(max_length=300)
     country = serializers.CharField(validators=[Checked(identifiers.country)])
-    transfer_basis = serializers.ChoiceField(
+    transfer_basis = OneOf(
         TRANSFER_BASES, required=False, allow_blank=True, default=""
     )
 
@@ -75,7 +76,7 @@ class SubProcessorSerializer(serializers.ModelSerializer[SubProcessor]):
         fields = ("name", "country", "purpose", "transfer_basis")
 
 
-class VendorSerializer(serializers.ModelSerializer[Vendor]):
+class VendorSerializer(RowSerializer[Vendor]):
     """A company that supplies algorithms."""
 
     class Meta:
@@ -145,7 +146,7 @@ class VerdictOnItemSerializer(serializers.Serializer[Any]):
     comment = ParagraphsField(required=False, default="", allow_blank=True)
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(RowSerializer[Invitation]):
     """An invitation; its code is told once, to who made it."""
 
     name = LineField()
@@ -179,7 +180,7 @@ class AcceptingSerializer(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class PersonSerializer(serializers.ModelSerializer[User]):
+class PersonSerializer(RowSerializer[User]):
     """A person of a vendor."""
 
     class Meta:
@@ -195,7 +196,7 @@ class JoinedSerializer(serializers.Serializer[Any]):
     vendor = serializers.CharField()
 
 
-class TokenSerializer(serializers.ModelSerializer[AuthToken]):
+class TokenSerializer(RowSerializer[AuthToken]):
     """A token of one's own, without what it opens."""
 
     key = serializers.CharField(source="token_key")

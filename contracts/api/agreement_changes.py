@@ -17,6 +17,7 @@ from contracts.api.agreements import REFUSED, Acts, whole
 from contracts.api.fields import LongText
 from contracts.changing import ChangeRefused
 from contracts.models import Amendment
+from hub.api import OneOf
 from vendors.models import Vendor
 
 
@@ -24,7 +25,7 @@ class NewAmendmentSerializer(serializers.Serializer[Any]):
     """An amendment; its number and the value before it follow from those before."""
 
     agreed = serializers.DateField()
-    reason = serializers.ChoiceField(choices=Amendment.Reason.choices)
+    reason = OneOf(choices=Amendment.Reason.choices)
     value_after = serializers.DecimalField(**ASKED)
     description = LongText(allow_blank=True, default="")
     notice = serializers.CharField(max_length=80, allow_blank=True, default="")

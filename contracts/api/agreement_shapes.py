@@ -11,6 +11,7 @@ from rest_framework import serializers
 from contracts import approving, offered, reading, utilisation
 from contracts.drafting import DraftRefused, asked_again, asked_for
 from contracts.models import CallOff, CallOffAmount, FrameworkAgreement, OptionState
+from hub.api import Digest, OneOf
 from hub.configuration import entries
 from marketplace.models import Algorithm
 from vendors.models import Vendor
@@ -80,7 +81,7 @@ class OptionSerializer(serializers.Serializer[Any]):
     exercised = serializers.DateField(allow_null=True)
     exercised_by = serializers.CharField()
 
-    @extend_schema_field(serializers.ChoiceField(choices=OptionState.choices))
+    @extend_schema_field(OneOf(choices=OptionState.choices))
     def get_state(self, option: Any) -> str:
         return reading.option_state(option)
 
@@ -184,7 +185,7 @@ class AmountSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=200)
     amount = serializers.DecimalField(**ASKED)
-    per = serializers.ChoiceField(choices=CallOffAmount.Per.choices)
+    per = OneOf(choices=CallOffAmount.Per.choices)
 
 
 class CallOffSerializer(serializers.Serializer[CallOff]):
@@ -194,8 +195,8 @@ class CallOffSerializer(serializers.Serializer[CallOff]):
     code = serializers.CharField()
     framework = serializers.CharField(source="framework.code")
     organisation = serializers.CharField(source="organisation.code")
-    state = serializers.ChoiceField(choices=CallOff.State.choices)
-    mode = serializers.ChoiceField(choices=CallOff.Mode.choices)
+    state = OneOf(choices=CallOff.State.choices)
+    mode = OneOf(choices=CallOff.Mode.choices)
     competition = serializers.SerializerMethodField()
     lot = serializers.CharField()
     supplier = serializers.SerializerMethodField()
@@ -271,14 +272,14 @@ class FrameworkDetailSerializer(FrameworkSerializer):
 class CallOffMoveSerializer(serializers.Serializer[Any]):
     """The state a call-off is to go to."""
 
-    state = serializers.ChoiceField(choices=CallOff.State.choices)
+    state = OneOf(choices=CallOff.State.choices)
 
 
 class ApprovalRequestSerializer(serializers.Serializer[Any]):
     """What the person has seen; left out: whatever it says now."""
 
-    seen = serializers.RegexField(
-        r"^[0-9a-f]{64}$", required=False, default="",
+    seen = Digest(
+        required=False, default="",
         help_text="The fingerprint of the call-off as it was told.",
     )
 
@@ -286,7 +287,7 @@ class ApprovalRequestSerializer(serializers.Serializer[Any]):
 class OptionMoveSerializer(serializers.Serializer[Any]):
     """The state an option is to go to."""
 
-    state = serializers.ChoiceField(choices=OptionState.choices)
+    state = OneOf(choices=OptionState.choices)
 
 
 class LineDraftSerializer(serializers.Serializer[Any]):
@@ -304,7 +305,7 @@ class DraftSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=40)
     framework = serializers.CharField(max_length=40)
     organisation = serializers.CharField(max_length=50)
-    mode = serializers.ChoiceField(choices=CallOff.Mode.choices, default=CallOff.Mode.DIRECT)
+    mode = OneOf(choices=CallOff.Mode.choices, default=CallOff.Mode.DIRECT)
     competition = serializers.CharField(
         max_length=40, default=None, allow_null=True, allow_blank=True,
         help_text="mini_competition: the number of the procedure that it follows from.",

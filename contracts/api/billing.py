@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
@@ -105,7 +106,10 @@ class DraftInvoiceSerializer(serializers.Serializer[Any]):
 class AskedBillingRunSerializer(serializers.Serializer[Any]):
     """Which month to bill; a dry run unless said otherwise."""
 
-    period = serializers.RegexField(r"^\d{4}-(0[1-9]|1[0-2])$", help_text="2026-06")
+    period = serializers.RegexField(
+        r"^\d{4}-(0[1-9]|1[0-2])$", help_text="2026-06",
+        error_messages={"invalid": gettext_lazy("expected a month such as 2026-06")},
+    )  # fmt: skip
     dry_run = serializers.BooleanField(default=True)
     fingerprint = serializers.CharField(
         required=False, default="", max_length=64, allow_blank=True,

@@ -18,13 +18,13 @@ from contracts.api.billing import Bills
 from contracts.billing import reading, reconciling
 from contracts.billing.claims import MOST_BYTES, ClaimNotReadError
 from contracts.models import VendorInvoice
-from hub.api import PAGING, PROBLEMS, Conflict, Pages
+from hub.api import PAGING, PROBLEMS, Conflict, OneOf, Pages
 
 
 class ClaimFindingSerializer(serializers.Serializer[Any]):
     """How one algorithm, site and month compares; amounts are signed and without VAT."""
 
-    status = serializers.ChoiceField(choices=["matched", "missing", "extra", "differing"])
+    status = OneOf(choices=["matched", "missing", "extra", "differing"])
     call_off = serializers.CharField()
     algorithm = serializers.CharField()
     site = serializers.CharField()

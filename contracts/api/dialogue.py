@@ -23,10 +23,10 @@ from contracts.models import (
     Question,
     SuggestedRequirement,
 )
-from hub.api import PROBLEMS
+from hub.api import PROBLEMS, RowSerializer
 
 
-class RoundSerializer(serializers.ModelSerializer[DialogueRound]):
+class RoundSerializer(RowSerializer[DialogueRound]):
     """A round; what was decided in it is for the buyer."""
 
     agenda = LongText()
@@ -47,7 +47,7 @@ class ClosingSerializer(serializers.Serializer[Any]):
     decision = LongText()
 
 
-class NoteSerializer(serializers.ModelSerializer[DialogueNote]):
+class NoteSerializer(RowSerializer[DialogueNote]):
     """A note; ``participant`` by its number, null: for all."""
 
     round = serializers.IntegerField(source="round.number", read_only=True)
@@ -67,7 +67,7 @@ class NoteSerializer(serializers.ModelSerializer[DialogueNote]):
         return row.by if self.context.get("participant") is None else ""
 
 
-class QuestionSerializer(serializers.ModelSerializer[Question]):
+class QuestionSerializer(RowSerializer[Question]):
     """A question; of others a participant sees the words that tell nobody, and the answer."""
 
     text = serializers.SerializerMethodField()
@@ -106,7 +106,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     anonymised_text = LongText(required=False, allow_blank=True, default="")
 
 
-class SuggestionSerializer(serializers.ModelSerializer[SuggestedRequirement]):
+class SuggestionSerializer(RowSerializer[SuggestedRequirement]):
     """A requirement that was suggested, and what became of it."""
 
     participant = serializers.IntegerField(source="participant.number", read_only=True)

@@ -19,10 +19,10 @@ from contracts.api.procedures import REFUSALS
 from contracts.documents import Brought, DocumentRefused
 from contracts.models import Document, FrameworkAgreement
 from contracts.views.documents import attachment
-from hub.api import PROBLEMS, Conflict
+from hub.api import PROBLEMS, Conflict, Digest, OneOf, RowSerializer
 
 
-class KeptDocumentSerializer(serializers.ModelSerializer[Document]):
+class KeptDocumentSerializer(RowSerializer[Document]):
     """A document without its bytes."""
 
     participant = serializers.IntegerField(
@@ -40,9 +40,9 @@ class KeptDocumentSerializer(serializers.ModelSerializer[Document]):
 class NewKeptDocumentSerializer(serializers.Serializer[Any]):
     """A file; with ``sha256`` it is refused where its digest is another."""
 
-    kind = serializers.ChoiceField(choices=Document.Kind.choices)
+    kind = OneOf(choices=Document.Kind.choices)
     file = serializers.FileField(max_length=200)
-    sha256 = serializers.RegexField("^[0-9a-fA-F]{64}$", required=False, default="")
+    sha256 = Digest(required=False, default="")
     is_for_all = serializers.BooleanField(default=False)
 
 

@@ -19,17 +19,17 @@ from contracts.api.procedures import REFUSALS
 from contracts.evaluation import WEIGHT_KINDS, Reversal, Tender
 from contracts.models import AwardCriterion, EvaluationModel, Procedure, Protocol, Score
 from contracts.priced_scenario import LONGEST_MONTHS
-from hub.api import PAGING, PROBLEMS, Pages
+from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
 from hub.models import Organisation
 
 
-class CriterionSerializer(serializers.ModelSerializer[AwardCriterion]):
+class CriterionSerializer(RowSerializer[AwardCriterion]):
     """An award criterion."""
 
     weight = serializers.DecimalField(
         max_digits=6, decimal_places=3, min_value=0, max_value=100
     )
-    weight_kind = serializers.ChoiceField(choices=list(WEIGHT_KINDS), default="per-exa")
+    weight_kind = OneOf(choices=list(WEIGHT_KINDS), default="per-exa")
     is_environment = serializers.BooleanField(default=False)
     value = serializers.DecimalField(
         max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True, default=None
@@ -49,7 +49,7 @@ class DemandSerializer(serializers.Serializer[Any]):
     monthly = serializers.IntegerField(min_value=0, max_value=10_000_000)
 
 
-class EvaluationModelSerializer(serializers.ModelSerializer[EvaluationModel]):
+class EvaluationModelSerializer(RowSerializer[EvaluationModel]):
     """A model with its criteria and scenario; ``problems`` is what the rules say against it."""
 
     code = serializers.SlugField(max_length=40)
@@ -138,7 +138,7 @@ class EvaluationSerializer(serializers.Serializer[Any]):
     reversals = ReversalSerializer(many=True)
 
 
-class ScoreSerializer(serializers.ModelSerializer[Score]):
+class ScoreSerializer(RowSerializer[Score]):
     """Points with their justification."""
 
     submission = serializers.IntegerField(source="submission_id", min_value=1, max_value=2**31)
@@ -160,7 +160,7 @@ class ScoreSerializer(serializers.ModelSerializer[Score]):
         read_only_fields = ("at",)
 
 
-class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
+class ProtocolSerializer(RowSerializer[Protocol]):
     """A protocol as it was written: an HTML page that stands alone."""
 
     class Meta:

@@ -16,7 +16,7 @@ from contracts import choosing, listing_needs, tender_access
 from contracts.api.fields import TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.models import BreadthRule, Need, NeedList, SelectionRun
-from hub.api import PAGING, PROBLEMS, Pages
+from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
 from hub.models import Organisation
 from marketplace.needs import BEST_COMPETENCE
 
@@ -24,13 +24,13 @@ MOST_NEEDS = 500
 CLASSES = ("I", "Is", "Im", "Ir", "IIa", "IIb", "III")
 
 
-class NeedSerializer(serializers.ModelSerializer[Need]):
+class NeedSerializer(RowSerializer[Need]):
     """One need."""
 
     volume = serializers.IntegerField(min_value=0, max_value=1_000_000_000)
     gain = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=0)
     competence = serializers.IntegerField(min_value=1, max_value=BEST_COMPETENCE)
-    best_class = serializers.ChoiceField(
+    best_class = OneOf(
         choices=list(CLASSES), required=False, allow_blank=True, default=""
     )
     pathology = serializers.CharField(
@@ -45,7 +45,7 @@ class NeedSerializer(serializers.ModelSerializer[Need]):
         )  # fmt: skip
 
 
-class BreadthSerializer(serializers.ModelSerializer[BreadthRule]):
+class BreadthSerializer(RowSerializer[BreadthRule]):
     """One rule of breadth."""
 
     at_least = serializers.IntegerField(min_value=0, max_value=100, default=0)
@@ -61,7 +61,7 @@ class BreadthSerializer(serializers.ModelSerializer[BreadthRule]):
         fields = ("dimension", "at_least", "at_most_each", "every")
 
 
-class NeedListSerializer(serializers.ModelSerializer[NeedList]):
+class NeedListSerializer(RowSerializer[NeedList]):
     """A list of needs and how they are chosen among."""
 
     code = serializers.SlugField(max_length=40)
@@ -96,7 +96,7 @@ class NeedListSerializer(serializers.ModelSerializer[NeedList]):
         return _each_once(value, "dimension")
 
 
-class SelectionSerializer(serializers.ModelSerializer[SelectionRun]):
+class SelectionSerializer(RowSerializer[SelectionRun]):
     """A choice that was made: its inputs, their digest, and what came of it."""
 
     class Meta:

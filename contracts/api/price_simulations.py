@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from contracts import simulation
 from contracts.usage_rows import MOST, UsageRefused
 from hub.access import CONTRACT_ROLES, holds_role
-from hub.api import Door, ProblemSerializer
+from hub.api import Door, OneOf, ProblemSerializer
 from hub.configuration.problems import SetUpRefused, shown
 
 FIELDS = ("setup", "usage", "availability", "outcomes", "until")
@@ -101,7 +101,7 @@ class PricedInvoiceSerializer(serializers.Serializer[Any]):
 
     organisation = serializers.CharField()
     month = serializers.CharField(help_text="2026-06")
-    type = serializers.ChoiceField(choices=["380", "381"])
+    type = OneOf(choices=["380", "381"])
     net = serializers.CharField()
     vat = serializers.CharField()
     gross = serializers.CharField()

@@ -21,6 +21,7 @@ from contracts.models import (
     Procedure,
 )
 from contracts.zone import CONTRACT_ZONE
+from hub.api import OneOf, RowSerializer
 from hub.models import Organisation, Site, User
 from vendors.models import Vendor
 
@@ -39,7 +40,7 @@ class DutySerializer(serializers.Serializer[Any]):
     """Until when the result notice must be sent, and whether it is due, late or sent."""
 
     due = serializers.DateField()
-    state = serializers.ChoiceField(choices=["due", "late", "sent"])
+    state = OneOf(choices=["due", "late", "sent"])
 
 
 class FollowingSerializer(serializers.Serializer[Any]):
@@ -70,7 +71,7 @@ class PlanSerializer(serializers.Serializer[Any]):
     maximum_value = serializers.DecimalField(
         max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True
     )
-    notice_type = serializers.ChoiceField(choices=["16", "20"], required=False)
+    notice_type = OneOf(choices=["16", "20"], required=False)
     notice_reference = serializers.CharField(max_length=200, allow_blank=True, required=False)
     requests_due_at = serializers.DateTimeField(required=False, allow_null=True)
     reduces_successively = serializers.BooleanField(required=False, allow_null=True)
@@ -111,10 +112,10 @@ class NewProcedureSerializer(PlanSerializer):
     organisation = serializers.SlugRelatedField(
         slug_field="code", queryset=Organisation.objects.all()
     )
-    kind = serializers.ChoiceField(choices=Procedure.Kind.choices)
+    kind = OneOf(choices=Procedure.Kind.choices)
 
 
-class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
+class ProcedureSerializer(RowSerializer[Procedure]):
     """A procedure; to a participant strategy, missing things and moves are empty."""
 
     organisation = serializers.CharField(source="organisation.code")
@@ -184,7 +185,7 @@ class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
 class AskedMoveSerializer(serializers.Serializer[Any]):
     """A move; ``winner`` and ``award_reason`` for award_notified, ``end_reason`` for an end."""
 
-    to = serializers.ChoiceField(choices=Procedure.State.choices)
+    to = OneOf(choices=Procedure.State.choices)
     why = LongText()
     winner = serializers.IntegerField(required=False, min_value=1, max_value=32_767)
     award_reason = LongText(required=False)
@@ -202,7 +203,7 @@ class ResultNoticeSerializer(serializers.Serializer[Any]):
     )
 
 
-class ParticipantSerializer(serializers.ModelSerializer[Participant]):
+class ParticipantSerializer(RowSerializer[Participant]):
     """Who takes part."""
 
     vendor = serializers.CharField(source="vendor.code")
@@ -240,11 +241,11 @@ class NewParticipantSerializer(serializers.Serializer[Any]):
 class ParticipantDecisionSerializer(serializers.Serializer[Any]):
     """How far a participant is taken, and why."""
 
-    state = serializers.ChoiceField(choices=Participant.State.choices)
+    state = OneOf(choices=Participant.State.choices)
     why = LongText()
 
 
-class MarketContactSerializer(serializers.ModelSerializer[MarketContact]):
+class MarketContactSerializer(RowSerializer[MarketContact]):
     """Something said with the market before the notice."""
 
     with_whom = serializers.CharField(max_length=300)

@@ -15,12 +15,12 @@ from contracts import specifying, tender_access
 from contracts.api.fields import LongText, TenderDoor
 from contracts.api.procedures import REFUSALS
 from contracts.models import Participant, Procedure, Requirement, RequirementSpec
-from hub.api import PROBLEMS, demand_whole
+from hub.api import PROBLEMS, OneOf, RowSerializer, demand_whole
 
 MOST_REQUIREMENTS = 2_000
 
 
-class RequirementSerializer(serializers.ModelSerializer[Requirement]):
+class RequirementSerializer(RowSerializer[Requirement]):
     """One requirement."""
 
     text = LongText()
@@ -34,7 +34,7 @@ class RequirementSerializer(serializers.ModelSerializer[Requirement]):
     choices = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, default=list, max_length=100
     )
-    answer_type = serializers.ChoiceField(
+    answer_type = OneOf(
         choices=Requirement.Answer.choices, default=Requirement.Answer.YES_NO
     )
     max_points = serializers.DecimalField(
@@ -44,7 +44,7 @@ class RequirementSerializer(serializers.ModelSerializer[Requirement]):
         max_digits=6, decimal_places=2, min_value=0, required=False, allow_null=True, default=None
     )
     needs_document = serializers.BooleanField(default=False)
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = OneOf(  # type: ignore[assignment]
         choices=["buyer", "supplier_suggestion"], default="buyer"
     )
 
@@ -65,7 +65,7 @@ class RequirementSerializer(serializers.ModelSerializer[Requirement]):
         return attrs
 
 
-class SpecificationSerializer(serializers.ModelSerializer[RequirementSpec]):
+class SpecificationSerializer(RowSerializer[RequirementSpec]):
     """A version with its requirements."""
 
     requirements = RequirementSerializer(many=True, read_only=True)
@@ -78,7 +78,7 @@ class SpecificationSerializer(serializers.ModelSerializer[RequirementSpec]):
 class StageSerializer(serializers.Serializer[Any]):
     """Which stage to make a draft of."""
 
-    stage = serializers.ChoiceField(choices=RequirementSpec.Stage.choices)
+    stage = OneOf(choices=RequirementSpec.Stage.choices)
 
 
 class RequirementsSerializer(serializers.Serializer[Any]):
@@ -109,7 +109,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     """What became of one requirement."""
 
     code = serializers.CharField()
-    what = serializers.ChoiceField(choices=["added", "removed", "changed"])
+    what = OneOf(choices=["added", "removed", "changed"])
     text = serializers.CharField()
     changes = ChangeSerializer(many=True)
 

@@ -14,14 +14,14 @@ from contracts import submitting, tender_access
 from contracts.api.fields import LongText, OfferLine, TenderDoor
 from contracts.api.procedures import REFUSALS
 from contracts.models import RequirementResponse, Submission
-from hub.api import PROBLEMS
+from hub.api import PROBLEMS, Digest, OneOf, RowSerializer
 
 
 class DocumentSerializer(serializers.Serializer[Any]):
     """A document by name, digest and where it is kept."""
 
     name = serializers.CharField(max_length=200)
-    sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+    sha256 = Digest()
     reference = serializers.CharField(max_length=500, allow_blank=True)
 
 
@@ -29,10 +29,10 @@ class ResponseSerializer(serializers.Serializer[Any]):
     """The answer to one requirement, and the comment beside it."""
 
     requirement = serializers.CharField(max_length=20)
-    compliance = serializers.ChoiceField(choices=RequirementResponse.Compliance.choices)
+    compliance = OneOf(choices=RequirementResponse.Compliance.choices)
     answer = LongText(required=False, allow_blank=True, default="")
     comment = LongText(required=False, allow_blank=True, default="")
-    comment_kind = serializers.ChoiceField(
+    comment_kind = OneOf(
         choices=RequirementResponse.Comment.choices, required=False, allow_blank=True, default=""
     )
     price_impact = serializers.DecimalField(
@@ -46,7 +46,7 @@ class FixedSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=200)
     amount = serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0)
-    per = serializers.ChoiceField(choices=["once", "year"])
+    per = OneOf(choices=["once", "year"])
 
 
 class SubmittedOfferSerializer(serializers.Serializer[Any]):
@@ -59,12 +59,12 @@ class SubmittedOfferSerializer(serializers.Serializer[Any]):
 class NewSubmissionSerializer(serializers.Serializer[Any]):
     """What is handed in, as a whole; it replaces an earlier one of its kind."""
 
-    kind = serializers.ChoiceField(choices=Submission.Kind.choices)
+    kind = OneOf(choices=Submission.Kind.choices)
     responses = ResponseSerializer(many=True)
     offer = SubmittedOfferSerializer(required=False, default=lambda: {"lines": [], "fixed": []})
 
 
-class SubmissionSerializer(serializers.ModelSerializer[Submission]):
+class SubmissionSerializer(RowSerializer[Submission]):
     """A submission; of one that is sealed only the receipt is there."""
 
     participant = serializers.IntegerField(source="participant.number")
@@ -108,7 +108,7 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
 class TenderDecisionSerializer(serializers.Serializer[Any]):
     """Whether a tender is admitted, and why."""
 
-    decision = serializers.ChoiceField(choices=["admitted", "rejected"])
+    decision = OneOf(choices=["admitted", "rejected"])
     why = LongText(required=False, allow_blank=True, default="")
 
 

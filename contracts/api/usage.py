@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from contracts import taking_usage, usage
 from hub.access import CONTRACT_ROLES, holds_role
-from hub.api import Door, ProblemSerializer
+from hub.api import Door, OneOf, ProblemSerializer
 
 
 class CloudEventsParser(JSONParser):
@@ -41,11 +41,11 @@ class UsageDataSerializer(serializers.Serializer[Any]):
     study_ref = serializers.CharField(
         required=False, help_text="hmac-sha256: and 64 hexadecimal digits: a keyed hash."
     )
-    purpose = serializers.ChoiceField(
+    purpose = OneOf(
         choices=["clinical", "validation", "shadow", "research"], required=False
     )
-    outcome = serializers.ChoiceField(choices=["final", "failed", "rejected"], required=False)
-    fault = serializers.ChoiceField(choices=["none", "supplier", "customer"], required=False)
+    outcome = OneOf(choices=["final", "failed", "rejected"], required=False)
+    fault = OneOf(choices=["none", "supplier", "customer"], required=False)
     rerun_of = serializers.CharField(required=False, allow_null=True)
     units = serializers.IntegerField(required=False, min_value=0, max_value=10_000)
     udi_di = serializers.CharField(required=False)
@@ -62,8 +62,8 @@ class UsageDataSerializer(serializers.Serializer[Any]):
 class UsageEventSerializer(serializers.Serializer[Any]):
     """A CloudEvent 1.0."""
 
-    specversion = serializers.ChoiceField(choices=["1.0"])
-    type = serializers.ChoiceField(choices=["hub.inference.completed.v1", "hub.usage.adjusted.v1"])
+    specversion = OneOf(choices=["1.0"])
+    type = OneOf(choices=["hub.inference.completed.v1", "hub.usage.adjusted.v1"])
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     id = serializers.CharField(max_length=100)
     time = serializers.DateTimeField()
@@ -76,7 +76,7 @@ class UsageAnswerSerializer(serializers.Serializer[Any]):
 
     source = serializers.CharField()  # type: ignore[assignment]
     id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["accepted", "duplicate", "conflict", "rejected"])
+    status = OneOf(choices=["accepted", "duplicate", "conflict", "rejected"])
     reason = serializers.CharField(allow_blank=True)
 
 

@@ -16,7 +16,7 @@ from contracts import listing_needs, tender_access, valuing
 from contracts.api.fields import Distribution, FiniteFloat, PlainDict, TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
-from hub.api import PAGING, PROBLEMS, Pages
+from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
 from hub.models import Organisation
 from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS
 
@@ -25,10 +25,10 @@ LONGEST_YEARS = 30
 _SHARES = (*SHARES, "discount_rate")
 
 
-class ParameterSerializer(serializers.ModelSerializer[ValueParameter]):
+class ParameterSerializer(RowSerializer[ValueParameter]):
     """One number of a model, its range and distribution, and where it comes from."""
 
-    name = serializers.ChoiceField(choices=list(valuing.NAMES))
+    name = OneOf(choices=list(valuing.NAMES))
     value = FiniteFloat()
     low = FiniteFloat(required=False, allow_null=True, default=None)
     high = FiniteFloat(required=False, allow_null=True, default=None)
@@ -36,10 +36,10 @@ class ParameterSerializer(serializers.ModelSerializer[ValueParameter]):
     source = serializers.CharField(  # type: ignore[assignment]
         max_length=500, required=False, allow_blank=True, default=""
     )
-    quality = serializers.ChoiceField(
+    quality = OneOf(
         choices=ValueParameter.Quality.choices, default=ValueParameter.Quality.ASSUMED
     )
-    stakeholder = serializers.ChoiceField(
+    stakeholder = OneOf(
         choices=list(STAKEHOLDERS), required=False, allow_blank=True, default=""
     )
 
@@ -62,7 +62,7 @@ class ParameterSerializer(serializers.ModelSerializer[ValueParameter]):
         return attrs
 
 
-class ValueModelSerializer(serializers.ModelSerializer[ValueModel]):
+class ValueModelSerializer(RowSerializer[ValueModel]):
     """A value model; ``price`` as in a price book, ``allocation``: item, stakeholder, share."""
 
     code = serializers.SlugField(max_length=40)
@@ -122,7 +122,7 @@ class AskedRunSerializer(serializers.Serializer[Any]):
     draws = serializers.IntegerField(min_value=100, max_value=MOST_DRAWS, default=20_000)
 
 
-class RunSerializer(serializers.ModelSerializer[SimulationRun]):
+class RunSerializer(RowSerializer[SimulationRun]):
     """A simulation that was made."""
 
     class Meta:
@@ -133,10 +133,10 @@ class RunSerializer(serializers.ModelSerializer[SimulationRun]):
         )  # fmt: skip
 
 
-class MeasurementSerializer(serializers.ModelSerializer[OutcomeMeasurement]):
+class MeasurementSerializer(RowSerializer[OutcomeMeasurement]):
     """What a driver was in a quarter."""
 
-    name = serializers.ChoiceField(choices=list(valuing.NAMES))
+    name = OneOf(choices=list(valuing.NAMES))
     value = FiniteFloat()
     source = serializers.CharField(max_length=500)  # type: ignore[assignment]
 
