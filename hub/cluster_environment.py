@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hub.environment import pairs, text, texts
@@ -11,7 +12,7 @@ def read() -> dict[str, Any]:
     """The settings of the performer ``kubernetes``; ``namespace`` is empty where there is none."""
     return {
         "namespace": text("HUB_CLUSTER_NAMESPACE", ""),
-        "kubeconfig": text("HUB_CLUSTER_KUBECONFIG", ""),
+        "kubeconfig": text("HUB_CLUSTER_KUBECONFIG", os.environ.get("KUBECONFIG", "")),
         "carrier_image": text("HUB_CLUSTER_CARRIER_IMAGE", ""),
         "carrier_command": text(
             "HUB_CLUSTER_CARRIER_COMMAND", "python3 -I -S /app/vendors/performers/carrier.py"

@@ -25,8 +25,12 @@ class _Process:
 
 
 def read(text: str) -> tuple[str, ...]:
-    """The queues named in a list with commas, each once; raises UnknownQueue."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    """The queues named in a list with commas, each once; raises UnknownQueue.
+
+    Deployments are named write-back, as Kubernetes allows no write_back, and that is taken too.
+    """
+    given = (name.strip().replace("-", "_") for name in text.split(","))
+    names = tuple(dict.fromkeys(name for name in given if name))
     unknown = [name for name in names if name not in QUEUES]
     if unknown or not names:
         raise UnknownQueue(

@@ -21,6 +21,7 @@ _LONGEST_TEXT = 1000
 _OVER = frozenset({"Succeeded", "Failed"})
 # what a container waits for while all is well, and what a deletion resets it to
 _USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
+_PULL_EVENT = "Failed to pull image"
 PULL_FAILED, PULL_BACK_OFF = "ErrImagePull", "ImagePullBackOff"
 
 
@@ -168,7 +169,8 @@ class RunSeen:
         )  # fmt: skip
         if any((one.reason, one.message) == (now.reason, now.message) for one in self.events):
             return self
-        return replace(self, events=(*self.events, now)[-_MOST_EVENTS:])
+        pods = tuple(_told_of_pull(one, event, now) for one in self.pods)
+        return replace(self, pods=pods, events=(*self.events, now)[-_MOST_EVENTS:])
 
     def without(self, known: frozenset[str]) -> RunSeen:
         """After a list that named the pods in ``known`` alone: all others are gone."""
@@ -194,6 +196,14 @@ def moment(text: str) -> datetime | None:
     if not text:
         return None
     return datetime.fromisoformat(re.sub(r"([.]\d{6})\d+", r"\1", text)).astimezone(UTC)
+
+
+def _told_of_pull(pod: PodSeen, event: Json, told: EventSeen) -> PodSeen:
+    """Its status says why for a second; who looks now and then may see nothing but the back-off."""
+    is_why = told.reason == "Failed" and told.message.startswith(_PULL_EVENT)
+    if not is_why or pod.pull_error or event["involvedObject"].get("uid") != pod.uid:
+        return pod
+    return replace(pod, pull_error=told.message)
 
 
 def _made(kind: Any, data: Mapping[str, Any]) -> Any:

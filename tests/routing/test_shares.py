@@ -59,6 +59,10 @@ def test_a_queue_that_is_none_is_refused_with_those_there_are(given: str) -> Non
         queues.read(given)
 
 
+def test_a_queue_may_be_named_as_its_deployment_is() -> None:
+    assert queues.read("run,write-back,write_back") == ("run", "write_back")
+
+
 def test_queues_of_several_workers_are_read_in_their_order() -> None:
     assert queues.workers("receive, route;run;billing,billing") == [
         ("receive", "route"), ("run",), ("billing",),

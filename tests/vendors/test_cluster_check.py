@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.management import CommandError, call_command
 
+from hub import cluster_environment
 from tests.fakes.cluster_api import made_up
 from tests.fakes.cluster_api.scripts import WAITS, Player, failed, made, status
 from tests.fakes.cluster_api.server import ClusterApi
@@ -39,8 +40,14 @@ def test_each_image_of_a_vendor_is_pulled_once_and_nothing_is_left(api, tmp_path
     ended = status("Failed", algorithm=not_there)
     a_pull = made((0.5, "pod", status("Pending", algorithm=WAITS)), (1, "pod", ended),
                   (2, "job", failed()))  # fmt: skip
-    api.actor = Player(made_up.success(), a_pull, made_up.no_image())
     other = PerformerSpec(kind="kubernetes", image=f"registry.example/other@{DIGEST}")
+    scripts = {SPEC.image: a_pull, other.image: made_up.no_image()}
+
+    def play(api: ClusterApi, job: dict) -> None:
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        Player(scripts.get(container["image"], made_up.success()))(api, job)
+
+    api.actor = play
     told = found(api, tmp_path, **{"a 1.0": SPEC, "a 1.1": SPEC, "b 2.0": other})
     assert told["probe: image of a 1.0"] == ("ok", "was pulled")
     assert told["probe: image of b 2.0"][0] == "fails"
@@ -57,6 +64,18 @@ def test_a_probe_whose_pod_vanished_ends_as_well(api, tmp_path) -> None:
     assert told["probe"][0] == "fails"
     assert told["probe: image of a 1.0"][0] == "unseen"
     assert "the cluster ended the Job" in told["probe: image of a 1.0"][1]
+
+
+def test_the_way_to_the_cluster_is_that_of_kubectl_unless_the_hub_is_given_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HUB_CLUSTER_KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert cluster_environment.read()["kubeconfig"] == ""
+    monkeypatch.setenv("KUBECONFIG", "/home/admin/.kube/config")
+    assert cluster_environment.read()["kubeconfig"] == "/home/admin/.kube/config"
+    monkeypatch.setenv("HUB_CLUSTER_KUBECONFIG", "/etc/hub/kubeconfig")
+    assert cluster_environment.read()["kubeconfig"] == "/etc/hub/kubeconfig"
 
 
 @pytest.mark.django_db

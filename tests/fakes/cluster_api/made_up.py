@@ -90,5 +90,7 @@ def no_image() -> Script:
         return status("Pending", stage=over(), algorithm=state, collector=WAITS)
 
     error = 'failed to resolve reference "r/a@sha256:0": r/a@sha256:0: not found'
+    told = f'Failed to pull image "r/a@sha256:0": {error}'
     return made(_BEGIN, (1, "pod", waits("ErrImagePull", error)),
+                (1, "event", ("Pod", "Failed", told)),
                 (13, "pod", waits("ImagePullBackOff", "Back-off pulling image")))  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from hub.cluster.failure import Failure
 from hub.cluster.seen import RunSeen
+from hub.cluster.verdicts import verdict
 from tests.fakes.recordings import FOLDER, needs_recordings, recording
 from tests.hub.cluster.recorded import EXPECTED, Expected, moments
 
@@ -72,6 +73,22 @@ def test_what_can_never_start_is_given_up_at_once(start: str, most: float) -> No
 def test_a_registry_is_asked_twice_before_an_image_counts_as_missing() -> None:
     assert first("06b", state="waiting") < 2
     assert 12 < first("06b", state="failed") < 20
+
+
+@pytest.mark.parametrize(("start", "says"), [("06b", "no such image"), ("06d", "refuses")])
+def test_who_saw_nothing_but_the_back_off_reads_in_the_events_why(start: str, says: str) -> None:
+    told = [one for one in recording(start).told() if one.type != "BOOKMARK"]
+    (job,) = [one.object for one in told if one.kind == "Job"][-1:]
+    pods = [one.object for one in told if one.kind == "Pod" and "ImagePullBackOff" in str(one)]
+    seen = RunSeen().with_job(job | {"status": {}}).with_pod(pods[0])
+    now = recording(start).began_at
+    assert verdict(seen, now=now).state == "waiting"
+    for one in told:
+        if one.kind == "Event" and one.object["type"] == "Warning":
+            seen = seen.with_event(one.object)
+    end = verdict(seen, now=now)
+    assert (end.state, end.failure) == ("failed", Failure.IMAGE)
+    assert says in end.why
 
 
 def test_a_registry_that_is_down_is_waited_for() -> None:
