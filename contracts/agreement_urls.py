@@ -6,12 +6,15 @@ from contracts.api import agreement_changes as changes
 from contracts.api import agreements as api
 from contracts.api import documents
 from contracts.api import parties as party_doors
+from contracts.api import reference as reference_doors
 from contracts.views import (
     agreement_changes,
     agreements,
     call_off_drafts,
     call_off_prices,
     parties,
+    reference,
+    term_options,
     written_agreements,
 )
 from contracts.views import documents as files
@@ -32,6 +35,17 @@ pages: list[URLPattern] = [
          name="move-option"),
     path("frameworks/<int:pk>/term-options/<path:code>/", agreements.move_term_option,
          name="move-term-option"),
+    path("frameworks/<int:pk>/term-option/new/", term_options.option, name="term-option-new"),
+    path("frameworks/<int:pk>/term-option/<path:code>/edit/", term_options.option,
+         name="term-option-edit"),
+    path("frameworks/<int:pk>/term-option/<path:code>/remove/", term_options.remove,
+         name="term-option-remove"),
+    path("index-series/", reference.series, name="index-series"),
+    path("index-series/new/", reference.edit_series, name="index-series-new"),
+    path("index-series/<path:code>/edit/", reference.edit_series, name="index-series-edit"),
+    path("vat-rates/", reference.rates, name="vat-rates"),
+    path("vat-rates/new/", reference.edit_rate, name="vat-rate-new"),
+    path("vat-rates/<str:country>/<str:day>/", reference.edit_rate, name="vat-rate-edit"),
     path("frameworks/<int:pk>/amendments/", agreement_changes.amend, name="framework-amend"),
     path("frameworks/<int:pk>/documents/", files.bring_to_agreement, name="framework-documents"),
     path("frameworks/<int:pk>/documents/<int:document>/", files.take_from_agreement,
@@ -62,6 +76,12 @@ v1: list[URLPattern] = [
     path("organisations/", party_doors.OrganisationsView.as_view(), name="api-organisations"),
     path("organisations/<slug:code>/", party_doors.OrganisationView.as_view(),
          name="api-organisation"),
+    path("index-series/", reference_doors.SeriesListView.as_view(), name="api-index-series"),
+    path("index-series/<path:code>/", reference_doors.SeriesView.as_view(),
+         name="api-index-series-one"),
+    path("vat-rates/", reference_doors.RatesView.as_view(), name="api-vat-rates"),
+    path("vat-rates/<str:country>/<str:day>/", reference_doors.RateView.as_view(),
+         name="api-vat-rate"),
     path("frameworks/", api.FrameworksView.as_view(), name="api-frameworks"),
     path("frameworks/<int:pk>/", api.FrameworkView.as_view(), name="api-framework"),
     path("frameworks/<int:pk>/entry/", api.EntryView.as_view(), name="api-framework-entry"),

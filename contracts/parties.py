@@ -20,9 +20,14 @@ def register(entry: Mapping[str, Any], *, by: Any) -> Organisation:
     return made
 
 
-def change(organisation: Organisation, fields: Mapping[str, Any], *, by: Any) -> Organisation:
-    """Let fields of its entry say something else, each as a whole; raises EntryRefused."""
-    changed: Organisation = entries.change(KIND, organisation, fields, by=by)
+def change(
+    organisation: Organisation, fields: Mapping[str, Any], *, by: Any, of: str = entries.ANY
+) -> Organisation:
+    """Let fields of its entry say something else, each as a whole.
+
+    ``of`` is the revision that is changed. Raises EntryRefused, EntryChanged.
+    """
+    changed: Organisation = entries.change(KIND, organisation, fields, by=by, of=of)
     return changed
 
 

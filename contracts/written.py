@@ -6,8 +6,6 @@ are moved by who has them, and an amendment that was noted stays as it was noted
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,17 +14,12 @@ from django.utils.translation import gettext as _
 
 from contracts.acting import OFFICER
 from contracts.models import FrameworkAgreement, OptionState, PriceBookEntry
-from contracts.seen import ANY
 from hub.access import holds_role_for
 from hub.configuration import entries, planning
-from hub.configuration.entries import EntryRefused
-from hub.models import AuditEvent, Organisation
+from hub.configuration.entries import ANY, EntryRefused
+from hub.models import Organisation
 
 KIND = "framework"
-
-
-class AgreementChanged(Exception):
-    """The agreement is not what was seen any more; the message says who changed it."""
 
 
 def begin(entry: Mapping[str, Any], *, by: Any) -> FrameworkAgreement:
@@ -43,13 +36,12 @@ def change(
 ) -> FrameworkAgreement:
     """Let fields of the entry say something else, each as a whole; the others stay.
 
-    ``of`` is the revision() that is changed. Raises EntryRefused, and AgreementChanged where it is
+    ``of`` is the revision that is changed. Raises EntryRefused, and EntryChanged where it is
     another by now.
     """
     planning.lock()
     held = entry_of(framework)
-    if of != ANY and revision(held) not in of.split():
-        raise AgreementChanged(_meanwhile(framework))
+    entries.demand(held, of, called=framework.code)
     said = held | dict(fields)
     if said.get("code") != held["code"]:
         raise EntryRefused([("code", _("cannot be changed"))])
@@ -72,21 +64,35 @@ def set_price(
     return change(framework, {"price_book": [*book, dict(price)]}, by=by, of=of)
 
 
-def remove_price(framework: FrameworkAgreement, price: PriceBookEntry, *, by: Any) -> None:
+def remove_price(
+    framework: FrameworkAgreement, price: PriceBookEntry, *, by: Any, of: str = ANY
+) -> None:
     """Take a price away that nothing was counted at."""
     gone = entries.value_of_part(KIND, "price_book", price)
     book = [one for one in entry_of(framework).get("price_book") or [] if one != gone]
-    change(framework, {"price_book": book}, by=by)
+    change(framework, {"price_book": book}, by=by, of=of)
+
+
+def set_term_option(
+    framework: FrameworkAgreement, option: Mapping[str, Any] | None, *, by: Any,
+    instead_of: str = "", of: str = ANY,
+) -> FrameworkAgreement:  # fmt: skip
+    """Add an option of the agreement, say the one of a code anew, or (None) take that away.
+
+    Where it stands is moved by its own button; one that was moved stays as it is.
+    """
+    held = entry_of(framework).get("term_options") or []
+    old = next((one for one in held if one["code"] == instead_of), None)
+    if old and old.get("state") not in (None, OptionState.DECLARED.value):
+        raise EntryRefused([("code", _("cannot be changed: it was exercised or declined"))])
+    kept = [one for one in held if one is not old]
+    said = [dict(option)] if option is not None else []
+    return change(framework, {"term_options": [*kept, *said]}, by=by, of=of)
 
 
 def entry_of(framework: FrameworkAgreement) -> dict[str, Any]:
     """The agreement as an export has it, without what it does not say."""
     return entries.entry_of(KIND, framework)
-
-
-def revision(entry: Mapping[str, Any]) -> str:
-    """SHA-256 of an entry."""
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
 def _demand_holder(code: Any, by: Any) -> None:
@@ -121,14 +127,3 @@ def _options(entry: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], str, Any]]
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-
-
-def _meanwhile(framework: FrameworkAgreement) -> str:
-    last = AuditEvent.objects.filter(subject=framework.code).order_by("-pk").first()
-    if last is None:
-        return _("%(agreement)s was changed meanwhile: look at it as it is now.") % {
-            "agreement": framework.code
-        }
-    return _("%(who)s changed %(agreement)s meanwhile: look at it as it is now.") % {
-        "who": last.actor, "agreement": framework.code,
-    }  # fmt: skip

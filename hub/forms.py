@@ -143,6 +143,11 @@ class _RowsField(ManyChooser):
         return str(getattr(obj, "name", "") or getattr(obj, "title", "") or obj)
 
 
+def revision() -> forms.CharField:
+    """What the person has seen of what is changed; it goes along unseen."""
+    return forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+
 def flag(label: Any, *, says: Any = "") -> forms.BooleanField:
     """Yes, or left out."""
     return forms.BooleanField(label=label, required=False, help_text=says)

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from contracts import urls as contracts
-from hub import health, pages, signing_in
+from hub import health, pages, participants_urls, signing_in
 from marketplace import urls as marketplace
 from routing import urls as routing
 from vendors import urls as vendors
@@ -17,8 +17,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/", include(routing.v1 + contracts.v1 + marketplace.v1 + vendors.v1)),
-    path("", include(routing.pages + contracts.pages + marketplace.pages + vendors.pages)),
+    path("api/v1/", include(
+        routing.v1 + contracts.v1 + marketplace.v1 + vendors.v1 + participants_urls.v1
+    )),
+    path("", include(
+        routing.pages + contracts.pages + marketplace.pages + vendors.pages
+        + participants_urls.pages
+    )),
 ]
 
 handler400 = pages.unfit

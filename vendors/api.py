@@ -18,9 +18,11 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hub import conditional
 from hub.access import is_staff_member
 from hub.api import PAGING, PROBLEMS, Door, Pages
-from hub.configuration.entries import EntryRefused
+from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
+from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.limiting import Allowance
 from hub.tokens import address_of
 from vendors import inviting, legal, onboarding, registering
@@ -88,6 +90,8 @@ class VendorDoor(Door):
             exc = ValidationError({exc.field: [str(exc)]})
         if isinstance(exc, EntryRefused):
             exc = ValidationError(exc.by_field)
+        if isinstance(exc, EntryChanged):
+            exc = NotAsSeen(str(exc))
         return super().handle_exception(exc)
 
     def asked(self, shape: type[Any], *, many: bool = False) -> Any:
@@ -123,17 +127,28 @@ class VendorView(VendorDoor):
 
     @extend_schema(responses={200: VendorDetailSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        """Everything of it but its people."""
-        return Response(VendorDetailSerializer(self.vendor()).data)
+        """Everything of it but its people; with the revision of what is known as ``ETag``."""
+        return _told(self.vendor())
 
-    @extend_schema(request=CompanySerializer, responses={200: VendorDetailSerializer, **PROBLEMS})
+    @extend_schema(
+        request=CompanySerializer, parameters=[IF_MATCH],
+        responses={200: VendorDetailSerializer, **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
     def patch(self, request: Request, code: str) -> Response:
-        """Change what is known of it; its checklist, people and papers stay as they are."""
+        """Change what is known of it; its checklist, people and papers stay as they are.
+
+        ``If-Match`` has the ETag of what is changed: 412 where it is another by now.
+        """
         row = self.kept_vendor()
+        of = conditional.demanded(request)
         asked = CompanySerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
-        said = registering.change(row, by=self.person, **asked.validated_data)
-        return Response(VendorDetailSerializer(said).data)
+        return _told(registering.change(row, by=self.person, of=of, **asked.validated_data))
+
+
+def _told(vendor: Vendor) -> Response:
+    etag = f'"{registering.revision(vendor)}"'
+    return Response(VendorDetailSerializer(vendor).data, headers={"ETag": etag})
 
 
 class OnboardingItemView(VendorDoor):

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from hub import forms as base
-from hub.configuration.entries import EntryRefused
+from hub.configuration import entries
+from hub.configuration.entries import EntryChanged, EntryRefused
 from vendors import registering
 from vendors.belonging import demand_keeper, visible_vendors
 
@@ -36,6 +37,8 @@ class CompanyForm(base.Form):
         gettext_lazy("Public keys (PEM)"), needed=False, rows=4, most=8000,
         says=gettext_lazy("With one here, no image of the company runs unless it is signed."),
     )  # fmt: skip
+
+    revision = base.revision()
 
     def clean_country(self) -> str:
         """In capitals, as it is kept."""
@@ -59,7 +62,8 @@ def new(request: HttpRequest) -> HttpResponse:
     form = NewCompanyForm(_sent(request), key="company", initial={"country": "NO"})
     if form.is_bound and form.is_valid():
         try:
-            row = registering.register(by=request.user, **form.cleaned_data)
+            said = {name: held for name, held in form.cleaned_data.items() if name != "revision"}
+            row = registering.register(by=request.user, **said)
         except EntryRefused as refused:
             form.refuse(base.told(refused))
         else:
@@ -78,11 +82,14 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
         raise Http404
     demand_keeper(request.user)
     held = {name: getattr(row, name) for name in registering.FIELDS}
+    held["revision"] = registering.revision(row)
     form = CompanyForm(_sent(request), key="company", initial=held)
     if form.is_bound and form.is_valid():
         try:
-            registering.change(row, by=request.user, **form.cleaned_data)
-        except EntryRefused as refused:
+            said = dict(form.cleaned_data)
+            of = said.pop("revision") or entries.ANY
+            registering.change(row, by=request.user, of=of, **said)
+        except (EntryRefused, EntryChanged) as refused:
             form.refuse(base.told(refused))
         else:
             messages.success(request, _("Written."))

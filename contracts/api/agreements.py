@@ -31,11 +31,11 @@ from contracts.filters import CallOffFilter, FrameworkFilter
 from contracts.models import CallOff, FrameworkAgreement
 from contracts.options import OptionMoveError
 from contracts.seen import ANY, ChangedMeanwhile
-from contracts.written import AgreementChanged
 from hub import conditional
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ProblemSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
-from hub.configuration.entries import EntryRefused
+from hub.configuration import entries
+from hub.configuration.entries import EntryChanged, EntryRefused
 
 REFUSED = {400: OpenApiTypes.OBJECT, **PROBLEMS}
 
@@ -50,7 +50,7 @@ class Acts(Door):
         if isinstance(exc, ChangedMeanwhile):
             is_conditional = self.request.headers.get("If-Match") is not None
             exc = NotAsSeen(str(exc)) if is_conditional else Conflict(str(exc))
-        if isinstance(exc, AgreementChanged):
+        if isinstance(exc, EntryChanged):
             exc = NotAsSeen(str(exc))
         if isinstance(exc, EntryRefused):
             exc = ValidationError(exc.by_field)
@@ -224,7 +224,7 @@ def entry_in(request: Request) -> dict[str, Any]:
 
 def _entry_told(framework: FrameworkAgreement) -> Response:
     entry = written.entry_of(framework)
-    return Response(entry, headers={"ETag": f'"{written.revision(entry)}"'})
+    return Response(entry, headers={"ETag": f'"{entries.revision(entry)}"'})
 
 
 def _told(call_off: CallOff, *, status: int = 200) -> Response:

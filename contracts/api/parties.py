@@ -13,7 +13,10 @@ from rest_framework.response import Response
 from contracts import parties, reading
 from contracts.api.agreement_shapes import OrganisationSerializer
 from contracts.api.agreements import REFUSED, Acts, entry_in
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, Pages
+from hub.conditional import CONDITIONAL, IF_MATCH
+from hub.configuration import entries
 from hub.models import Organisation
 from vendors.belonging import demand_keeper, may_keep_vendors
 
@@ -38,7 +41,7 @@ class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
         """Put one on record: an entry of ``organisations`` as a set-up file has it."""
         demand_keeper(request.user)
         row = parties.register(entry_in(request), by=request.user)
-        return Response(OrganisationSerializer(row).data, status=201)
+        return _told(row, status=201)
 
 
 class OrganisationView(Acts):
@@ -46,18 +49,27 @@ class OrganisationView(Acts):
 
     @extend_schema(responses={200: OrganisationSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        """With its identifiers and its dated roles."""
-        return Response(OrganisationSerializer(_organisation(request, code)).data)
+        """With its identifiers and its dated roles, and its revision as ``ETag``."""
+        return _told(_organisation(request, code))
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT, responses={200: OrganisationSerializer, **REFUSED}
-    )
+        request=OpenApiTypes.OBJECT, parameters=[IF_MATCH],
+        responses={200: OrganisationSerializer, **REFUSED, **CONDITIONAL},
+    )  # fmt: skip
     def patch(self, request: Request, code: str) -> Response:
-        """Let the fields that are given say something else, each as a whole; the others stay."""
+        """Let the fields that are given say something else, each as a whole; the others stay.
+
+        ``If-Match`` has the ETag of what is changed: 412 where it is another by now.
+        """
         row = _organisation(request, code)
         demand_keeper(request.user)
-        changed = parties.change(row, entry_in(request), by=request.user)
-        return Response(OrganisationSerializer(changed).data)
+        of = conditional.demanded(request)
+        return _told(parties.change(row, entry_in(request), by=request.user, of=of))
+
+
+def _told(row: Organisation, *, status: int = 200) -> Response:
+    etag = f'"{entries.revision(parties.entry_of(row))}"'
+    return Response(OrganisationSerializer(row).data, status=status, headers={"ETag": etag})
 
 
 def _organisation(request: Request, code: str) -> Organisation:

@@ -87,7 +87,7 @@ class DraftForm(base.Form):
 class RedraftForm(DraftForm):
     """A draft that is changed; it carries the revision that the person was shown."""
 
-    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    revision = base.revision()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,6 +13,7 @@ from hub.forms import (
     code,
     day,
     flag,
+    revision,
     row,
     rows,
     set_choices,
@@ -24,8 +25,8 @@ from hub.forms import (
 )
 
 __all__ = [
-    "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "row", "rows", "set_choices",
-    "set_rows", "text", "told", "whole", "words",
+    "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "revision", "row", "rows",
+    "set_choices", "set_rows", "text", "told", "whole", "words",
 ]  # fmt: skip
 
 

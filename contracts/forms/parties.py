@@ -33,6 +33,7 @@ class OrganisationForm(base.Form):
     )  # fmt: skip
     vat_number = base.words(_("VAT number"), most=20, needed=False, says=_("NO123456785MVA"))
     gln = base.words(_("GLN"), most=13, needed=False, says=_("13 digits (GS1)."))
+    revision = base.revision()
 
     def entry(self) -> dict[str, Any]:
         """What is said, as a set-up file has it."""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from contracts import price_text
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
-from contracts.models import CallOffAmount, FrameworkAgreement
+from contracts.models import CallOffAmount, FrameworkAgreement, TermOption
 from contracts.price_text import TextNotRead
 from contracts.pricing.terms import Model, Scope
 from contracts.templatetags.value_words import price_model
@@ -71,7 +71,7 @@ class AgreementForm(base.Form):
         _("Why it lasts longer than the law has it (BT-109)"), needed=False, rows=2,
         says=_("Demanded where it does, with all extensions."),
     )  # fmt: skip
-    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    revision = base.revision()
 
     def __init__(self, *args: Any, holders: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -182,7 +182,7 @@ class PriceForm(base.Form):
         _("Further terms (YAML, as in a set-up file)"), needed=False, rows=5,
         says=_("package, percentage, fee, minimum, cap, indexation, sla, outcome, proration."),
     )
-    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    revision = base.revision()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -225,6 +225,26 @@ class PriceForm(base.Form):
         }  # fmt: skip
 
 
+class TermOptionForm(base.Form):
+    """An option of the agreement itself: further time, volume or modules."""
+
+    code = base.words(_("Code"), most=40)
+    kind = base.choice(_("Kind"), TermOption.Kind.choices)
+    months = base.whole(_("Months"), most=240)
+    exercise_by = base.day(_("To be exercised by"), says=_("After it the option has lapsed."))
+    description = base.text(_("Description"), needed=False, rows=2, most=4000)
+    revision = base.revision()
+
+    def entry(self) -> dict[str, Any]:
+        """What is said, as a set-up file has it."""
+        said = self.cleaned_data
+        return {
+            "code": said["code"], "kind": said["kind"], "months": said["months"],
+            "exercise_by": str(said["exercise_by"]) if said["exercise_by"] else None,
+            "description": said["description"] or None,
+        }  # fmt: skip
+
+
 class OwnPriceForm(PriceForm):
     """A price that was offered for one call-off."""
 
@@ -251,7 +271,7 @@ class AmountForm(base.Form):
     name = base.words(_("Name"))
     amount = base.money(_("Amount"), needed=True)
     per = base.choice(_("Due"), CallOffAmount.Per.choices)
-    revision = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    revision = base.revision()
 
     def entry(self) -> dict[str, Any]:
         """What is said, as a set-up file has it."""

@@ -14,7 +14,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from contracts import acting, approving, offered, reading, tender_access, utilisation
+from contracts import (
+    acting,
+    approving,
+    offered,
+    reading,
+    seen,
+    tender_access,
+    utilisation,
+    written,
+)
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
 from contracts.forms import base
@@ -26,6 +35,7 @@ from contracts.options import OptionMoveError
 from contracts.price_book import terms_of
 from contracts.seen import ANY, ChangedMeanwhile
 from hub.access import holds_role
+from hub.configuration import entries
 from hub.forms import spoken
 from hub.models import OrganisationRole
 from marketplace.models import Algorithm
@@ -81,6 +91,7 @@ def framework_page(
             {"row": row, **_state(row)} for row in found.term_options.all()
         ],
         "may_extend": may_change,
+        "revision": entries.revision(written.entry_of(found)) if may_change else "",
         "may_draft": holds_role(request.user, roles=acting.OFFICER),
         "forms": _forms(found, bound) if may_change else {},
         "documents": found.documents.defer("content"),
@@ -123,6 +134,7 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
         "may_change": may_act and found.state == CallOff.State.DRAFT,
         "has_void": any(not one["is_current"] for one in approvals),
         "seen": approving.fingerprint(found),
+        "revision": seen.revision(found),
         "after": after,
     }
     return _page(request, "call_off", context)

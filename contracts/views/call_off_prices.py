@@ -20,7 +20,7 @@ from contracts.forms.written import AmountForm, OwnPriceForm, PriceForm
 from contracts.models import CallOff
 from contracts.redrafted import Redrafted
 from contracts.seen import ANY, ChangedMeanwhile
-from contracts.views.written_agreements import METHODS, placed
+from contracts.views.written_agreements import METHODS, placed, sent
 from hub.configuration import entries
 from hub.configuration.entries import EntryRefused
 
@@ -37,7 +37,7 @@ def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
         raise Http404
     shown = entries.value_of_part(drafting.KIND, "price_book", found) if found else {}
     form = OwnPriceForm(
-        _sent(request), key="price", framework=row.framework, initial={
+        sent(request), key="price", framework=row.framework, initial={
             **(PriceForm.shown(shown) if shown else {}), "revision": seen.revision(row),
         },
     )  # fmt: skip
@@ -57,7 +57,7 @@ def amount(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
         raise Http404
     shown = {"name": found.name, "amount": found.amount, "per": found.per} if found else {}
     form = AmountForm(
-        _sent(request), key="amount", initial={**shown, "revision": seen.revision(row)}
+        sent(request), key="amount", initial={**shown, "revision": seen.revision(row)}
     )
     heading = _("Change the fixed amount") if found else _("New fixed amount")
     return _page(request, row, form, heading, lambda of: drafting.set_amount(
@@ -74,7 +74,7 @@ def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     if found is None:
         raise Http404
     return _removed(request, row, lambda: drafting.set_price(
-        row, None, by=request.user, instead_of=found
+        row, None, by=request.user, instead_of=found, of=_seen(request)
     ))  # fmt: skip
 
 
@@ -87,8 +87,12 @@ def remove_amount(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     if found is None:
         raise Http404
     return _removed(request, row, lambda: drafting.set_amount(
-        row, None, by=request.user, instead_of=found.name
+        row, None, by=request.user, instead_of=found.name, of=_seen(request)
     ))  # fmt: skip
+
+
+def _seen(request: HttpRequest) -> str:
+    return request.POST.get("revision", "")[:64] or ANY
 
 
 def _removed(request: HttpRequest, row: CallOff, act: Callable[[], Redrafted]) -> HttpResponse:
@@ -134,7 +138,3 @@ def _sentences(refused: Exception, form: base.Form | None) -> list[str]:
     if form is not None:
         return [placed(form, field, rule) for field, rule in refused.problems]
     return [rule[:1].upper() + rule[1:] for _field, rule in refused.problems]
-
-
-def _sent(request: HttpRequest) -> Any:
-    return request.POST if request.method == "POST" else None

@@ -18,7 +18,8 @@ from contracts import parties, reading
 from contracts.forms import base
 from contracts.forms.parties import OrganisationForm, RoleForm, RoleSet
 from hub.access import CONTRACT_ROLES, holds_role
-from hub.configuration.entries import EntryRefused
+from hub.configuration import entries
+from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.models import Organisation
 from vendors.belonging import demand_keeper, may_keep_vendors
 
@@ -54,7 +55,9 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     if row is None:
         raise Http404
     demand_keeper(request.user)
-    return _written(request, row, initial=parties.entry_of(row), heading=row.name)
+    held = parties.entry_of(row)
+    initial = held | {"revision": entries.revision(held)}
+    return _written(request, row, initial=initial, heading=row.name)
 
 
 def _written(
@@ -72,8 +75,9 @@ def _written(
             if row is None:
                 parties.register(entry, by=request.user)
             else:
-                parties.change(row, entry, by=request.user)
-        except EntryRefused as refused:
+                of = form.cleaned_data["revision"] or entries.ANY
+                parties.change(row, entry, by=request.user, of=of)
+        except (EntryRefused, EntryChanged) as refused:
             form.refuse(base.told(refused))
         else:
             messages.success(request, _("Written."))

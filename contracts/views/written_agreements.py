@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -17,16 +18,15 @@ from contracts import acting, written
 from contracts.forms import base
 from contracts.forms.written import AgreementForm, PartyForm, PartySet, PriceForm
 from contracts.models import FrameworkAgreement
-from contracts.written import AgreementChanged
 from hub.access import organisations_of
 from hub.configuration import entries
-from hub.configuration.entries import EntryRefused
+from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.models import Organisation
 
 METHODS = ("GET", "HEAD", "POST")
 # fields of the entry by other names on the form
 FIELDS = {"valid.from": "valid_from", "valid.to": "valid_to", "valid": "valid_to"}
-OF_A_PRICE = re.compile(r"(?:price_book|fixed)\[[^]]*\]\.?(.*)")
+OF_A_PRICE = re.compile(r"(?:price_book|fixed|term_options)\[[^]]*\]\.?(.*)")
 PRICE_FIELDS = ("tiers", "unit_price")
 
 
@@ -36,13 +36,13 @@ def new(request: HttpRequest) -> HttpResponse:
     """Put an agreement on record, for a holder that the user buys for."""
     acting.demand_officer(request.user)
     form = AgreementForm(
-        _sent(request), key="agreement", holders=_holders(request.user),
+        sent(request), key="agreement", holders=_holders(request.user),
         initial={"currency": "NOK", "vat": "standard"},
     )  # fmt: skip
-    parties = PartySet(_sent(request), prefix="parties")
+    parties = PartySet(sent(request), prefix="parties")
     if form.is_bound and form.is_valid() and parties.is_valid():
         entry = form.entry() | {"authorities": _parties(parties, {})}
-        if row := _tried(form, lambda: written.begin(entry, by=request.user)):
+        if row := tried(form, lambda: written.begin(entry, by=request.user)):
             messages.success(request, _("It is on record. Its prices come next."))
             return redirect("framework", row.pk)
     return _page(request, form, {
@@ -59,19 +59,19 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     held = written.entry_of(row)
     named = held.get("authorities") or []
     form = AgreementForm(
-        _sent(request), key="agreement",
+        sent(request), key="agreement",
         holders=_holders(request.user) | Organisation.objects.filter(pk=row.holder_id),
-        initial=AgreementForm.shown(held) | {"revision": written.revision(held)},
+        initial=AgreementForm.shown(held) | {"revision": entries.revision(held)},
     )  # fmt: skip
     form.fields["code"].disabled = True
     parties = PartySet(
-        _sent(request), prefix="parties", initial=[PartyForm.shown(one) for one in named]
+        sent(request), prefix="parties", initial=[PartyForm.shown(one) for one in named]
     )
     if form.is_bound and form.is_valid() and parties.is_valid():
         before = {(one["organisation"], one["role"]): one for one in named}
         entry = form.entry() | {"authorities": _parties(parties, before)}
         of = form.cleaned_data["revision"]
-        if _tried(form, lambda: written.change(row, entry, by=request.user, of=of)):
+        if tried(form, lambda: written.change(row, entry, by=request.user, of=of)):
             messages.success(request, _("Written."))
             return redirect("framework", pk)
     return _page(request, form, {
@@ -90,14 +90,14 @@ def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
         raise Http404
     shown = entries.value_of_part(written.KIND, "price_book", found) if found else {}
     form = PriceForm(
-        _sent(request), key="price", initial={
+        sent(request), key="price", initial={
             **(PriceForm.shown(shown) if shown else {}),
-            "revision": written.revision(written.entry_of(row)),
+            "revision": entries.revision(written.entry_of(row)),
         },
     )  # fmt: skip
     if form.is_bound and form.is_valid():
         said, of = form.entry(), form.cleaned_data["revision"]
-        if _tried(form, lambda: written.set_price(
+        if tried(form, lambda: written.set_price(
             row, said, by=request.user, instead_of=found, of=of
         )):  # fmt: skip
             messages.success(request, _("The price is noted."))
@@ -118,23 +118,26 @@ def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     if found is None:
         raise Http404
     try:
-        written.remove_price(row, found, by=request.user)
+        of = request.POST.get("revision", "")[:64] or entries.ANY
+        written.remove_price(row, found, by=request.user, of=of)
     except EntryRefused as refused:
         for _field, rule in refused.problems:
             messages.error(request, rule[:1].upper() + rule[1:])
+    except EntryChanged as refused:
+        messages.error(request, str(refused))
     else:
         messages.success(request, _("The price is taken away."))
     return redirect("framework", pk)
 
 
-def _tried(form: Any, act: Any) -> FrameworkAgreement | None:
+def tried(form: Any, act: Callable[[], Any]) -> Any:
     """What the verb gives; None where it refused, and the form says what."""
     try:
-        done: FrameworkAgreement = act()
+        done = act()
     except EntryRefused as refused:
         form.refuse(placed(form, field, rule) for field, rule in refused.problems)
         return None
-    except AgreementChanged as refused:
+    except EntryChanged as refused:
         form.refuse([str(refused)])
         return None
     return done
@@ -170,8 +173,18 @@ def _holders(user: Any) -> Any:
     return rows if mine is None else rows.filter(pk__in=mine)
 
 
-def _sent(request: HttpRequest) -> Any:
+def sent(request: HttpRequest) -> Any:
+    """What was sent, where something was."""
     return request.POST if request.method == "POST" else None
+
+
+def framework_form(
+    request: HttpRequest, form: base.Form, row: FrameworkAgreement, *, heading: str
+) -> HttpResponse:
+    """The page of a form about a part of an agreement."""
+    return _page(request, form, {
+        "heading": heading, "back": reverse("framework", args=[row.pk]), "back_label": row.code,
+    })  # fmt: skip
 
 
 def _page(request: HttpRequest, form: base.Form, said: dict[str, Any]) -> HttpResponse:

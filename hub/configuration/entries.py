@@ -5,6 +5,7 @@ So a page, the API and a file can say the same, and are refused the same, by the
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,10 +18,14 @@ from hub.configuration import applying, planning, registry
 from hub.configuration.problems import Report, SetUpRefused
 from hub.configuration.reader import Value
 from hub.configuration.reading import read_parts
+from hub.configuration.registry import Kind
+from hub.models import AuditEvent
 
 LONGEST = 2_000_000
 # of the document in memory; an empty one would be what the database holds already
 NAME = "entry"
+# whatever stands is what was seen (RFC 9110, 13.1.1)
+ANY = "*"
 # a word of the addresses of pages, where the code of a row would stand
 TAKEN = "new"
 
@@ -41,6 +46,10 @@ class EntryRefused(Exception):
         return told
 
 
+class EntryChanged(Exception):
+    """The entry is not what was seen any more; the message says who changed it."""
+
+
 @transaction.atomic
 def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) -> Any:
     """Make the row say what the entry says, and give it; raises EntryRefused.
@@ -54,8 +63,10 @@ def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) ->
                        dropped={kind.section: frozenset()})  # fmt: skip
     try:
         report.refuse_if_any()
-        (code,) = items[kind_name] or [""]
-        held = kind.model._base_manager.filter(**{kind.key[0]: code}).exists()
+        (item,) = items[kind_name].values() or [None]
+        where = _named_by(kind, item.value) if item else {}
+        code = item.code if item else ""
+        held = bool(where) and kind.model._base_manager.filter(**where).exists()
         if held == is_new or (is_new and code == TAKEN):
             what = _("expected a code that is not taken") if is_new else _("expected a known code")
             raise EntryRefused([(kind.key[0], what)])
@@ -66,23 +77,51 @@ def write(kind_name: str, entry: Mapping[str, Any], *, is_new: bool, by: Any) ->
     lines = [line for one in changes for line in one.lines()]
     if lines:
         audit.record("entry_written", actor=by, subject=code, section=kind.section, changes=lines)
-    return kind.model._base_manager.get(**{kind.key[0]: code})
+    return kind.model._base_manager.get(**where)
 
 
 @transaction.atomic
-def change(kind_name: str, row: Any, fields: Mapping[str, Any], *, by: Any) -> Any:
+def change(
+    kind_name: str, row: Any, fields: Mapping[str, Any], *, by: Any, of: str = ANY
+) -> Any:
     """Let fields of a row's entry say something else, each as a whole; the others stay.
 
-    Raises EntryRefused.
+    ``of`` is the revision() that is changed. Raises EntryRefused, and EntryChanged where it is
+    another by now.
     """
     # Before it is read: of two who change other fields neither takes the other's back.
     planning.lock()
     held = entry_of(kind_name, row)
-    key = registry.kind(kind_name).key[0]
+    kind = registry.kind(kind_name)
+    demand(held, of, called=kind.code_of(held))
     entry = held | dict(fields)
-    if entry.get(key) != held[key]:
-        raise EntryRefused([(key, _("cannot be changed"))])
+    for key in kind.key:
+        if entry.get(key) != held[key]:
+            raise EntryRefused([(key, _("cannot be changed"))])
     return write(kind_name, entry, is_new=False, by=by)
+
+
+def _named_by(kind: Kind, value: Value) -> dict[str, Any]:
+    """What of the columns tells a row of the kind from its sisters."""
+    columns = {field.name: field.held_in for field in kind.record.fields}
+    return {columns[name].replace(".", "__"): value[name] for name in kind.key}
+
+
+def revision(entry: Mapping[str, Any]) -> str:
+    """SHA-256 of an entry."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def demand(entry: Mapping[str, Any], of: str, *, called: str) -> None:
+    """Raise EntryChanged where the entry is none of the revisions ``of``, apart by spaces."""
+    if ANY in of.split() or revision(entry) in of.split():
+        return
+    last = AuditEvent.objects.filter(subject=called).order_by("-pk").first()
+    if last is None:
+        text = _("%(entry)s was changed meanwhile: look at it as it is now.")
+        raise EntryChanged(text % {"entry": called})
+    text = _("%(who)s changed %(entry)s meanwhile: look at it as it is now.")
+    raise EntryChanged(text % {"who": last.actor, "entry": called})
 
 
 def entry_of(kind_name: str, row: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from hub.access import CONTRACT_ROLES, roles_of
+from hub.access import CONTRACT_ROLES, organisations_of, roles_of
+from hub.participants import ADMINISTRATOR
 
 register = template.Library()
 # a fixed text
@@ -17,11 +18,12 @@ _HERE = SafeString(' aria-current="page"')
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What stands open: operations, contracts, and procedures as buyer or as participant."""
+    """What stands open: operations, contracts, people, procedures as buyer or participant."""
 
     operations: bool
     contracts: bool
     procedures: bool
+    people: bool
 
 
 @register.simple_tag(takes_context=True)
@@ -40,5 +42,6 @@ def opened_to(user: Any) -> Opened:
     return Opened(
         operations="administrator" in roles,
         contracts=has_contracts,
+        people=organisations_of(user, roles=ADMINISTRATOR) != frozenset(),
         procedures=has_contracts or hasattr(user, "vendor_membership"),
     )

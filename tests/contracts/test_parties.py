@@ -31,9 +31,11 @@ def keeper(here: FirstSite) -> User:
     return parties.member("keeper", role="procurement_officer", organisation=agent)
 
 
-def send(user: User, method: str, where: str, body: Any) -> Any:
-    client = parties.client_of(user)
-    return client.generic(method, where, json.dumps(body), content_type="application/json")
+def send(user: User, method: str, where: str, body: Any, *, seen: str | None = "*") -> Any:
+    client, headers = parties.client_of(user), {"If-Match": seen} if seen else {}
+    return client.generic(
+        method, where, json.dumps(body), content_type="application/json", headers=headers
+    )
 
 
 def test_an_organisation_is_put_on_record_and_changed_over_the_api(keeper: User) -> None:
@@ -44,6 +46,27 @@ def test_an_organisation_is_put_on_record_and_changed_over_the_api(keeper: User)
     assert (changed.json()["name"], changed.json()["roles"]) == ("UNN", [])
     assert changed.json()["vat_number"] == "NO916879067MVA"
     assert parties.client_of(keeper).get(f"{API}unn/").json()["name"] == "UNN"
+
+
+def test_of_two_who_change_an_organisation_the_second_is_told_and_overwrites_nothing(
+    here: FirstSite, keeper: User
+) -> None:
+    where, client = f"{API}ahus/", parties.client_of(keeper)
+    seen = client.get(where)["ETag"]
+    page = "/organisations/ahus/edit/"
+    typed = client.get(page).context["form"].initial
+    assert send(keeper, "PATCH", where, {"name": "Ahus"}, seen=seen).status_code == 200
+    late = send(keeper, "PATCH", where, {"name": "Other"}, seen=seen)
+    assert (late.status_code, "keeper changed ahus meanwhile" in late.json()["detail"]) == (
+        412, True,
+    )  # fmt: skip
+    assert send(keeper, "PATCH", where, {"name": "Other"}, seen=None).status_code == 428
+    form = {name: str(held) for name, held in typed.items() if isinstance(held, str)}
+    form |= {"name": "Other", "roles-TOTAL_FORMS": "0", "roles-INITIAL_FORMS": "0"}
+    told = client.post(page, form)
+    assert told.status_code == 400
+    assert "keeper changed ahus meanwhile" in told.content.decode()
+    assert Organisation.objects.get(code="ahus").name == "Ahus"
 
 
 def test_a_wrong_number_is_refused_by_its_field(here: FirstSite, keeper: User) -> None:

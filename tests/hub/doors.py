@@ -26,6 +26,10 @@ ORGANISATION: Given = lambda scene: {"code": "vestre-viken"}  # noqa: E731
 PRICE: Given = lambda scene: {**FRAMEWORK(scene), "entry": 1}  # noqa: E731
 DOCUMENT: Given = lambda scene: {**FRAMEWORK(scene), "document": 1}  # noqa: E731
 OWN_PRICE: Given = lambda scene: {"pk": scene.places.call_off.pk, "entry": 1}  # noqa: E731
+SERIES: Given = lambda scene: {"code": "nobodys"}  # noqa: E731
+RATE: Given = lambda scene: {"country": "NO", "day": "2030-01-01"}  # noqa: E731
+SITE: Given = lambda scene: {"code": "drammen"}  # noqa: E731
+MEMBER: Given = lambda scene: {"username": "radiologist.drammen"}  # noqa: E731
 CALL_OFF: Given = lambda scene: {"pk": scene.places.call_off.pk}  # noqa: E731
 
 
@@ -43,6 +47,12 @@ CONTRACTS: dict[str, Given] = {
     **dict.fromkeys(["organisation-edit", "api-organisation"], ORGANISATION),
     **dict.fromkeys(["framework-edit", "price-new", "api-framework-entry"], FRAMEWORK),
     **dict.fromkeys(["price-edit", "price-remove"], PRICE),
+    "term-option-new": FRAMEWORK,
+    **dict.fromkeys(["term-option-edit", "term-option-remove"], TERM),
+    **dict.fromkeys(["index-series", "index-series-new", "vat-rates", "vat-rate-new"], NOTHING),
+    **dict.fromkeys(["api-index-series", "api-vat-rates"], NOTHING),
+    **dict.fromkeys(["index-series-edit", "api-index-series-one"], SERIES),
+    **dict.fromkeys(["vat-rate-edit", "api-vat-rate"], RATE),
     **dict.fromkeys(["move-option", "api-move-option"], OPTION),
     **dict.fromkeys(["move-term-option", "api-move-term-option"], TERM),
     **dict.fromkeys(["framework-amend", "api-amendments", "framework-lot", "api-lots"], FRAMEWORK),
@@ -99,6 +109,10 @@ DOORS: dict[str, Given] = {
     **CONTRACTS,
     **dict.fromkeys([*PUBLIC, "metrics"], NOTHING),
     **dict.fromkeys(["worklist", "operations", "live-worklist"], NOTHING),
+    **dict.fromkeys(["sites", "site-new", "members", "member-new"], NOTHING),
+    **dict.fromkeys(["api-sites", "api-members"], NOTHING),
+    **dict.fromkeys(["site-edit", "api-site"], SITE),
+    **dict.fromkeys(["member-edit", "api-member"], MEMBER),
     **dict.fromkeys(["api-worklist", "api-dead-letters"], NOTHING),
     **dict.fromkeys(["study", "mark-read", "mark-unread"], STUDY),
     **dict.fromkeys(["api-study", "api-read", "api-unread"], STUDY_UID),

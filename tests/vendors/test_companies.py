@@ -31,9 +31,11 @@ def keeper(here: FirstSite) -> User:
     return parties.member("keeper", role="procurement_officer", organisation=agent)
 
 
-def send(user: User, method: str, where: str, body: Any) -> Any:
-    client = parties.client_of(user)
-    return client.generic(method, where, json.dumps(body), content_type="application/json")
+def send(user: User, method: str, where: str, body: Any, *, seen: str | None = "*") -> Any:
+    client, headers = parties.client_of(user), {"If-Match": seen} if seen else {}
+    return client.generic(
+        method, where, json.dumps(body), content_type="application/json", headers=headers
+    )
 
 
 def test_a_company_is_put_on_record_over_the_api_and_stands_in_the_export(keeper: User) -> None:
@@ -47,6 +49,22 @@ def test_a_company_is_put_on_record_over_the_api_and_stands_in_the_export(keeper
     changed = send(keeper, "PATCH", f"{API}acme/", {"name": "Acme Medical AS"})
     row.refresh_from_db()
     assert (changed.status_code, row.name, row.srn) == (200, "Acme Medical AS", "NO-MF-000012345")
+
+
+def test_of_two_who_change_a_company_the_second_is_told_and_overwrites_nothing(
+    here: FirstSite, keeper: User
+) -> None:
+    where, client = f"{API}examplemed/", parties.client_of(keeper)
+    seen = client.get(where)["ETag"]
+    typed = client.get("/vendors/examplemed/edit/").context["form"].initial
+    assert send(keeper, "PATCH", where, {"name": "One"}, seen=seen).status_code == 200
+    assert send(keeper, "PATCH", where, {"name": "Two"}, seen=seen).status_code == 412
+    assert send(keeper, "PATCH", where, {"name": "Two"}, seen=None).status_code == 428
+    told = client.post("/vendors/examplemed/edit/", typed | {"name": "Two"})
+    assert (told.status_code, "changed examplemed meanwhile" in told.content.decode()) == (
+        400, True,
+    )  # fmt: skip
+    assert Vendor.objects.get(code="examplemed").name == "One"
 
 
 def test_what_is_wrong_is_refused_by_field_and_nothing_is_kept(
