@@ -19,6 +19,15 @@ Ask = Callable[[Any, list[Entry]], list[str]]
 PURPOSE, DEVICE = gettext_lazy("What it does"), gettext_lazy("Medical device")
 PROOF, RUNNING = gettext_lazy("Evidence"), gettext_lazy("How it runs")
 AGREED = gettext_lazy("Agreements and use")
+WAYS_OF_RUNNING = {
+    "process": gettext_lazy("Process beside the hub"), "container": gettext_lazy("Container"),
+    "kubernetes": gettext_lazy("Kubernetes job"), "dicom_node": gettext_lazy("DICOM node"),
+    "http": gettext_lazy("Service over HTTP"),
+}
+PACKAGINGS = {"map": "MONAI", "mercure": "mercure"}
+IDENTITIES = {
+    "pseudonym": gettext_lazy("Under a pseudonym"), "as_is": gettext_lazy("As the study came"),
+}
 _asked: list[tuple[Any, Any, Ask]] = []
 
 
@@ -69,7 +78,7 @@ def _own() -> Iterator[tuple[Any, str, Callable[[Entry], Any]]]:
         lambda one: sum(each.is_independent for each in one.evidence),
     )  # fmt: skip
     yield RUNNING, _("Runs as"), _performer
-    yield RUNNING, _("Identity"), lambda one: _need(one, "identity", "pseudonym")
+    yield RUNNING, _("Identity"), _identity
     yield RUNNING, _("Bill of materials (SBOM)"), _sbom
     yield RUNNING, _("Model card"), lambda one: _yes(one.version, "model_card")
 
@@ -110,11 +119,16 @@ def _performer(entry: Entry) -> str:
     if entry.version is None:
         return "–"
     performer = entry.version.manifest["performer"]
-    return f"{performer['kind']} ({performer.get('packaging', 'hub')})"
+    kind, packaging = performer["kind"], performer.get("packaging", "hub")
+    told = str(WAYS_OF_RUNNING.get(kind, kind))
+    return told if packaging == "hub" else f"{told} ({PACKAGINGS.get(packaging, packaging)})"
 
 
-def _need(entry: Entry, name: str, default: str) -> str:
-    return str(entry.version.manifest["needs"].get(name, default)) if entry.version else "–"
+def _identity(entry: Entry) -> str:
+    if entry.version is None:
+        return "–"
+    held = entry.version.manifest["needs"].get("identity", "pseudonym")
+    return str(IDENTITIES.get(held, held))
 
 
 def _sbom(entry: Entry) -> str:

@@ -166,7 +166,10 @@ def tornado_chart(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     found: SimulationRun | None = _model(request, code).runs.filter(pk=pk).first()
     if found is None:
         raise Http404
-    chart = tornado.draw(found.results["tornado"], base=found.results["result"]["npv"])
+    chart = tornado.draw(
+        found.results["tornado"], base=found.results["result"]["npv"],
+        is_narrow=request.GET.get("width") == "narrow",
+    )  # fmt: skip
     response = HttpResponse(chart, content_type="image/svg+xml")
     response.headers[HEADER] = _SVG_POLICY
     return response

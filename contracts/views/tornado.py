@@ -16,27 +16,38 @@ from pygal.style import Style
 from contracts.templatetags.money import plain, whole
 from contracts.templatetags.value_words import value_word
 
+_WIDE, _NARROW = 900, 400
 _GREY = "#7d8794"
 # after Okabe and Ito: told apart by people who see few colours
 _LOW, _HIGH = "#E69F00", "#3b8ed0"
 _NEEDLESS = re.compile(r"<script.*?</script>|<!--.*?-->", re.DOTALL)
 
 
-def draw(bars: Sequence[Mapping[str, Any]], *, base: float) -> str:
-    """The SVG; each bar in thousands from the value with all parameters as they are."""
+def draw(
+    bars: Sequence[Mapping[str, Any]], *, base: float, is_narrow: bool = False
+) -> str:
+    """The SVG; each bar in thousands from the value with all parameters as they are.
+
+    Narrow, for a telephone, it leaves the ranges to the table below it.
+    """
     style = Style(
         background="transparent", plot_background="transparent", foreground=_GREY,
         foreground_strong=_GREY, foreground_subtle=_GREY, opacity="1", colors=(_LOW, _HIGH),
         label_font_size=12, major_label_font_size=12, legend_font_size=12, value_font_size=11,
     )  # fmt: skip
     chart = pygal.HorizontalStackedBar(
-        style=style, height=90 + 42 * len(bars), width=900, js=(), show_x_guides=False,
+        style=style, height=90 + 42 * len(bars), width=_NARROW if is_narrow else _WIDE, js=(),
+        show_x_guides=False,
         legend_at_bottom=True, disable_xml_declaration=True,
-        value_formatter=lambda value: f"{whole(value)} k",
+        truncate_label=22 if is_narrow else 90, legend_at_bottom_columns=1 if is_narrow else 2,
+        show_y_labels=True, y_labels_major_count=3 if is_narrow else None,
+        show_minor_y_labels=not is_narrow, value_formatter=lambda value: f"{whole(value)} k",
     )  # fmt: skip
     rising = list(reversed(bars))
     chart.x_labels = [
-        f"{value_word(one['name'])} ({plain(one['low'])} – {plain(one['high'])})" for one in rising
+        value_word(one["name"]) if is_narrow
+        else f"{value_word(one['name'])} ({plain(one['low'])} – {plain(one['high'])})"
+        for one in rising
     ]
     for title, key in ((_("at its low value"), "npv_low"), (_("at its high value"), "npv_high")):
         chart.add(title, [(one[key] - base) / 1000 for one in rising])
