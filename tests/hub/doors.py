@@ -87,6 +87,8 @@ PUBLIC = {
 # What everybody who holds a role here may see: what is on offer, and by whom.
 # what is offered, with the agreements under which the own trust may have it
 AGREED = {"catalogue", "compare", "algorithm", "api-algorithms", "api-algorithm", "api-comparison"}
+# where an administrator of any trust keeps what is that trust's
+ADMINISTERED = {"site-new", "member-new", "api-sites", "api-members"}
 # which take a file, and look at the kind of the body first
 FILES = {
     "api-papers", "api-paper", "api-gate-files", "api-gate-file", "api-onboarding-files",
