@@ -313,7 +313,7 @@ ROWLESS = {
     "api-person", "api-invitation", "api-vendor-token", "api-reference", "api-lift",
     "invitation-withdraw", "person-dismiss", "vendor-token-end", "evidence-withdraw", "notice",
     "notice-lift", "gate-file", "api-gate-file", "onboarding-file", "api-onboarding-file", "paper",
-    "api-paper",
+    "api-paper", "index-series-edit", "api-index-series-one", "vat-rate-edit", "api-vat-rate",
 }  # fmt: skip
 SHOWN = {"worklist", "study", "operations", "api-worklist", "api-study", "api-dead-letters"} | {
     "frameworks", "framework", "call-off", "api-organisations", "api-frameworks", "api-framework",
