@@ -64,7 +64,8 @@ def test_a_broker_that_is_away_is_named_without_its_password(
 ) -> None:
     settings.HUB_BROKER_URL = "redis://:hemmelig@127.0.0.1:1/0"
     # An app of its own: the hub's keeps the connections that it once opened.
-    monkeypatch.setattr(health, "app", Celery("away", broker=settings.HUB_BROKER_URL))
+    own = Celery("away", broker=settings.HUB_BROKER_URL, set_as_current=False)
+    monkeypatch.setattr(health, "app", own)
     status, checks = readiness()
     assert status == 503
     assert "Error" in checks["broker"]
