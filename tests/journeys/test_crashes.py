@@ -50,6 +50,7 @@ def meanwhile(again: Callable[[], float]) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.long
 def test_a_morning_of_random_kills_loses_and_doubles_nothing(rough: Rough) -> None:
     seed = time.time_ns()
     print(f"seed {seed}")

@@ -71,6 +71,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
     api.stop()
 
 
+@pytest.mark.long
 def test_one_server_takes_one_study_after_another_and_what_it_loses_runs_again(
     warm: Clustered,
 ) -> None:
