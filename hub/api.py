@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model
@@ -17,6 +18,9 @@ from rest_framework.views import APIView
 from hub.configuration.problems import shown
 
 PAGING = ("limit", "offset")
+# what a form of a page sends along
+OF_FORMS = {"csrfmiddlewaretoken"}
+Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
 # ten digits: no database has more rows, and no database takes a number without end
 DIGEST = re.compile("^[0-9a-fA-F]{64}$", re.ASCII)
@@ -67,7 +71,33 @@ class OneOf(serializers.ChoiceField):
         super().fail(key, **kwargs)
 
 
-class RowSerializer(serializers.ModelSerializer[Row]):
+class ShapeSerializer(serializers.Serializer[Value]):
+    """What is asked or answered, as JSON, by known fields alone.
+
+    A misspelt field must not leave out what it meant to say.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The values; ValidationError with all that is wrong, unknown fields among it."""
+        unknown = self._unknown(data)
+        try:
+            value = super().to_internal_value(data)
+        except ValidationError as fault:
+            if isinstance(fault.detail, dict):
+                raise ValidationError({**fault.detail, **unknown}) from fault
+            raise
+        if unknown:
+            raise ValidationError(unknown)
+        return value
+
+    def _unknown(self, data: Any) -> dict[str, list[str]]:
+        names = set(data) if isinstance(data, Mapping) else set()
+        known = [name for name, field in self.fields.items() if not field.read_only]
+        text = _("unknown field; expected one of %(known)s") % {"known": ", ".join(known)}
+        return {shown(name): [text] for name in sorted(names - set(self.fields) - OF_FORMS)}
+
+
+class RowSerializer(ShapeSerializer[Row], serializers.ModelSerializer[Row]):
     """A row as JSON; its columns of a few words are refused as all others are."""
 
     serializer_choice_field = OneOf

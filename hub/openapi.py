@@ -32,3 +32,33 @@ def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for status, answer in (REFUSALS | of_a_body).items():
                 operation["responses"].setdefault(status, {"content": _PROBLEM} | answer)
     return result
+
+
+def close_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of every body that is sent that it has no further fields: they are refused."""
+    schemas = result.get("components", {}).get("schemas", {})
+    asked = [
+        operation["requestBody"]
+        for operations in result.get("paths", {}).values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    ]
+    seen: set[str] = set()
+    while asked:
+        for name in _names_in(asked.pop()) - seen:
+            seen.add(name)
+            shape = schemas.get(name, {})
+            if "properties" in shape:
+                shape.setdefault("additionalProperties", False)
+            asked.append(shape)
+    return result
+
+
+def _names_in(value: Any) -> set[str]:
+    """The components that something refers to."""
+    if isinstance(value, dict):
+        own = {str(value["$ref"]).rpartition("/")[2]} if "$ref" in value else set()
+        return own.union(*map(_names_in, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_names_in, value))
+    return set()

@@ -293,7 +293,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "hub.openapi.tell_refusals",
+        "hub.openapi.tell_refusals", "hub.openapi.close_bodies",
     ],
 }
 

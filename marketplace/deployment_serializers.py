@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.api import Digest, OneOf, RowSerializer
+from hub.api import Digest, OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from hub.phrases import render
 from marketplace import gate_files
@@ -25,7 +25,7 @@ from vendors.file_doors import HandedInSerializer
 from vendors.serializers import Checked, LineField, ParagraphsField
 
 
-class GateSerializer(serializers.Serializer[Standing]):
+class GateSerializer(ShapeSerializer[Standing]):
     """One gate: whether it stands, why (not), and what was decided."""
 
     gate = serializers.CharField(source="kind")
@@ -112,7 +112,7 @@ class DeploymentSerializer(RowSerializer[Deployment]):
         return render(row.suspended_why)
 
 
-class SignableSerializer(serializers.Serializer[Any]):
+class SignableSerializer(ShapeSerializer[Any]):
     """A state that two people may sign for, and the digest of the gates that they sign."""
 
     to = OneOf((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
@@ -153,7 +153,7 @@ class DeploymentDetailSerializer(DeploymentSerializer):
         return [{"by": str(one.user), "to": one.to, "at": one.at} for one in rows]
 
 
-class BeginSerializer(serializers.Serializer[Any]):
+class BeginSerializer(ShapeSerializer[Any]):
     """A version to be taken into use in shadow."""
 
     site = serializers.CharField(max_length=50)
@@ -161,7 +161,7 @@ class BeginSerializer(serializers.Serializer[Any]):
     version = serializers.CharField(max_length=40)
 
 
-class SigningSerializer(serializers.Serializer[Any]):
+class SigningSerializer(ShapeSerializer[Any]):
     """The state that is signed for."""
 
     to = OneOf((Deployment.State.VALIDATION, Deployment.State.CLINICAL))
@@ -171,7 +171,7 @@ class SigningSerializer(serializers.Serializer[Any]):
     )
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class StepSerializer(ShapeSerializer[Any]):
     """A step down, with its reason."""
 
     to = OneOf(
@@ -183,7 +183,7 @@ class StepSerializer(serializers.Serializer[Any]):
     why = LineField(max_length=500)
 
 
-class VersionNameSerializer(serializers.Serializer[Any]):
+class VersionNameSerializer(ShapeSerializer[Any]):
     """A version by its name."""
 
     algorithm = serializers.CharField(source="version.algorithm.code", max_length=50)
@@ -208,7 +208,7 @@ class NoticeSerializer(RowSerializer[SafetyNotice]):
         read_only_fields = ("decided_by", "decided_at", "lifted_on", "lifted_by", "lifted_why")
 
 
-class LiftSerializer(serializers.Serializer[Any]):
+class LiftSerializer(ShapeSerializer[Any]):
     """Why a notice keeps nothing out of use any more."""
 
     why = LineField(max_length=500)

@@ -17,7 +17,7 @@ from marketplace.api import MarketDoor
 from marketplace.deployments_api import DeploymentDoor
 from marketplace.models import Gate, PaperFile
 from vendors import filing
-from vendors.file_doors import HandedInSerializer, NewFileSerializer, asked, attachment
+from vendors.file_doors import HandedInSerializer, NewFileSerializer, asked, attachment, brought
 from vendors.files_api import BYTES, FileRefusals
 
 
@@ -94,8 +94,8 @@ class PapersView(FileRefusals, MarketDoor):
         """Keep one byte for byte."""
         algorithm = self.algorithm()
         self.demand_bringer(algorithm)
-        brought, said = asked(request), self.asked(NewPaperSerializer)
-        made = papers.add(algorithm, said, brought, by=self.person)
+        said = self.asked(NewPaperSerializer)
+        made = papers.add(algorithm, said, brought(said), by=self.person)
         return Response(PaperFileSerializer(made).data, status=201)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.api import OneOf, RowSerializer
+from hub.api import OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from marketplace import sboms
 from marketplace.catalogue import Entry
@@ -96,7 +96,7 @@ class ClearanceSerializer(RowSerializer[Clearance]):
         return attrs
 
 
-class SbomSerializer(serializers.Serializer[Any]):
+class SbomSerializer(ShapeSerializer[Any]):
     """What stands in a bill of materials, in numbers."""
 
     format = serializers.CharField()
@@ -141,7 +141,7 @@ class VersionSerializer(RowSerializer[AlgorithmVersion]):
         return [one.notice.code for one in row.notices.all() if one.notice.is_open]
 
 
-class AlgorithmSerializer(serializers.Serializer[Entry]):
+class AlgorithmSerializer(ShapeSerializer[Entry]):
     """One algorithm of the catalogue."""
 
     code = serializers.CharField(source="algorithm.code")
@@ -173,7 +173,7 @@ class AlgorithmDetailSerializer(AlgorithmSerializer):
     versions = VersionSerializer(many=True, source="algorithm.versions")
 
 
-class OfferSerializer(serializers.Serializer[Any]):
+class OfferSerializer(ShapeSerializer[Any]):
     """A new algorithm."""
 
     vendor = serializers.CharField(max_length=50)
@@ -182,7 +182,7 @@ class OfferSerializer(serializers.Serializer[Any]):
     description = ParagraphsField(max_length=4000, required=False, allow_blank=True, default="")
 
 
-class ReleaseSerializer(serializers.Serializer[Any]):
+class ReleaseSerializer(ShapeSerializer[Any]):
     """A new version: its manifest, and the signature of its image where the vendor has a key."""
 
     manifest = serializers.JSONField()
@@ -192,7 +192,7 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     )
 
 
-class PackageSerializer(serializers.Serializer[Any]):
+class PackageSerializer(ShapeSerializer[Any]):
     """A package of another convention, of which the draft of a manifest is made."""
 
     packaging = OneOf(("map", "mercure"))
@@ -206,14 +206,14 @@ class PackageSerializer(serializers.Serializer[Any]):
     )
 
 
-class ManifestDraftSerializer(serializers.Serializer[Any]):
+class ManifestDraftSerializer(ShapeSerializer[Any]):
     """The draft, and what is still to be filled in."""
 
     manifest = serializers.JSONField()
     missing = serializers.ListField(child=serializers.CharField())
 
 
-class ComparedSerializer(serializers.Serializer[Any]):
+class ComparedSerializer(ShapeSerializer[Any]):
     """One thing that is compared: the word of each algorithm, in their order."""
 
     group = serializers.CharField()
@@ -222,7 +222,7 @@ class ComparedSerializer(serializers.Serializer[Any]):
     differs = serializers.BooleanField()
 
 
-class ComparisonSerializer(serializers.Serializer[Any]):
+class ComparisonSerializer(ShapeSerializer[Any]):
     """Up to four algorithms side by side."""
 
     algorithms = serializers.ListField(child=serializers.CharField())

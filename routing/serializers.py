@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hub.access import holds_role
-from hub.api import OneOf
+from hub.api import OneOf, ShapeSerializer
 from hub.phrases import render
 from routing.models import Delivery, Finding, Priority, SetAside, Study, Transition, Verdict
 from routing.models import Workitem as WorkitemRow
@@ -60,7 +60,7 @@ def worded(value: Any) -> str:
     return render(value)
 
 
-class CodeSerializer(serializers.Serializer[Any]):
+class CodeSerializer(ShapeSerializer[Any]):
     """A coded concept: Code Value, Coding Scheme Designator, Code Meaning."""
 
     value = serializers.CharField()
@@ -68,7 +68,7 @@ class CodeSerializer(serializers.Serializer[Any]):
     meaning = serializers.CharField()
 
 
-class FindingSerializer(serializers.Serializer[Finding]):
+class FindingSerializer(ShapeSerializer[Finding]):
     """A coded statement of one algorithm version about a study."""
 
     code = CodeSerializer()
@@ -79,7 +79,7 @@ class FindingSerializer(serializers.Serializer[Finding]):
     is_critical = serializers.BooleanField()
 
 
-class StudySerializer(serializers.Serializer[Study]):
+class StudySerializer(ShapeSerializer[Study]):
     """One row of the worklist."""
 
     study_instance_uid = serializers.CharField()
@@ -151,7 +151,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-class TransitionSerializer(serializers.Serializer[Transition]):
+class TransitionSerializer(ShapeSerializer[Transition]):
     """One move of the study, of one of its Workitems or of one of its Deliveries."""
 
     at = serializers.DateTimeField()
@@ -164,7 +164,7 @@ class TransitionSerializer(serializers.Serializer[Transition]):
     by = serializers.CharField()
 
 
-class VerdictSerializer(serializers.Serializer[Verdict]):
+class VerdictSerializer(ShapeSerializer[Verdict]):
     """What was decided about one algorithm, and the clause that decided."""
 
     revision = serializers.IntegerField()
@@ -176,7 +176,7 @@ class VerdictSerializer(serializers.Serializer[Verdict]):
     at = serializers.DateTimeField()
 
 
-class WorkitemSerializer(serializers.Serializer[WorkitemRow]):
+class WorkitemSerializer(ShapeSerializer[WorkitemRow]):
     """One algorithm on one study; ``log_tail`` is for administrators of the site alone."""
 
     uid = serializers.UUIDField()
@@ -208,7 +208,7 @@ class WorkitemSerializer(serializers.Serializer[WorkitemRow]):
         return shown
 
 
-class DeliverySerializer(serializers.Serializer[Delivery]):
+class DeliverySerializer(ShapeSerializer[Delivery]):
     """One thing to tell one destination, and how far that got."""
 
     id = serializers.IntegerField()
@@ -230,7 +230,7 @@ class DeadLetterSerializer(DeliverySerializer):
     study_instance_uid = serializers.CharField(source="workitem.study.study_instance_uid")
 
 
-class SetAsideSerializer(serializers.Serializer[SetAside]):
+class SetAsideSerializer(ShapeSerializer[SetAside]):
     """Input for this study that could not be taken, and why."""
 
     at = serializers.DateTimeField()
@@ -263,7 +263,7 @@ class StudyDetailSerializer(StudySerializer):
         return [DeliverySerializer(one).data for one in deliveries_of(study)]
 
 
-class RejectionSerializer(serializers.Serializer[Any]):
+class RejectionSerializer(ShapeSerializer[Any]):
     """Why a radiologist rejects a result."""
 
     reason = serializers.CharField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -12,12 +13,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from hub import forms as base
-from hub.api import Digest
+from hub.api import Digest, ShapeSerializer
 from vendors.filing import LONGEST_NAME, Brought
 from vendors.models import HandedIn
 
 
-class HandedInSerializer(serializers.Serializer[Any]):
+class HandedInSerializer(ShapeSerializer[Any]):
     """A file without its bytes; ``replaces`` is the digest of the one whose place it took."""
 
     id = serializers.IntegerField(source="pk")
@@ -36,7 +37,7 @@ class HandedInSerializer(serializers.Serializer[Any]):
         return is_replaced(row)
 
 
-class NewFileSerializer(serializers.Serializer[Any]):
+class NewFileSerializer(ShapeSerializer[Any]):
     """A file; with ``sha256`` it is refused where its digest is another."""
 
     file = serializers.FileField(max_length=LONGEST_NAME)
@@ -80,7 +81,11 @@ def asked(request: Request) -> Brought:
     """The file of a request to the API."""
     shape = NewFileSerializer(data=request.data)
     shape.is_valid(raise_exception=True)
-    said = shape.validated_data
+    return brought(shape.validated_data)
+
+
+def brought(said: Mapping[str, Any]) -> Brought:
+    """The file of a request, of which it said no more or somebody has read the rest."""
     return Brought(said["file"].name, said["file"].read(), said["sha256"], said["replaces"])
 
 

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from hub.api import OneOf, RowSerializer
+from hub.api import OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from hub.models import User
 from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
@@ -85,7 +85,7 @@ class VendorSerializer(RowSerializer[Vendor]):
         read_only_fields = fields
 
 
-class CompanySerializer(serializers.Serializer[Vendor]):
+class CompanySerializer(ShapeSerializer[Vendor]):
     """What is known of a company; judged by the rules of the set-up file."""
 
     name = LineField()
@@ -126,7 +126,7 @@ class VendorDetailSerializer(VendorSerializer):
         return is_complete(checklist(row), on=timezone.localdate())
 
 
-class ShownSerializer(serializers.Serializer[Any]):
+class ShownSerializer(ShapeSerializer[Any]):
     """What is handed in for one item."""
 
     evidence = ParagraphsField(required=False, allow_blank=True, default="")
@@ -139,7 +139,7 @@ class ShownSerializer(serializers.Serializer[Any]):
     valid_until = serializers.DateField(required=False, allow_null=True, default=None)
 
 
-class VerdictOnItemSerializer(serializers.Serializer[Any]):
+class VerdictOnItemSerializer(ShapeSerializer[Any]):
     """Whether an item is accepted, and what is to be said of it."""
 
     is_accepted = serializers.BooleanField()
@@ -172,7 +172,7 @@ class NewInvitationSerializer(InvitationSerializer):
         fields = (*InvitationSerializer.Meta.fields, "code")
 
 
-class AcceptingSerializer(serializers.Serializer[Any]):
+class AcceptingSerializer(ShapeSerializer[Any]):
     """What a person of a vendor gives to take up an invitation."""
 
     code = serializers.CharField(max_length=100)
@@ -189,7 +189,7 @@ class PersonSerializer(RowSerializer[User]):
         read_only_fields = fields
 
 
-class JoinedSerializer(serializers.Serializer[Any]):
+class JoinedSerializer(ShapeSerializer[Any]):
     """The account that was made."""
 
     username = serializers.CharField()
@@ -207,7 +207,7 @@ class TokenSerializer(RowSerializer[AuthToken]):
         read_only_fields = fields
 
 
-class TokenRequestSerializer(serializers.Serializer[Any]):
+class TokenRequestSerializer(ShapeSerializer[Any]):
     """For how many days a token is to hold."""
 
     days = serializers.IntegerField(min_value=1, max_value=3660, required=False)
@@ -223,7 +223,7 @@ class NewTokenSerializer(TokenSerializer):
         read_only_fields = fields
 
 
-class LegalFactSerializer(serializers.Serializer[Any]):
+class LegalFactSerializer(ShapeSerializer[Any]):
     """A fact of law that holds today."""
 
     code = serializers.CharField()

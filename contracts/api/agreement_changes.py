@@ -17,11 +17,11 @@ from contracts.api.agreements import REFUSED, Acts, whole
 from contracts.api.fields import LongText
 from contracts.changing import ChangeRefused
 from contracts.models import Amendment
-from hub.api import OneOf
+from hub.api import OneOf, ShapeSerializer
 from vendors.models import Vendor
 
 
-class NewAmendmentSerializer(serializers.Serializer[Any]):
+class NewAmendmentSerializer(ShapeSerializer[Any]):
     """An amendment; its number and the value before it follow from those before."""
 
     agreed = serializers.DateField()
@@ -31,7 +31,7 @@ class NewAmendmentSerializer(serializers.Serializer[Any]):
     notice = serializers.CharField(max_length=80, allow_blank=True, default="")
 
 
-class NewLotSerializer(serializers.Serializer[Any]):
+class NewLotSerializer(ShapeSerializer[Any]):
     """A lot as it is to be."""
 
     code = serializers.SlugField(max_length=40)
@@ -40,7 +40,7 @@ class NewLotSerializer(serializers.Serializer[Any]):
     maximum_value = serializers.DecimalField(**ASKED, allow_null=True, default=None)
 
 
-class NewSupplierSerializer(serializers.Serializer[Any]):
+class NewSupplierSerializer(ShapeSerializer[Any]):
     """A further supplier; without a lot it is one of all lots."""
 
     vendor = serializers.SlugRelatedField(slug_field="code", queryset=Vendor.objects.all())

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from contracts import approving, offered, reading, utilisation
 from contracts.drafting import DraftRefused, asked_again, asked_for
 from contracts.models import CallOff, CallOffAmount, FrameworkAgreement, OptionState
-from hub.api import Digest, OneOf
+from hub.api import Digest, OneOf, ShapeSerializer
 from hub.configuration import entries
 from marketplace.models import Algorithm
 from vendors.models import Vendor
@@ -20,7 +20,7 @@ MONEY: dict[str, Any] = {"max_digits": 16, "decimal_places": 2}
 ASKED: dict[str, Any] = {"max_digits": 14, "decimal_places": 2, "min_value": Decimal(0)}
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class RoleSerializer(ShapeSerializer[Any]):
     """What an organisation is to the others, and when."""
 
     role = serializers.CharField()
@@ -28,7 +28,7 @@ class RoleSerializer(serializers.Serializer[Any]):
     valid_to = serializers.DateField(allow_null=True)
 
 
-class OrganisationSerializer(serializers.Serializer[Any]):
+class OrganisationSerializer(ShapeSerializer[Any]):
     """A legal party with its identifiers and its dated roles."""
 
     code = serializers.CharField()
@@ -41,7 +41,7 @@ class OrganisationSerializer(serializers.Serializer[Any]):
     roles = RoleSerializer(many=True)
 
 
-class UtilisationSerializer(serializers.Serializer[Any]):
+class UtilisationSerializer(ShapeSerializer[Any]):
     """What is bound of the maximum; ``warning`` is the highest threshold reached, in percent."""
 
     used = serializers.DecimalField(**MONEY)
@@ -51,7 +51,7 @@ class UtilisationSerializer(serializers.Serializer[Any]):
     warning = serializers.IntegerField(allow_null=True)
 
 
-class FrameworkSerializer(serializers.Serializer[FrameworkAgreement]):
+class FrameworkSerializer(ShapeSerializer[FrameworkAgreement]):
     """One row of the list of agreements."""
 
     id = serializers.IntegerField(source="pk")
@@ -73,7 +73,7 @@ class FrameworkSerializer(serializers.Serializer[FrameworkAgreement]):
         return UtilisationSerializer(utilisation.of_framework(framework)).data
 
 
-class OptionSerializer(serializers.Serializer[Any]):
+class OptionSerializer(ShapeSerializer[Any]):
     """An option; ``state`` is that of today: one that nobody exercised in time has lapsed."""
 
     state = serializers.SerializerMethodField()
@@ -118,7 +118,7 @@ class AuthoritySerializer(RoleSerializer):
     option = AuthorityOptionSerializer(allow_null=True, default=None)
 
 
-class LotSerializer(serializers.Serializer[Any]):
+class LotSerializer(ShapeSerializer[Any]):
     """A part of the agreement; ``utilisation`` where it has a maximum of its own."""
 
     code = serializers.CharField(source="lot.code")
@@ -129,7 +129,7 @@ class LotSerializer(serializers.Serializer[Any]):
     utilisation = UtilisationSerializer(allow_null=True)
 
 
-class SupplierSerializer(serializers.Serializer[Any]):
+class SupplierSerializer(ShapeSerializer[Any]):
     """A further supplier; ``lot`` is empty for all lots."""
 
     supplier = serializers.CharField(source="vendor.code")
@@ -137,7 +137,7 @@ class SupplierSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField(allow_null=True)
 
 
-class AmendmentSerializer(serializers.Serializer[Any]):
+class AmendmentSerializer(ShapeSerializer[Any]):
     """A change after signing, in percent of the original value; by itself, and with all before."""
 
     number = serializers.IntegerField(source="amendment.number")
@@ -154,7 +154,7 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     beyond_the_law = serializers.CharField(source="step.excess")
 
 
-class PriceSerializer(serializers.Serializer[Any]):
+class PriceSerializer(ShapeSerializer[Any]):
     """What one algorithm costs from a day on, as agreed; null: from the first of the agreement."""
 
     algorithm = serializers.CharField(source="algorithm.code")
@@ -163,7 +163,7 @@ class PriceSerializer(serializers.Serializer[Any]):
     terms = serializers.DictField()
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class LineSerializer(ShapeSerializer[Any]):
     """One algorithm at one site, from its day of activation."""
 
     algorithm = serializers.CharField(source="algorithm.code")
@@ -172,7 +172,7 @@ class LineSerializer(serializers.Serializer[Any]):
     volume_estimate = serializers.IntegerField()
 
 
-class ApprovalSerializer(serializers.Serializer[Any]):
+class ApprovalSerializer(ShapeSerializer[Any]):
     """One person's approval; not current where the call-off was changed since."""
 
     user = serializers.CharField()
@@ -180,7 +180,7 @@ class ApprovalSerializer(serializers.Serializer[Any]):
     is_current = serializers.BooleanField()
 
 
-class AmountSerializer(serializers.Serializer[Any]):
+class AmountSerializer(ShapeSerializer[Any]):
     """An amount beside the prices: once, or for each contract year."""
 
     name = serializers.CharField(max_length=200)
@@ -188,7 +188,7 @@ class AmountSerializer(serializers.Serializer[Any]):
     per = OneOf(choices=CallOffAmount.Per.choices)
 
 
-class CallOffSerializer(serializers.Serializer[CallOff]):
+class CallOffSerializer(ShapeSerializer[CallOff]):
     """What one organisation orders; ``moves`` are the states it may be brought to."""
 
     id = serializers.IntegerField(source="pk")
@@ -269,13 +269,13 @@ class FrameworkDetailSerializer(FrameworkSerializer):
 
 
 # -- what is asked for -----------------------------------------------------------------------------
-class CallOffMoveSerializer(serializers.Serializer[Any]):
+class CallOffMoveSerializer(ShapeSerializer[Any]):
     """The state a call-off is to go to."""
 
     state = OneOf(choices=CallOff.State.choices)
 
 
-class ApprovalRequestSerializer(serializers.Serializer[Any]):
+class ApprovalRequestSerializer(ShapeSerializer[Any]):
     """What the person has seen; left out: whatever it says now."""
 
     seen = Digest(
@@ -284,13 +284,13 @@ class ApprovalRequestSerializer(serializers.Serializer[Any]):
     )
 
 
-class OptionMoveSerializer(serializers.Serializer[Any]):
+class OptionMoveSerializer(ShapeSerializer[Any]):
     """The state an option is to go to."""
 
     state = OneOf(choices=OptionState.choices)
 
 
-class LineDraftSerializer(serializers.Serializer[Any]):
+class LineDraftSerializer(ShapeSerializer[Any]):
     """One algorithm at one site of who buys."""
 
     algorithm = serializers.SlugRelatedField(slug_field="code", queryset=Algorithm.objects.all())
@@ -299,7 +299,7 @@ class LineDraftSerializer(serializers.Serializer[Any]):
     volume_estimate = serializers.IntegerField(min_value=0, max_value=2_147_483_647, default=0)
 
 
-class DraftSerializer(serializers.Serializer[Any]):
+class DraftSerializer(ShapeSerializer[Any]):
     """A call-off to be drafted."""
 
     code = serializers.CharField(max_length=40)

@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from contracts.billing import crediting, documents, parts, reading, running
 from contracts.models import BillingRun, Invoice, InvoiceLine
 from hub.access import CONTRACT_ROLES, holds_role, holds_role_for
-from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
+from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ShapeSerializer
 
 FORMS: dict[str, tuple[str, Callable[[Invoice, list[InvoiceLine]], bytes]]] = {
     "ubl.xml": ("application/xml", reading.ubl_of),
@@ -31,7 +31,7 @@ FORMS: dict[str, tuple[str, Callable[[Invoice, list[InvoiceLine]], bytes]]] = {
 }
 
 
-class InvoiceLineSerializer(serializers.Serializer[InvoiceLine]):
+class InvoiceLineSerializer(ShapeSerializer[InvoiceLine]):
     """One charge; ``snapshot`` is the digest of the terms and usage that it was rated on."""
 
     position = serializers.IntegerField()
@@ -51,7 +51,7 @@ class InvoiceLineSerializer(serializers.Serializer[InvoiceLine]):
         return parts.digest_of(line)
 
 
-class InvoiceSerializer(serializers.Serializer[Invoice]):
+class InvoiceSerializer(ShapeSerializer[Invoice]):
     """An invoice (380) or credit note (381); amounts are signed, below 0 for a credit note."""
 
     id = serializers.UUIDField(source="uid")
@@ -89,7 +89,7 @@ class InvoiceDetailSerializer(InvoiceSerializer):
         return InvoiceLineSerializer(lines, many=True).data
 
 
-class DraftInvoiceSerializer(serializers.Serializer[Any]):
+class DraftInvoiceSerializer(ShapeSerializer[Any]):
     """What a dry run would issue; it has no number."""
 
     type = serializers.CharField(source="kind")
@@ -103,7 +103,7 @@ class DraftInvoiceSerializer(serializers.Serializer[Any]):
     lines = InvoiceLineSerializer(many=True)
 
 
-class AskedBillingRunSerializer(serializers.Serializer[Any]):
+class AskedBillingRunSerializer(ShapeSerializer[Any]):
     """Which month to bill; a dry run unless said otherwise."""
 
     period = serializers.RegexField(
@@ -121,7 +121,7 @@ class AskedBillingRunSerializer(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
-class BillingRunSerializer(serializers.Serializer[Any]):
+class BillingRunSerializer(ShapeSerializer[Any]):
     """What a run made, or would make."""
 
     id = serializers.UUIDField(allow_null=True)
@@ -133,7 +133,7 @@ class BillingRunSerializer(serializers.Serializer[Any]):
     invoices = DraftInvoiceSerializer(many=True)
 
 
-class PastBillingRunSerializer(serializers.Serializer[BillingRun]):
+class PastBillingRunSerializer(ShapeSerializer[BillingRun]):
     """A run that was made."""
 
     id = serializers.UUIDField(source="uid")
@@ -142,14 +142,14 @@ class PastBillingRunSerializer(serializers.Serializer[BillingRun]):
     made_by = serializers.CharField()
 
 
-class CreditedLineSerializer(serializers.Serializer[Any]):
+class CreditedLineSerializer(ShapeSerializer[Any]):
     """How much of a line is credited, without VAT."""
 
     position = serializers.IntegerField(min_value=1, max_value=10**6)
     amount = serializers.DecimalField(max_digits=14, decimal_places=2)
 
 
-class AskedCreditSerializer(serializers.Serializer[Any]):
+class AskedCreditSerializer(ShapeSerializer[Any]):
     """Why an invoice is credited, and what of it; left out, all of it."""
 
     reason = serializers.CharField(max_length=300)

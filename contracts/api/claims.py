@@ -18,10 +18,10 @@ from contracts.api.billing import Bills
 from contracts.billing import reading, reconciling
 from contracts.billing.claims import MOST_BYTES, ClaimNotReadError
 from contracts.models import VendorInvoice
-from hub.api import PAGING, PROBLEMS, Conflict, OneOf, Pages
+from hub.api import PAGING, PROBLEMS, Conflict, OneOf, Pages, ShapeSerializer
 
 
-class ClaimFindingSerializer(serializers.Serializer[Any]):
+class ClaimFindingSerializer(ShapeSerializer[Any]):
     """How one algorithm, site and month compares; amounts are signed and without VAT."""
 
     status = OneOf(choices=["matched", "missing", "extra", "differing"])
@@ -38,7 +38,7 @@ class ClaimFindingSerializer(serializers.Serializer[Any]):
     claimed_amount = serializers.CharField()
 
 
-class VendorInvoiceSerializer(serializers.Serializer[VendorInvoice]):
+class VendorInvoiceSerializer(ShapeSerializer[VendorInvoice]):
     """A vendor's own invoice, and what came of comparing it."""
 
     id = serializers.UUIDField(source="uid")
@@ -53,7 +53,7 @@ class VendorInvoiceSerializer(serializers.Serializer[VendorInvoice]):
     findings = ClaimFindingSerializer(many=True)
 
 
-class VendorFileSerializer(serializers.Serializer[Any]):
+class VendorFileSerializer(ShapeSerializer[Any]):
     """The file: CSV in the form of our specification, or UBL."""
 
     file = serializers.FileField()

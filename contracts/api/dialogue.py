@@ -23,7 +23,7 @@ from contracts.models import (
     Question,
     SuggestedRequirement,
 )
-from hub.api import PROBLEMS, RowSerializer
+from hub.api import PROBLEMS, RowSerializer, ShapeSerializer
 
 
 class RoundSerializer(RowSerializer[DialogueRound]):
@@ -41,7 +41,7 @@ class RoundSerializer(RowSerializer[DialogueRound]):
         return row.decision if self.context.get("participant") is None else ""
 
 
-class ClosingSerializer(serializers.Serializer[Any]):
+class ClosingSerializer(ShapeSerializer[Any]):
     """What was decided at the end of a round."""
 
     decision = LongText()
@@ -92,13 +92,13 @@ class QuestionSerializer(RowSerializer[Question]):
         return row.participant.number if self._is_theirs(row) else None
 
 
-class AskedSerializer(serializers.Serializer[Any]):
+class AskedSerializer(ShapeSerializer[Any]):
     """A new question."""
 
     text = LongText()
 
 
-class AnswerSerializer(serializers.Serializer[Any]):
+class AnswerSerializer(ShapeSerializer[Any]):
     """An answer; for all only with the question in words that tell nobody."""
 
     answer = LongText()
@@ -122,7 +122,7 @@ class SuggestionSerializer(RowSerializer[SuggestedRequirement]):
         read_only_fields = ("suggested_at", "disposition", "accepted_as", "reply")
 
 
-class SuggestionDecisionSerializer(serializers.Serializer[Any]):
+class SuggestionDecisionSerializer(ShapeSerializer[Any]):
     """Accepted as a requirement in the buyer's words, or rejected without one."""
 
     requirement = RequirementSerializer(required=False, allow_null=True, default=None)

@@ -19,7 +19,7 @@ from contracts.api.procedures import REFUSALS
 from contracts.documents import Brought, DocumentRefused
 from contracts.models import Document, FrameworkAgreement
 from contracts.views.documents import attachment
-from hub.api import PROBLEMS, Conflict, Digest, OneOf, RowSerializer
+from hub.api import PROBLEMS, Conflict, Digest, OneOf, RowSerializer, ShapeSerializer
 
 
 class KeptDocumentSerializer(RowSerializer[Document]):
@@ -37,7 +37,7 @@ class KeptDocumentSerializer(RowSerializer[Document]):
         )  # fmt: skip
 
 
-class NewKeptDocumentSerializer(serializers.Serializer[Any]):
+class NewKeptDocumentSerializer(ShapeSerializer[Any]):
     """A file; with ``sha256`` it is refused where its digest is another."""
 
     kind = OneOf(choices=Document.Kind.choices)

@@ -19,7 +19,7 @@ from contracts.api.procedures import REFUSALS
 from contracts.evaluation import WEIGHT_KINDS, Reversal, Tender
 from contracts.models import AwardCriterion, EvaluationModel, Procedure, Protocol, Score
 from contracts.priced_scenario import LONGEST_MONTHS
-from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
+from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
 from hub.models import Organisation
 
 
@@ -40,7 +40,7 @@ class CriterionSerializer(RowSerializer[AwardCriterion]):
         fields = ("code", "name", "kind", "weight", "weight_kind", "is_environment", "value")
 
 
-class DemandSerializer(serializers.Serializer[Any]):
+class DemandSerializer(ShapeSerializer[Any]):
     """Volumes of one item that tenders are priced on."""
 
     item = serializers.CharField(max_length=100)
@@ -92,7 +92,7 @@ class EvaluationModelSerializer(RowSerializer[EvaluationModel]):
         return [dict(one) | {"start": one["start"].isoformat()} for one in value]
 
 
-class TenderSerializer(serializers.Serializer[Tender]):
+class TenderSerializer(ShapeSerializer[Tender]):
     """A tender by the number of its participant (or a letter, where it is made up)."""
 
     code = serializers.CharField()
@@ -100,7 +100,7 @@ class TenderSerializer(serializers.Serializer[Tender]):
     points = serializers.DictField(child=serializers.DecimalField(max_digits=6, decimal_places=2))
 
 
-class RankedSerializer(serializers.Serializer[Any]):
+class RankedSerializer(ShapeSerializer[Any]):
     """A tender with its place."""
 
     code = serializers.CharField()
@@ -109,7 +109,7 @@ class RankedSerializer(serializers.Serializer[Any]):
     price_points = serializers.FloatField(allow_null=True)
 
 
-class ReversalSerializer(serializers.Serializer[Reversal]):
+class ReversalSerializer(ShapeSerializer[Reversal]):
     """Without one that lost, another would win."""
 
     without = serializers.CharField()
@@ -117,14 +117,14 @@ class ReversalSerializer(serializers.Serializer[Reversal]):
     instead = serializers.CharField()
 
 
-class ExampleSerializer(serializers.Serializer[Any]):
+class ExampleSerializer(ShapeSerializer[Any]):
     """Made-up tenders by which the model turns."""
 
     tenders = TenderSerializer(many=True)
     reversal = ReversalSerializer()
 
 
-class EvaluationSerializer(serializers.Serializer[Any]):
+class EvaluationSerializer(ShapeSerializer[Any]):
     """What is frozen, and how tenders stand by it."""
 
     sha256 = serializers.CharField(allow_null=True)

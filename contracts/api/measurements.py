@@ -19,12 +19,12 @@ from contracts.api.billing import Bills
 from contracts.api.price_simulations import AvailableSerializer, MeasuredSerializer
 from contracts.models import AvailabilityReading, OutcomeReading
 from contracts.usage_rows import UsageRefused
-from hub.api import PAGING, PROBLEMS, Pages
+from hub.api import PAGING, PROBLEMS, Pages, ShapeSerializer
 
 MOST = 1000
 
 
-class AvailabilitySerializer(serializers.Serializer[AvailabilityReading]):
+class AvailabilitySerializer(ShapeSerializer[AvailabilityReading]):
     """A reading that holds; ``share`` is a share of one."""
 
     call_off = serializers.CharField(source="line.call_off.code")
@@ -36,7 +36,7 @@ class AvailabilitySerializer(serializers.Serializer[AvailabilityReading]):
     recorded_by = serializers.CharField()
 
 
-class OutcomeSerializer(serializers.Serializer[OutcomeReading]):
+class OutcomeSerializer(ShapeSerializer[OutcomeReading]):
     """A reading that holds, of the contract year that begins on ``contract_year``."""
 
     framework = serializers.CharField(source="framework.code")
@@ -49,13 +49,13 @@ class OutcomeSerializer(serializers.Serializer[OutcomeReading]):
     recorded_by = serializers.CharField()
 
 
-class AskedAvailabilitySerializer(serializers.Serializer[Any]):
+class AskedAvailabilitySerializer(ShapeSerializer[Any]):
     """1 to 1,000 readings; all are taken, or none."""
 
     availability = AvailableSerializer(many=True)
 
 
-class AskedOutcomesSerializer(serializers.Serializer[Any]):
+class AskedOutcomesSerializer(ShapeSerializer[Any]):
     """1 to 1,000 readings; all are taken, or none."""
 
     outcomes = MeasuredSerializer(many=True)

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from contracts import simulation
 from contracts.usage_rows import MOST, UsageRefused
 from hub.access import CONTRACT_ROLES, holds_role
-from hub.api import Door, OneOf, ProblemSerializer
+from hub.api import Door, OneOf, ProblemSerializer, ShapeSerializer
 from hub.configuration.problems import SetUpRefused, shown
 
 FIELDS = ("setup", "usage", "availability", "outcomes", "until")
@@ -30,7 +30,7 @@ class SetUpField(serializers.JSONField):
     """A set-up file: as an object, or as its text in YAML."""
 
 
-class UsedSerializer(serializers.Serializer[Any]):
+class UsedSerializer(ShapeSerializer[Any]):
     """Billable examinations of a line of a call-off on one day."""
 
     call_off = serializers.CharField()
@@ -51,7 +51,7 @@ class UsedSerializer(serializers.Serializer[Any]):
     )
 
 
-class AvailableSerializer(serializers.Serializer[Any]):
+class AvailableSerializer(ShapeSerializer[Any]):
     """How much of a month the service of a line was available."""
 
     call_off = serializers.CharField()
@@ -61,7 +61,7 @@ class AvailableSerializer(serializers.Serializer[Any]):
     share = serializers.CharField(help_text="98.7%")
 
 
-class MeasuredSerializer(serializers.Serializer[Any]):
+class MeasuredSerializer(ShapeSerializer[Any]):
     """What was measured in the contract year of a day."""
 
     framework = serializers.CharField()
@@ -72,7 +72,7 @@ class MeasuredSerializer(serializers.Serializer[Any]):
     n = serializers.IntegerField(min_value=0, max_value=MOST)
 
 
-class PriceQuestionSerializer(serializers.Serializer[Any]):
+class PriceQuestionSerializer(ShapeSerializer[Any]):
     """What was or would be used, and under which set-up."""
 
     setup = SetUpField(
@@ -86,7 +86,7 @@ class PriceQuestionSerializer(serializers.Serializer[Any]):
     )
 
 
-class PricedLineSerializer(serializers.Serializer[Any]):
+class PricedLineSerializer(ShapeSerializer[Any]):
     """One charge; a discount or credit is below 0."""
 
     algorithm = serializers.CharField()
@@ -96,7 +96,7 @@ class PricedLineSerializer(serializers.Serializer[Any]):
     amount = serializers.CharField(help_text="Without VAT, with two decimals.")
 
 
-class PricedInvoiceSerializer(serializers.Serializer[Any]):
+class PricedInvoiceSerializer(ShapeSerializer[Any]):
     """An invoice (380) or a credit note (381, its amounts below 0)."""
 
     organisation = serializers.CharField()
@@ -108,7 +108,7 @@ class PricedInvoiceSerializer(serializers.Serializer[Any]):
     lines = PricedLineSerializer(many=True)
 
 
-class PriceAnswerSerializer(serializers.Serializer[Any]):
+class PriceAnswerSerializer(ShapeSerializer[Any]):
     """Invoices and credit notes by organisation and month."""
 
     invoices = PricedInvoiceSerializer(many=True)

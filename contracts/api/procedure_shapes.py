@@ -21,12 +21,12 @@ from contracts.models import (
     Procedure,
 )
 from contracts.zone import CONTRACT_ZONE
-from hub.api import OneOf, RowSerializer
+from hub.api import OneOf, RowSerializer, ShapeSerializer
 from hub.models import Organisation, Site, User
 from vendors.models import Vendor
 
 
-class MadeMoveSerializer(serializers.Serializer[Any]):
+class MadeMoveSerializer(ShapeSerializer[Any]):
     """One move that was made."""
 
     at = serializers.DateTimeField()
@@ -36,21 +36,21 @@ class MadeMoveSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
-class DutySerializer(serializers.Serializer[Any]):
+class DutySerializer(ShapeSerializer[Any]):
     """Until when the result notice must be sent, and whether it is due, late or sent."""
 
     due = serializers.DateField()
     state = OneOf(choices=["due", "late", "sent"])
 
 
-class FollowingSerializer(serializers.Serializer[Any]):
+class FollowingSerializer(ShapeSerializer[Any]):
     """A state that may follow, and what is missing for it."""
 
     state = serializers.CharField()
     missing = serializers.ListField(child=serializers.CharField())
 
 
-class PlanSerializer(serializers.Serializer[Any]):
+class PlanSerializer(ShapeSerializer[Any]):
     """What a buyer plans; the law's fields by their business terms (eForms)."""
 
     title = serializers.CharField(max_length=300)
@@ -182,7 +182,7 @@ class ProcedureSerializer(RowSerializer[Procedure]):
         return MadeMoveSerializer(row.moves.all(), many=True).data if self._is_buyer else []
 
 
-class AskedMoveSerializer(serializers.Serializer[Any]):
+class AskedMoveSerializer(ShapeSerializer[Any]):
     """A move; ``winner`` and ``award_reason`` for award_notified, ``end_reason`` for an end."""
 
     to = OneOf(choices=Procedure.State.choices)
@@ -193,7 +193,7 @@ class AskedMoveSerializer(serializers.Serializer[Any]):
     end_reason = serializers.CharField(max_length=40, required=False)
 
 
-class ResultNoticeSerializer(serializers.Serializer[Any]):
+class ResultNoticeSerializer(ShapeSerializer[Any]):
     """The result notice as it was sent; ``result_value`` of a framework (BT-118, BT-709)."""
 
     result_notice = serializers.CharField(max_length=200)
@@ -217,7 +217,7 @@ class ParticipantSerializer(RowSerializer[Participant]):
         return participating.people_of(row)
 
 
-class NewParticipantSerializer(serializers.Serializer[Any]):
+class NewParticipantSerializer(ShapeSerializer[Any]):
     """A company; its people act for it, and ``users``, where given, are checked to be of it."""
 
     vendor = serializers.SlugRelatedField(slug_field="code", queryset=Vendor.objects.all())
@@ -238,7 +238,7 @@ class NewParticipantSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ParticipantDecisionSerializer(serializers.Serializer[Any]):
+class ParticipantDecisionSerializer(ShapeSerializer[Any]):
     """How far a participant is taken, and why."""
 
     state = OneOf(choices=Participant.State.choices)

@@ -15,7 +15,7 @@ from contracts import specifying, tender_access
 from contracts.api.fields import LongText, TenderDoor
 from contracts.api.procedures import REFUSALS
 from contracts.models import Participant, Procedure, Requirement, RequirementSpec
-from hub.api import PROBLEMS, OneOf, RowSerializer, demand_whole
+from hub.api import PROBLEMS, OneOf, RowSerializer, ShapeSerializer, demand_whole
 
 MOST_REQUIREMENTS = 2_000
 
@@ -75,13 +75,13 @@ class SpecificationSerializer(RowSerializer[RequirementSpec]):
         fields = ("stage", "version", "frozen_at", "frozen_by", "sha256", "requirements")
 
 
-class StageSerializer(serializers.Serializer[Any]):
+class StageSerializer(ShapeSerializer[Any]):
     """Which stage to make a draft of."""
 
     stage = OneOf(choices=RequirementSpec.Stage.choices)
 
 
-class RequirementsSerializer(serializers.Serializer[Any]):
+class RequirementsSerializer(ShapeSerializer[Any]):
     """All requirements of a draft."""
 
     requirements = RequirementSerializer(many=True)
@@ -96,7 +96,7 @@ class RequirementsSerializer(serializers.Serializer[Any]):
         return value
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(ShapeSerializer[Any]):
     """One field that differs."""
 
     field = serializers.CharField()
@@ -105,7 +105,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     words = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class DifferenceSerializer(ShapeSerializer[Any]):
     """What became of one requirement."""
 
     code = serializers.CharField()

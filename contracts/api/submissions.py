@@ -14,10 +14,10 @@ from contracts import submitting, tender_access
 from contracts.api.fields import LongText, OfferLine, TenderDoor
 from contracts.api.procedures import REFUSALS
 from contracts.models import RequirementResponse, Submission
-from hub.api import PROBLEMS, Digest, OneOf, RowSerializer
+from hub.api import PROBLEMS, Digest, OneOf, RowSerializer, ShapeSerializer
 
 
-class DocumentSerializer(serializers.Serializer[Any]):
+class DocumentSerializer(ShapeSerializer[Any]):
     """A document by name, digest and where it is kept."""
 
     name = serializers.CharField(max_length=200)
@@ -25,7 +25,7 @@ class DocumentSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField(max_length=500, allow_blank=True)
 
 
-class ResponseSerializer(serializers.Serializer[Any]):
+class ResponseSerializer(ShapeSerializer[Any]):
     """The answer to one requirement, and the comment beside it."""
 
     requirement = serializers.CharField(max_length=20)
@@ -41,7 +41,7 @@ class ResponseSerializer(serializers.Serializer[Any]):
     documents = DocumentSerializer(many=True, required=False, default=list)
 
 
-class FixedSerializer(serializers.Serializer[Any]):
+class FixedSerializer(ShapeSerializer[Any]):
     """An amount that does not hang on examinations."""
 
     name = serializers.CharField(max_length=200)
@@ -49,14 +49,14 @@ class FixedSerializer(serializers.Serializer[Any]):
     per = OneOf(choices=["once", "year"])
 
 
-class SubmittedOfferSerializer(serializers.Serializer[Any]):
+class SubmittedOfferSerializer(ShapeSerializer[Any]):
     """A price book that is offered: terms as in a set-up file, and fixed amounts."""
 
     lines = serializers.ListField(child=OfferLine(), max_length=500, required=False, default=list)
     fixed = FixedSerializer(many=True, required=False, default=list)
 
 
-class NewSubmissionSerializer(serializers.Serializer[Any]):
+class NewSubmissionSerializer(ShapeSerializer[Any]):
     """What is handed in, as a whole; it replaces an earlier one of its kind."""
 
     kind = OneOf(choices=Submission.Kind.choices)
@@ -105,7 +105,7 @@ class SubmissionSerializer(RowSerializer[Submission]):
         return submitting.unmet(row) if row.state == Submission.State.OPENED else []
 
 
-class TenderDecisionSerializer(serializers.Serializer[Any]):
+class TenderDecisionSerializer(ShapeSerializer[Any]):
     """Whether a tender is admitted, and why."""
 
     decision = OneOf(choices=["admitted", "rejected"])

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from contracts import taking_usage, usage
 from hub.access import CONTRACT_ROLES, holds_role
-from hub.api import Door, OneOf, ProblemSerializer
+from hub.api import Door, OneOf, ProblemSerializer, ShapeSerializer
 
 
 class CloudEventsParser(JSONParser):
@@ -32,7 +32,7 @@ class CloudEventsBatchParser(JSONParser):
     media_type = "application/cloudevents-batch+json"
 
 
-class UsageDataSerializer(serializers.Serializer[Any]):
+class UsageDataSerializer(ShapeSerializer[Any]):
     """What was done, without a word of whom it was done for; or what is corrected."""
 
     algorithm = serializers.CharField(required=False)
@@ -59,7 +59,7 @@ class UsageDataSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(required=False)
 
 
-class UsageEventSerializer(serializers.Serializer[Any]):
+class UsageEventSerializer(ShapeSerializer[Any]):
     """A CloudEvent 1.0."""
 
     specversion = OneOf(choices=["1.0"])
@@ -71,7 +71,7 @@ class UsageEventSerializer(serializers.Serializer[Any]):
     data = UsageDataSerializer()  # type: ignore[assignment]
 
 
-class UsageAnswerSerializer(serializers.Serializer[Any]):
+class UsageAnswerSerializer(ShapeSerializer[Any]):
     """What became of one event."""
 
     source = serializers.CharField()  # type: ignore[assignment]
@@ -80,13 +80,13 @@ class UsageAnswerSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
 
 
-class UsageAnswersSerializer(serializers.Serializer[Any]):
+class UsageAnswersSerializer(ShapeSerializer[Any]):
     """One answer for each event, in their order."""
 
     results = UsageAnswerSerializer(many=True)
 
 
-class UsageRowSerializer(serializers.Serializer[Any]):
+class UsageRowSerializer(ShapeSerializer[Any]):
     """The usage of one group; the names of groups not asked for are left out."""
 
     organisation = serializers.CharField(required=False)
@@ -103,7 +103,7 @@ class UsageRowSerializer(serializers.Serializer[Any]):
     failures = serializers.IntegerField()
 
 
-class UsageSerializer(serializers.Serializer[Any]):
+class UsageSerializer(ShapeSerializer[Any]):
     """Usage added up."""
 
     results = UsageRowSerializer(many=True)

@@ -16,7 +16,7 @@ from contracts import listing_needs, tender_access, valuing
 from contracts.api.fields import Distribution, FiniteFloat, PlainDict, TenderDoor, demand_buyer
 from contracts.api.procedures import REFUSALS
 from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
-from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
+from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
 from hub.models import Organisation
 from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS
 
@@ -115,7 +115,7 @@ class ValueModelSerializer(RowSerializer[ValueModel]):
         return value
 
 
-class AskedRunSerializer(serializers.Serializer[Any]):
+class AskedRunSerializer(ShapeSerializer[Any]):
     """What a simulation is to be made with; a seed gives the same run again."""
 
     seed = serializers.IntegerField(min_value=0, max_value=valuing.LARGEST_SEED)
@@ -146,7 +146,7 @@ class MeasurementSerializer(RowSerializer[OutcomeMeasurement]):
         read_only_fields = ("at", "by")
 
 
-class DriverSerializer(serializers.Serializer[Any]):
+class DriverSerializer(ShapeSerializer[Any]):
     """A driver of a quarter: planned, measured, how far off, and what it does to the NPV."""
 
     name = serializers.CharField()
@@ -156,7 +156,7 @@ class DriverSerializer(serializers.Serializer[Any]):
     effect = serializers.FloatField()
 
 
-class QuarterSerializer(serializers.Serializer[Any]):
+class QuarterSerializer(ShapeSerializer[Any]):
     """A quarter beside the plan."""
 
     quarter = serializers.DateField()

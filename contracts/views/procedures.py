@@ -168,7 +168,9 @@ def freeze_evaluation(request: HttpRequest, code: str) -> str:
 def score(request: HttpRequest, code: str) -> str:
     """Give points with their justification."""
     row = tender_access.procedure_for_buyer(request.user, code)
-    said = {name: str(value) for name, value in request.POST.items() if value}
+    said = {
+        name: str(value) for name, value in request.POST.items() if value and name != "next"
+    }
     if "of" in said:
         said["criterion"], _colon, said["requirement"] = said.pop("of").partition(":")
         said = {name: value for name, value in said.items() if value}
