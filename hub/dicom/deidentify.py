@@ -35,6 +35,7 @@ __all__ = [
     "ALLOW_UNMARKED",
     "OLDEST_YEARS",
     "OPTIONS",
+    "CopyNotWritten",
     "DeidentificationFailed",
     "NoRoomForCopy",
     "PseudonymInstance",
@@ -63,6 +64,10 @@ class DeidentificationFailed(Exception):  # noqa: N818 (named by what failed)
         super().__init__(f"{reason} ({field})" if field else reason)
         self.reason = reason
         self.field = field
+
+
+class CopyNotWritten(DeidentificationFailed):
+    """What is around the copy failed, such as a folder that vanished: no word on the instance."""
 
 
 class NoRoomForCopy(DeidentificationFailed):
@@ -101,7 +106,7 @@ def deidentify_file(
     if unknown := options - OPTIONS:
         raise DeidentificationFailed(f"no such option: {min(unknown)}")
     try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened(source)
         try:
             _refuse_same_file(descriptor, target)
             return _deidentified(descriptor, source, target, pseudonymiser, options)
@@ -110,11 +115,18 @@ def deidentify_file(
     except DeidentificationFailed:
         raise
     except OSError as error:
-        kind = NoRoomForCopy if error.errno in NO_ROOM else DeidentificationFailed
+        kind = NoRoomForCopy if error.errno in NO_ROOM else CopyNotWritten
         raise kind(f"the copy could not be made: {error.strerror}") from None
     except Exception as error:
         # Its text may quote what the file holds.
         raise DeidentificationFailed(f"an unforeseen {type(error).__name__}") from None
+
+
+def _opened(source: Path) -> int:
+    try:
+        return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise DeidentificationFailed(f"the original cannot be read: {error.strerror}") from None
 
 
 def _deidentified(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub import audit
-from hub.dicom.deidentify import DeidentificationFailed
+from hub.dicom.deidentify import CopyNotWritten, DeidentificationFailed
 from hub.phrases import Phrase, phrase
 from routing import lease, mishaps, nudges, pathway, staging, waiting, worklist
 from routing.models import Study, Workitem
@@ -120,8 +120,9 @@ def _not_submitted(workitem: Workitem, fault: SubmitFailed) -> None:
 def _not_staged(workitem: Workitem, fault: OSError | DeidentificationFailed) -> None:
     if waiting.for_what_is_lacking(workitem, fault):
         return
-    if isinstance(fault, OSError):
-        why = phrase(_("the input could not be staged: %(why)s"), why=fault.strerror or "error")
+    if isinstance(fault, OSError | CopyNotWritten):
+        said = fault.strerror if isinstance(fault, OSError) else str(fault)
+        why = phrase(_("the input could not be staged: %(why)s"), why=said or "error")
         _not_started(workitem, why, timezone.now() + _BACK_OFF)
     else:
         words = _("not sent to the algorithm, because it cannot be de-identified: %(why)s")

@@ -17,6 +17,7 @@ from pydicom.uid import (
 from hub.dicom.deidentify import (
     ALLOW_BURNED_IN,
     ALLOW_UNMARKED,
+    CopyNotWritten,
     DeidentificationFailed,
     NoRoomForCopy,
     PseudonymInstance,
@@ -287,8 +288,11 @@ def test_a_copy_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path
     target.mkdir()
     with pytest.raises(DeidentificationFailed):
         deidentify_file(source, target, pseudonymiser=pseudonymiser())
-    with pytest.raises(DeidentificationFailed):
+    with pytest.raises(CopyNotWritten):
         deidentify_file(source, tmp_path / "none" / "b.dcm", pseudonymiser=pseudonymiser())
+    with pytest.raises(DeidentificationFailed, match="the original cannot be read") as lost:
+        deidentify_file(tmp_path / "lost.dcm", tmp_path / "b.dcm", pseudonymiser=pseudonymiser())
+    assert not isinstance(lost.value, CopyNotWritten)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.dcm", "folder"]
 
 
