@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 
 from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from contracts import approving, options
 from contracts.models import CallOff, OptionState, UsageEvent, VolumeCounter
@@ -26,8 +28,8 @@ def _counted_frameworks(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     counted = dict(rows.values_list("algorithm__code").annotate(Sum("quantity")).order_by())
     kept = {entry["algorithm"] for entry in new["price_book"]}
     for algorithm in (code for code in counted if code not in kept):
-        what = f"cannot be removed, it is the price of {_examinations(counted[algorithm])}"
-        yield f"price_book[{algorithm}]", what
+        text = _("cannot be removed, it is the price of %(counted)s")
+        yield f"price_book[{algorithm}]", text % {"counted": _examinations(counted[algorithm])}
     yield from _prices_in_use(old, new, kept=kept)
     if counted and old["currency"] != new["currency"]:
         yield "currency", _cannot_change(sum(counted.values()), f"in {old['currency']}")
@@ -43,14 +45,18 @@ def _prices_in_use(old: Value, new: Value, *, kept: set[str]) -> Iterator[tuple[
         if algorithm not in kept or after.get((algorithm, since)) == terms:
             continue
         if counted := _counted_since(old, algorithm, since):
-            done = "changed" if (algorithm, since) in after else "removed"
-            what = f"cannot be {done}: {_examinations(counted)} at this price"
-            yield _path(algorithm, since), f"{what}; add an entry with valid_from for a new one"
+            text = _("cannot be removed: %(counted)s at this price; add an entry with valid_from "
+                     "for a new one")  # fmt: skip
+            if (algorithm, since) in after:
+                text = _("cannot be changed: %(counted)s at this price; add an entry with "
+                         "valid_from for a new one")  # fmt: skip
+            yield _path(algorithm, since), text % {"counted": _examinations(counted)}
     for algorithm, since in after.keys() - before.keys():
         if since and (counted := _counted_since(old, algorithm, since)):
-            what = f"expected a day after the last examination, found {since}"
+            text = _("expected a day after the last examination, found %(found)s: %(counted)s "
+                     "from then on")  # fmt: skip
             where = f"{_path(algorithm, since)}.valid_from"
-            yield where, f"{what}: {_examinations(counted)} from then on"
+            yield where, text % {"found": since, "counted": _examinations(counted)}
 
 
 def _versions(value: Value) -> dict[tuple[str, str | None], tuple[str, Value]]:
@@ -94,7 +100,7 @@ def _own_prices(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         return
     if new["fixed"] is not None and (old["fixed"] or []) != new["fixed"]:
         counted = UsageEvent.objects.filter(call_off__code=new["code"]).count()
-        yield "fixed", f"cannot be changed: {_examinations(counted)}"
+        yield "fixed", _("cannot be changed: %(counted)s") % {"counted": _examinations(counted)}
     if new["price_book"] is None:
         return
     before, after = _versions(old), _versions(new)
@@ -104,8 +110,9 @@ def _own_prices(old: Value, new: Value) -> Iterator[tuple[str, str]]:
             continue
         used = UsageEvent.objects.filter(call_off__code=new["code"], algorithm__code=algorithm)
         if counted := _since(used, since).count():
-            text = f"cannot be changed: {_examinations(counted)} from its first day on"
-            yield _path(algorithm, since), f"{text}; add an entry with a later valid_from"
+            text = _("cannot be changed: %(counted)s from its first day on; add an entry with a "
+                     "later valid_from")  # fmt: skip
+            yield _path(algorithm, since), text % {"counted": _examinations(counted)}
 
 
 def _approved_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -157,7 +164,8 @@ def _cannot_change(counted: int, where: str) -> str:
 
 
 def _examinations(counted: int) -> str:
-    return f"{counted} examination{'' if counted == 1 else 's'} counted"
+    text = ngettext("%(count)s examination counted", "%(count)s examinations counted", counted)
+    return text % {"count": counted}
 
 
 registry.guard("framework", _counted_frameworks)

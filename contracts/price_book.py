@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from contracts.price_shapes import (
     AmountOr,
     Month,
@@ -131,13 +133,16 @@ def examine_price_book(value: Value, say: Say, world: World) -> None:
         path = f"price_book[{index}]"
         examine_entry(entry, path, say)
         if entry["valid_from"] and begins and entry["valid_from"] <= begins:
-            text = f"expected a day after {begins}, the first of the agreement, or nothing"
-            say.error(f"{path}.valid_from", f"{text}, found {entry['valid_from']}")
+            text = _("expected a day after %(first)s, the first day, or nothing, found %(found)s")
+            say.error(f"{path}.valid_from", text % {
+                "first": begins, "found": entry["valid_from"],
+            })  # fmt: skip
         _examine_index(entry["indexation"] or {}, f"{path}.indexation", say, world)
         for place, code in enumerate((entry["percentage"] or {}).get("of") or []):
             if code and code not in world.of("algorithm"):
                 here = f"{path}.percentage.of[{place}]"
-                say.error(here, f"expected a known algorithm, found {code}")
+                text = _("expected a known algorithm, found %(found)s")
+                say.error(here, text % {"found": code})
     _examine_versions(value["price_book"] or [], say)
 
 
@@ -152,20 +157,25 @@ def examine_entry(entry: Value, path: str, say: Say) -> None:
     if not entry["model"]:  # told where it was read, and what it can have nobody knows
         return
     if entry["unit_price"] and not is_flat:
-        say.error(f"{path}.unit_price", f"expected tiers for the model {entry['model']}")
+        say.error(f"{path}.unit_price", _("expected tiers for the model %(model)s") % {
+            "model": entry["model"],
+        })  # fmt: skip
     elif entry["unit_price"] and tiers:
-        say.error(f"{path}.unit_price", "expected either this or tiers, found both")
+        say.error(f"{path}.unit_price", _("expected either this or tiers, found both"))
     elif not tiers and not entry["unit_price"] and entry["model"] in TIERED:
-        what = "unit_price or one tier" if is_flat else "a list of at least 1"
-        say.error(f"{path}.tiers", f"expected {what}, found nothing")
+        flat = _("expected unit_price or one tier, found nothing")
+        text = flat if is_flat else _("expected at least one tier, found nothing")
+        say.error(f"{path}.tiers", text)
     elif is_flat and len(tiers) > 1:
-        say.error(f"{path}.tiers", f"expected one tier for the model flat, found {len(tiers)}")
+        say.error(f"{path}.tiers", _("expected one tier for the model flat, found %(count)s") % {
+            "count": len(tiers),
+        })  # fmt: skip
     _examine_tiers(tiers, f"{path}.tiers", say)
     if not say.has_errors(path):
         try:
             price_of(entry["model"], terms_of(entry))
         except PriceTermsError as fault:
-            where, _, text = str(fault).partition(": ")
+            where, _colon, text = str(fault).partition(": ")
             say.error(f"{path}.{where}", text)
 
 
@@ -178,11 +188,14 @@ def _examine_tiers(tiers: list[Value], path: str, say: Say) -> None:
         if tier is None:
             continue
         if is_last and bound is not None:
-            say.error(here, f"expected nothing, because the last tier is open, found {bound}")
+            text = _("expected nothing, because the last tier is open, found %(found)s")
+            say.error(here, text % {"found": bound})
         elif not is_last and bound is None:
-            say.error(here, "expected a bound, because only the last tier is open, found nothing")
+            text = _("expected a bound, because only the last tier is open, found nothing")
+            say.error(here, text)
         elif bound is not None and bound <= lower:
-            say.error(here, f"expected a bound above {lower}, found {bound}")
+            text = _("expected a bound above %(lower)s, found %(found)s")
+            say.error(here, text % {"lower": lower, "found": bound})
         lower = max(lower, bound or 0)
 
 
@@ -202,8 +215,10 @@ def _examine_index(indexation: Value, path: str, say: Say, world: World) -> None
     if not series or not indexation.get("base_month"):
         return
     if indexation["base_month"] not in known:
-        text = f"expected a month with a value in {indexation['series']}"
-        say.error(f"{path}.base_month", f"{text}, found {indexation['base_month']}")
+        text = _("expected a month with a value in %(series)s, found %(found)s")
+        say.error(f"{path}.base_month", text % {
+            "series": indexation["series"], "found": indexation["base_month"],
+        })  # fmt: skip
     adjustments = indexation.get("adjustments") or [indexation]
     for one in adjustments:
         month = one and one.get("ref_month")

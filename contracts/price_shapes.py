@@ -8,6 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from hub.configuration.document import Node, Scalar
 from hub.configuration.identifiers import Pattern
 from hub.configuration.reader import Reader
@@ -24,9 +27,11 @@ from hub.configuration.shapes import (
     set_column,
 )
 
-any_percentage = Pattern(r"-?[0-9]{1,3}(\.[0-9]{1,4})?%", 'a percentage such as "4%" or "-1.5%"')
-decimal_number = Pattern(r"-?[0-9]{1,9}(\.[0-9]{1,6})?", 'a number such as "0.5"')
-calendar_month = Pattern(r"[0-9]{4}-(0[1-9]|1[0-2])", "a month such as 2026-01")
+any_percentage = Pattern(
+    r"-?[0-9]{1,3}(\.[0-9]{1,4})?%", gettext_noop('a percentage such as "4%" or "-1.5%"')
+)
+decimal_number = Pattern(r"-?[0-9]{1,9}(\.[0-9]{1,6})?", gettext_noop('a number such as "0.5"'))
+calendar_month = Pattern(r"[0-9]{4}-(0[1-9]|1[0-2])", gettext_noop("a month such as 2026-01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +109,5 @@ class IndexNumber(Amount):
     def read(self, node: Node, at: Reader) -> Any:
         value = Amount.read(self, node, at)
         if value is not None and not Decimal(value):
-            return at.expected(node, "a value above 0")
+            return at.expected(node, _("a value above 0"))
         return None if value is None else amount_text(Decimal(value))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from contracts import (
     reference_setup,  # noqa: F401  (a file may refer only to kinds before)
     terms,
@@ -38,8 +40,8 @@ def _settle(
         return
     held = utilisation.of_framework(row)
     if before["maximum_value"] != after["maximum_value"] and held.headroom < 0:
-        text = f"expected at least {held.used}, which call-offs have bound"
-        yield "maximum_value", f"{text}, found {after['maximum_value']}"
+        text = _("expected at least %(used)s, which call-offs have bound, found %(found)s")
+        yield "maximum_value", text % {"used": held.used, "found": after["maximum_value"]}
 
 
 registry.register(Kind(

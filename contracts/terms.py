@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from contracts import pricing
 from contracts.amendments import Change, steps
 from contracts.models import (
@@ -66,9 +68,12 @@ def _examine_duration(value: Value, say: Say, world: World) -> None:
         return
     last = pricing.months_after(ends + timedelta(days=1), open_months) - timedelta(days=1)
     if last >= pricing.months_after(begins, int(longest.number)):
-        text = f"expected a reason, because {begins} to {last} with all extensions is longer than"
-        law = f"{longest.number:.0f} months ({longest.source})"
-        say.error("duration_justification", f"{text} {law}")
+        text = _("expected a reason, because %(first)s to %(last)s with all extensions is longer "
+                 "than %(months)s months (%(source)s)")  # fmt: skip
+        say.error("duration_justification", text % {
+            "first": begins, "last": last, "months": f"{longest.number:.0f}",
+            "source": longest.source,
+        })  # fmt: skip
 
 
 def _examine_parties(value: Value, say: Say) -> None:
@@ -76,16 +81,17 @@ def _examine_parties(value: Value, say: Say) -> None:
         path = f"authorities[{index}]"
         check_period(one["valid"], f"{path}.valid", say)
         if one["option"] and one["role"] != "option_authority":
-            text = f"expected nothing, because the role is {one['role']}"
-            say.error(f"{path}.option", text)
+            text = _("expected nothing, because the role is %(role)s")
+            say.error(f"{path}.option", text % {"role": one["role"]})
 
 
 def _examine_lots(value: Value, say: Say) -> None:
     lots = [one["code"] for one in value["lots"] or []]
     for index, one in enumerate(value["suppliers"] or []):
         if one["lot"] and one["lot"] not in lots:
-            known = ", ".join(filter(None, lots)) or "there is none"
-            say.error(f"suppliers[{index}].lot", f"expected a lot: {known}; found {one['lot']}")
+            known = ", ".join(filter(None, lots)) or _("there is none")
+            text = _("expected a lot: %(known)s; found %(found)s")
+            say.error(f"suppliers[{index}].lot", text % {"known": known, "found": one["lot"]})
     maximum = value["maximum_value"]
     for index, one in enumerate(value["lots"] or []):
         if one["maximum_value"] and maximum and Decimal(one["maximum_value"]) > Decimal(maximum):

@@ -149,7 +149,7 @@ def _member_page(
     return _page(request, form, {
         "heading": heading, "back": reverse("members"), "back_label": _("People"),
         "sets": [(_("Roles"), roles, "roles")],
-        "intro": _("A password or a token comes from `manage.py password` or `manage.py token`. "
+        "intro": _("A password or a token comes from manage.py password or manage.py token. "
                    "A role without site and organisation holds everywhere."),
     })  # fmt: skip
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 import yaml
+from django.utils.translation import gettext as _
 
 from hub.configuration.problems import Place, Problem, Report, quoted
 
@@ -111,8 +112,8 @@ def number_text(value: float) -> str:
 def described(node: Node) -> str:
     """What stands there, for ``expected ..., found ...``."""
     if isinstance(node, Scalar):
-        return "nothing" if node.is_nothing else quoted(node.text)
-    return "a list" if isinstance(node, Listing) else "a mapping"
+        return _("nothing") if node.is_nothing else quoted(node.text)
+    return _("a list") if isinstance(node, Listing) else _("a mapping")
 
 
 def _followed(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from zoneinfo import available_timezones
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from stdnum import ean
 from stdnum.dk import cvr
 from stdnum.eu import vat
@@ -40,36 +42,37 @@ class Pattern:
     expected: str
 
     def __call__(self, text: str) -> str:
-        return "" if re.fullmatch(self.expression, text, re.ASCII) else self.expected
+        return "" if re.fullmatch(self.expression, text, re.ASCII) else _(self.expected)
 
 
-slug = Pattern(r"[A-Za-z0-9_-]+", "letters, digits, - and _ only")
-username = Pattern(r"[\w.@+-]+", "letters, digits and . @ + - _ only")
-country = Pattern(r"[A-Z]{2}", "a country of two capital letters (ISO 3166)")
-currency = Pattern(r"[A-Z]{3}", "a currency of three capital letters (ISO 4217)")
+slug = Pattern(r"[A-Za-z0-9_-]+", gettext_noop("letters, digits, - and _ only"))
+username = Pattern(r"[\w.@+-]+", gettext_noop("letters, digits and . @ + - _ only"))
+country = Pattern(r"[A-Z]{2}", gettext_noop("a country of two capital letters (ISO 3166)"))
+currency = Pattern(r"[A-Z]{3}", gettext_noop("a currency of three capital letters (ISO 4217)"))
 srn = Pattern(
     r"[A-Z]{2}-(MF|AR|IM|PR)-[0-9]{9}",
-    "a single registration number such as NO-MF-000012345 (MDR Art. 31)",
+    gettext_noop("a single registration number such as NO-MF-000012345 (MDR Art. 31)"),
 )
-notified_body = Pattern(r"[0-9]{4}", "a notified body of four digits (NANDO)")
+notified_body = Pattern(r"[0-9]{4}", gettext_noop("a notified body of four digits (NANDO)"))
 percentage = Pattern(
-    r"100(\.0{1,2})?%|[0-9]{1,2}(\.[0-9]{1,2})?%", 'a percentage from "0%" to "100%"'
+    r"100(\.0{1,2})?%|[0-9]{1,2}(\.[0-9]{1,2})?%",
+    gettext_noop('a percentage from "0%" to "100%"'),
 )
 
 
 def organisation_number(text: str, *, of: str) -> str:
     """Norway: nine digits with mod 11. Denmark: the form of a CVR number. Elsewhere: anything."""
     if of == "NO" and not (re.fullmatch("[0-9]{9}", text) and _is_valid(orgnr, text)):
-        return "a Norwegian organisation number, nine digits with a check digit (mod 11)"
+        return _("a Norwegian organisation number, nine digits with a check digit (mod 11)")
     if of == "DK" and not re.fullmatch("[0-9]{8}", text):
-        return "a Danish CVR number, eight digits"
+        return _("a Danish CVR number, eight digits")
     return ""
 
 
 def organisation_number_doubt(text: str, *, of: str) -> str:
     """A reason to look twice: a CVR number that fails mod 11 may still have been given out."""
     if of == "DK" and re.fullmatch("[0-9]{8}", text) and not _is_valid(cvr, text):
-        return "this CVR number fails its check digit (mod 11)"
+        return _("this CVR number fails its check digit (mod 11)")
     return ""
 
 
@@ -78,20 +81,20 @@ def vat_number(text: str, *, of: str) -> str:
     if of == "NO":
         found = re.fullmatch("NO([0-9]{9})MVA", text)
         if not found:
-            return "a Norwegian VAT number: NO, nine digits, MVA"
+            return _("a Norwegian VAT number: NO, nine digits, MVA")
         if not _is_valid(orgnr, found[1]):
-            return "a Norwegian VAT number whose nine digits pass their check digit (mod 11)"
+            return _("a Norwegian VAT number whose nine digits pass their check digit (mod 11)")
     if of == "DK" and not re.fullmatch("DK[0-9]{8}", text):
-        return "a Danish VAT number: DK and eight digits"
+        return _("a Danish VAT number: DK and eight digits")
     return ""
 
 
 def vat_number_doubt(text: str, *, of: str) -> str:
     """A reason to look twice at a number that another country gives out."""
     if of == "DK" and re.fullmatch("DK[0-9]{8}", text) and not _is_valid(cvr, text[2:]):
-        return "this VAT number fails its check digit (mod 11)"
+        return _("this VAT number fails its check digit (mod 11)")
     if of != "DK" and of.lower() in vat.MEMBER_STATES and not _is_valid(vat, text):
-        return f"this is no VAT number of {of} as the EU has them"
+        return _("this is no VAT number of %(country)s as the EU has them") % {"country": of}
     return ""
 
 
@@ -99,7 +102,7 @@ def gln(text: str) -> str:
     """A GS1 Global Location Number: 13 digits with a check digit (mod 10)."""
     if re.fullmatch("[0-9]{13}", text) and _is_valid(ean, text):
         return ""
-    return "a GLN of 13 digits with a check digit (GS1, mod 10)"
+    return _("a GLN of 13 digits with a check digit (GS1, mod 10)")
 
 
 def udi_di(text: str) -> str:
@@ -108,7 +111,7 @@ def udi_di(text: str) -> str:
         return ""
     if re.fullmatch("[0-9]{14}", text) and _is_valid(ean, text):
         return ""
-    return "a UDI-DI as a GTIN of 14 digits with a check digit (GS1)"
+    return _("a UDI-DI as a GTIN of 14 digits with a check digit (GS1)")
 
 
 def basic_udi_di_doubt(text: str) -> str:
@@ -116,7 +119,7 @@ def basic_udi_di_doubt(text: str) -> str:
     if not text[:1].isdigit():  # HIBCC and IFA write letters or signs first
         return ""
     if not _GMN_SHORTEST <= len(text) <= _GMN_LONGEST or not set(text) <= set(_GMN_VALUES):
-        return "this is no Global Model Number of GS1: 6 to 25 characters"
+        return _("this is no Global Model Number of GS1: 6 to 25 characters")
     body, given = text[:-2], text[-2:]
     weights = _GMN_WEIGHTS[-len(body) :]
     total = sum(
@@ -124,14 +127,14 @@ def basic_udi_di_doubt(text: str) -> str:
     )
     high, low = divmod(total % 1021, 32)
     if given != _GMN_CHECKS[high] + _GMN_CHECKS[low]:
-        return "this Global Model Number fails its check characters (GS1, mod 1021)"
+        return _("this Global Model Number fails its check characters (GS1, mod 1021)")
     return ""
 
 
 def ae_title(text: str) -> str:
     """PS3.5 6.2, AE: 1 to 16 characters of ASCII without backslash and controls, not all blank."""
     good = re.fullmatch(r"[ -\[\]-~]{1,16}", text) and text == text.strip()
-    return "" if good else (
+    return "" if good else _(
         "an AE title of 1 to 16 characters, no backslash, no control, no blank at an end"
     )
 
@@ -139,12 +142,12 @@ def ae_title(text: str) -> str:
 def host(text: str) -> str:
     """A host name or an address: what a socket can be opened to."""
     good = re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]+", text)
-    return "" if good else "a host name or an IP address"
+    return "" if good else _("a host name or an IP address")
 
 
 def time_zone(text: str) -> str:
     """A name of the IANA time zone database."""
-    return "" if text in available_timezones() else "a time zone such as Europe/Oslo (IANA)"
+    return "" if text in available_timezones() else _("a time zone such as Europe/Oslo (IANA)")
 
 
 def charset(text: str) -> str:
@@ -155,31 +158,32 @@ def charset(text: str) -> str:
     except UnknownCharacterSet:
         is_known = False
     if not is_known:
-        return "a character set of HL7 table 0211, such as UNICODE UTF-8 or 8859/1"
+        return _("a character set of HL7 table 0211, such as UNICODE UTF-8 or 8859/1")
     return ""
 
 
 def hl7_name(text: str) -> str:
     """The first component of an HD in MSH-3 to MSH-6: it must survive without escapes."""
     good = text.isprintable() and text == text.strip() and not set(text) & set("|~\\")
-    return "" if good else "a name without | ~ and \\ and without blanks at an end (MSH-5, MSH-6)"
+    text = _("a name without | ~ and \\ and without blanks at an end (MSH-5, MSH-6)")
+    return "" if good else text
 
 
 def paragraphs(text: str) -> str:
     """Text of several lines: no control characters but those that end lines and indent."""
     good = all(character.isprintable() or character in "\n\t" for character in text)
-    return "" if good and text.strip() else "text without control characters"
+    return "" if good and text.strip() else _("text without control characters")
 
 
 def base64_text(text: str) -> str:
     """Base64 without line breaks (RFC 4648 4)."""
     is_base64 = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text) and not len(text) % 4
-    return "" if is_base64 else "base64 without line breaks"
+    return "" if is_base64 else _("base64 without line breaks")
 
 
 def one_line(text: str) -> str:
     """Text that fits on one line: no control characters, something to read."""
-    return "" if text.isprintable() and text.strip() else "one line of text"
+    return "" if text.isprintable() and text.strip() else _("one line of text")
 
 
 def _is_valid(number: object, text: str) -> bool:

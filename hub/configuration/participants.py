@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.db import models
 from django.db.models.functions import Cast, Concat
+from django.utils.translation import gettext as _
 
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
@@ -37,7 +38,7 @@ def check_organisation_number(value: Value, say: Say) -> None:
     number, country = value["organisation_number"], value["country"]
     if number and country:
         if what := identifiers.organisation_number(number, of=country):
-            say.error("organisation_number", f'expected {what}, found "{number}"')
+            say.error("organisation_number", _expected(what, number))
         elif doubt := identifiers.organisation_number_doubt(number, of=country):
             say.warning("organisation_number", doubt)
 
@@ -54,18 +55,23 @@ def _check_vat_number(value: Value, say: Say) -> None:
     if not number or not country:
         return
     if what := identifiers.vat_number(number, of=country):
-        say.error("vat_number", f'expected {what}, found "{number}"')
+        say.error("vat_number", _expected(what, number))
     elif doubt := identifiers.vat_number_doubt(number, of=country):
         say.warning("vat_number", doubt)
     elif (own := value["organisation_number"]) and country in ("NO", "DK") and own not in number:
-        say.warning("vat_number", f"this is not the VAT number of {own}")
+        say.warning("vat_number", _("this is not the VAT number of %(number)s") % {"number": own})
+
+
+def _expected(what: str, number: str) -> str:
+    return _('expected %(what)s, found "%(found)s"') % {"what": what, "found": number}
 
 
 def check_period(valid: Value | None, path: str, say: Say) -> None:
     """A period that ends before it begins is refused."""
     held = valid or {}
     if held.get("from") and held.get("to") and held["from"] > held["to"]:
-        say.error(f"{path}.to", f"expected a day from {held['from']} on, found {held['to']}")
+        text = _("expected a day from %(day)s on, found %(found)s")
+        say.error(f"{path}.to", text % {"day": held["from"], "found": held["to"]})
 
 
 def period(says: str = "") -> Field:
@@ -81,8 +87,9 @@ def _examine_site(value: Value, say: Say, world: World) -> None:
     if days is not None and days < SHORTEST_AUDIT:
         say.error(
             "retention.audit",
-            f"expected at least {SHORTEST_AUDIT} days, because logs of high-risk AI are kept for "
-            f"six months or more (Regulation (EU) 2024/1689 Art. 26(6)), found {days}",
+            _("expected at least %(least)s days, because logs of high-risk AI are kept for six "
+              "months or more (Regulation (EU) 2024/1689 Art. 26(6)), found %(found)s")
+            % {"least": SHORTEST_AUDIT, "found": days},
         )
 
 
@@ -90,10 +97,11 @@ def _examine_member(value: Value, say: Say, world: World) -> None:
     for index, held in enumerate(value["roles"] or []):
         path = f"roles[{index}]"
         if held["site"] and held["organisation"]:
-            say.error(path, "expected a site or an organisation, found both")
+            say.error(path, _("expected a site or an organisation, found both"))
         is_for_all = not held["site"] and not held["organisation"]
         if is_for_all and held["role"] == Membership.Role.RADIOLOGIST:
-            text = "expected a site or an organisation: no radiologist sees every trust's patients"
+            text = _("expected a site or an organisation: no radiologist sees every trust's "
+                     "patients")  # fmt: skip
             say.error(path, text)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.db import connection, models
+from django.utils.translation import gettext as _
 
 from hub.configuration import registry
 from hub.configuration.problems import Report, cut, nearest, shown
@@ -87,7 +88,8 @@ def examine(world: World, *, report: Report) -> None:
                 known = world.of(target)
                 if code not in known:
                     hint = nearest(code, known)
-                    say.error(path, f"expected a known {target}, found {cut(code)}{hint}")
+                    text = _("expected a known %(kind)s, found %(code)s")
+                    say.error(path, text % {"kind": target, "code": cut(code)} + hint)
             if kind.examine:
                 kind.examine(item.value, say, world)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 LONGEST_QUOTE = 60
 LONGEST_SHOWN = 200
 
@@ -80,7 +82,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` for the known word most like this one, or nothing."""
     by_lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"; did you mean {by_lower[close[0]]}?" if close else ""
+    return _("; did you mean %(word)s?") % {"word": by_lower[close[0]]} if close else ""
 
 
 def printable(text: str) -> str:

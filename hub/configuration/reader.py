@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from hub.configuration.document import Entries, Listing, Node, described
 from hub.configuration.problems import IN_DATABASE, Place, Problem, Report
 
@@ -58,7 +60,8 @@ class Reader:
 
     def expected(self, node: Node, what: str) -> Any:
         """Report that ``what`` was expected where ``node`` stands; None, as value of the field."""
-        return self.refuse(node.place, f"expected {what}, found {described(node)}")
+        told = {"what": what, "found": described(node)}
+        return self.refuse(node.place, _("expected %(what)s, found %(found)s") % told)
 
     def doubt(self, place: Place, text: str) -> None:
         """Tell something about the field at hand that stops nothing."""

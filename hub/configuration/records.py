@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from hub.configuration import registry
 from hub.configuration.document import Entries, Listing, Node, Scalar
@@ -66,12 +67,16 @@ class Record(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Entries):
-            return at.expected(node, f"a mapping with {', '.join(self._names)}")
+            return at.expected(
+                node, _("a mapping with %(names)s") % {"names": ", ".join(self._names)}
+            )
         for name in node.values.keys() - set(self._names):
             hint = nearest(name, self._names)
             known = ", ".join(self._names)
             at.key(name, node.keys[name]).refuse(
-                node.keys[name], f"expected one of {known}, found {cut(name)}{hint}"
+                node.keys[name],
+                _("expected one of %(known)s, found %(found)s")
+                % {"known": known, "found": cut(name)} + hint,
             )
         value = {field.name: self._read(field, node, at) for field in self.fields}
         return value if any(held is not None for held in value.values()) else None
@@ -81,7 +86,7 @@ class Record(Shape):
         if found is None or (isinstance(found, Scalar) and found.is_nothing):
             if field.is_required:
                 place = node.keys.get(field.name, node.place)
-                at.key(field.name, place).refuse(place, "expected a value, found nothing")
+                at.key(field.name, place).refuse(place, _("expected a value, found nothing"))
                 return None
             return field.default
         return field.shape.read(found, at.key(field.name, node.keys[field.name]))
@@ -143,7 +148,9 @@ class Reference(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         if isinstance(node, Scalar) and node.text and not node.is_nothing:
             return node.text
-        return at.expected(node, f"the code of one of the {registry.kind(self.kind).section}")
+        return at.expected(node, _("the code of one of the %(section)s") % {
+            "section": registry.kind(self.kind).section
+        })  # fmt: skip
 
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 1}
@@ -177,7 +184,7 @@ class Rows(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Listing) or len(node.items) < self.shortest:
-            return at.expected(node, f"a list of at least {self.shortest}")
+            return at.expected(node, _("a list of at least %(least)s") % {"least": self.shortest})
         found: dict[Identity, int] = {}
         values: list[Value] = []
         for index, one in enumerate(node.items):
@@ -190,7 +197,8 @@ class Rows(Shape):
             known = found.setdefault(self.identity_of(value), index)
             at.alias(f"[{index}]", f"[{name}]")
             if known != index:
-                here.refuse(one.place, f"expected each once, found {name} as in [{known}]")
+                text = _("expected each once, found %(name)s as in [%(place)s]")
+                here.refuse(one.place, text % {"name": name, "place": known})
         return values
 
     def identity_of(self, value: Value) -> Identity:
@@ -224,7 +232,7 @@ class Rows(Shape):
             self.record.finish(child, child_value, path=below, store=store)
 
     def clear(self, row: Any) -> None:
-        for child, _ in self._held(row):
+        for child, _value in self._held(row):
             self.record.clear(child)
             child.delete()
 

@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from hub.configuration import identifiers
 from hub.configuration.document import Listing, Node, Scalar, described
 from hub.configuration.identifiers import Check, Pattern
@@ -87,11 +89,13 @@ class Text(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Scalar) or node.is_nothing or not node.text:
-            return at.expected(node, "text")
+            return at.expected(node, _("text"))
         if isinstance(self.check, Pattern) and (what := self.check(node.text)):
             return at.expected(node, what)
         if len(node.text) > self.longest:
-            return at.expected(node, f"at most {self.longest} characters")
+            return at.expected(
+                node, _("at most %(most)s characters") % {"most": self.longest}
+            )
         if what := self.check(node.text):
             return at.expected(node, what)
         return node.text
@@ -127,8 +131,9 @@ class Choice(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Scalar) or node.text not in self.words:
             hint = nearest(node.text, self.words) if isinstance(node, Scalar) else ""
-            what = f"one of {', '.join(self.words)}"
-            return at.refuse(node.place, f"expected {what}, found {described(node)}{hint}")
+            text = _("expected one of %(known)s, found %(found)s")
+            told = {"known": ", ".join(self.words), "found": described(node)}
+            return at.refuse(node.place, f"{text % told}{hint}")
         return node.text
 
     def schema(self) -> Schema:
@@ -174,10 +179,15 @@ class Integer(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         digits = node.text if isinstance(node, Scalar) and node.is_plain else ""
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", digits, re.ASCII):
-            return at.expected(node, f"a whole number from {self.low} to {self.high}")
+            return at.expected(node, self._expected)
         if not self.low <= int(digits) <= self.high:
-            return at.expected(node, f"a whole number from {self.low} to {self.high}")
+            return at.expected(node, self._expected)
         return int(digits)
+
+    @property
+    def _expected(self) -> str:
+        text = _("a whole number from %(low)s to %(high)s")
+        return text % {"low": self.low, "high": self.high}
 
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -245,7 +255,7 @@ class Boolean(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         if isinstance(node, Scalar) and node.is_plain and node.text in ("true", "false"):
             return node.text == "true"
-        return at.expected(node, "true or false")
+        return at.expected(node, _("true or false"))
 
     def schema(self) -> Schema:
         return {"type": "boolean"}
@@ -261,8 +271,8 @@ class Date(Shape):
             if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
                 return date.fromisoformat(text).isoformat()
         except ValueError:
-            return at.expected(node, "a day of the calendar such as 2026-01-31")
-        return at.expected(node, "a date such as 2026-01-31")
+            return at.expected(node, _("a day of the calendar such as 2026-01-31"))
+        return at.expected(node, _("a date such as 2026-01-31"))
 
     def schema(self) -> Schema:
         return {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
@@ -282,12 +292,16 @@ class Amount(Shape):
     decimals: int = 2
 
     def read(self, node: Node, at: Reader) -> Any:
-        what = f'an amount in quotes with at most {self.decimals} decimals, such as "24.00"'
         if not isinstance(node, Scalar) or node.is_plain:
-            return at.expected(node, what)
+            return at.expected(node, self._expected)
         if not re.fullmatch(rf"[0-9]{{1,12}}(\.[0-9]{{1,{self.decimals}}})?", node.text, re.ASCII):
-            return at.expected(node, what)
+            return at.expected(node, self._expected)
         return amount_text(Decimal(node.text))
+
+    @property
+    def _expected(self) -> str:
+        text = _('an amount in quotes with at most %(most)s decimals, such as "24.00"')
+        return text % {"most": self.decimals}
 
     def schema(self) -> Schema:
         return {
@@ -311,7 +325,7 @@ class ListOf(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Listing) or len(node.items) < self.shortest:
-            return at.expected(node, f"a list of at least {self.shortest}")
+            return at.expected(node, _("a list of at least %(least)s") % {"least": self.shortest})
         values = [
             self.each.read(one, at.item(index, one.place)) for index, one in enumerate(node.items)
         ]

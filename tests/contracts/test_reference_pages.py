@@ -114,3 +114,21 @@ def test_an_agreement_gets_options_on_its_page_until_they_are_moved(here: FirstS
     assert client.post(f"{where}term-option/+2/remove/").status_code == 302
     assert [one.code for one in TermOption.objects.all()] == ["+1"]
     assert parties.client_of(here.officer).get(f"{where}term-option/new/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("nb", "forventet en verdi over 0, fant &quot;0&quot;"),
+        ("da", "forventede en værdi over 0, fandt &quot;0&quot;"),
+        ("en", "expected a value above 0, found &quot;0&quot;"),
+    ],
+)
+def test_what_the_rules_of_the_file_refuse_is_told_in_the_language_of_the_reader(
+    keeper: User, language: str, told: str
+) -> None:
+    client = parties.client_of(keeper)
+    form = {"code": "KPI", "values": "2025-11: 0"}
+    page = client.post("/index-series/new/", form, headers={"accept-language": language})
+    assert told in page.content.decode().lower()
+    assert not IndexSeries.objects.exists()
