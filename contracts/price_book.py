@@ -163,9 +163,11 @@ def examine_entry(entry: Value, path: str, say: Say) -> None:
     elif entry["unit_price"] and tiers:
         say.error(f"{path}.unit_price", _("expected either this or tiers, found both"))
     elif not tiers and not entry["unit_price"] and entry["model"] in TIERED:
-        flat = _("expected unit_price or one tier, found nothing")
-        text = flat if is_flat else _("expected at least one tier, found nothing")
-        say.error(f"{path}.tiers", text)
+        what = _("unit_price or one tier") if is_flat else (
+            _("a list of at least %(least)s") % {"least": 1}
+        )
+        text = _("expected %(what)s, found %(found)s")
+        say.error(f"{path}.tiers", text % {"what": what, "found": _("nothing")})
     elif is_flat and len(tiers) > 1:
         say.error(f"{path}.tiers", _("expected one tier for the model flat, found %(count)s") % {
             "count": len(tiers),
