@@ -102,7 +102,8 @@ def change_member(member: User, fields: Mapping[str, Any], *, by: Any, of: str =
         _demand_reach(said["roles"], by)
         if member.pk == by.pk and said["roles"] != mine:
             raise EntryRefused([("roles", _("expected another administrator to change yours"))])
-        said["roles"] = [*others, *(said["roles"] or [])]
+        if isinstance(said["roles"], list) or said["roles"] is None:
+            said["roles"] = [*others, *(said["roles"] or [])]
     for name in OF_THE_PERSON:
         is_other = name in said and (said[name] or None) != (held.get(name) or None)
         if is_other and others:
@@ -159,7 +160,8 @@ def _is_within(role: Mapping[str, Any], sites: set[str], organisations: set[str]
     site, organisation = role.get("site"), role.get("organisation")
     if site and organisation:
         return False
-    return site in sites if site else organisation in organisations
+    code, known = (site, sites) if site else (organisation, organisations)
+    return isinstance(code, str) and code in known
 
 
 def _demand_organisation(code: Any, user: Any) -> None:
