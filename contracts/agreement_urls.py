@@ -18,6 +18,7 @@ from contracts.views import (
     written_agreements,
 )
 from contracts.views import documents as files
+from hub import addressing  # noqa: F401  (registers how a row and a name are written)
 
 pages: list[URLPattern] = [
     path("organisations/", parties.organisations, name="organisations"),
@@ -45,7 +46,7 @@ pages: list[URLPattern] = [
     path("index-series/<path:code>/edit/", reference.edit_series, name="index-series-edit"),
     path("vat-rates/", reference.rates, name="vat-rates"),
     path("vat-rates/new/", reference.edit_rate, name="vat-rate-new"),
-    path("vat-rates/<str:country>/<str:day>/", reference.edit_rate, name="vat-rate-edit"),
+    path("vat-rates/<slug:country>/<slug:day>/", reference.edit_rate, name="vat-rate-edit"),
     path("frameworks/<int:pk>/amendments/", agreement_changes.amend, name="framework-amend"),
     path("frameworks/<int:pk>/documents/", files.bring_to_agreement, name="framework-documents"),
     path("frameworks/<int:pk>/documents/<int:document>/", files.take_from_agreement,
@@ -61,13 +62,13 @@ pages: list[URLPattern] = [
     path("call-offs/<int:pk>/", agreements.call_off, name="call-off"),
     path("call-offs/<int:pk>/change/", call_off_drafts.redraft, name="call-off-redraft"),
     path("call-offs/<int:pk>/prices/new/", call_off_prices.price, name="own-price-new"),
-    path("call-offs/<int:pk>/prices/<int:entry>/", call_off_prices.price, name="own-price-edit"),
-    path("call-offs/<int:pk>/prices/<int:entry>/remove/", call_off_prices.remove_price,
+    path("call-offs/<int:pk>/prices/<row:entry>/", call_off_prices.price, name="own-price-edit"),
+    path("call-offs/<int:pk>/prices/<row:entry>/remove/", call_off_prices.remove_price,
          name="own-price-remove"),
     path("call-offs/<int:pk>/amounts/new/", call_off_prices.amount, name="own-amount-new"),
-    path("call-offs/<int:pk>/amounts/<int:entry>/", call_off_prices.amount,
+    path("call-offs/<int:pk>/amounts/<row:entry>/", call_off_prices.amount,
          name="own-amount-edit"),
-    path("call-offs/<int:pk>/amounts/<int:entry>/remove/", call_off_prices.remove_amount,
+    path("call-offs/<int:pk>/amounts/<row:entry>/remove/", call_off_prices.remove_amount,
          name="own-amount-remove"),
     path("call-offs/<int:pk>/approve/", agreements.approve, name="approve-call-off"),
     path("call-offs/<int:pk>/move/", agreements.move, name="move-call-off"),
@@ -80,7 +81,7 @@ v1: list[URLPattern] = [
     path("index-series/<path:code>/", reference_doors.SeriesView.as_view(),
          name="api-index-series-one"),
     path("vat-rates/", reference_doors.RatesView.as_view(), name="api-vat-rates"),
-    path("vat-rates/<str:country>/<str:day>/", reference_doors.RateView.as_view(),
+    path("vat-rates/<slug:country>/<slug:day>/", reference_doors.RateView.as_view(),
          name="api-vat-rate"),
     path("frameworks/", api.FrameworksView.as_view(), name="api-frameworks"),
     path("frameworks/<int:pk>/", api.FrameworkView.as_view(), name="api-framework"),

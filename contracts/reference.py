@@ -33,8 +33,8 @@ def change(kind: str, row: Any, fields: Mapping[str, Any], *, by: Any, of: str =
 
 
 def series_of(code: str) -> IndexSeries | None:
-    """The series of a code."""
-    return IndexSeries.objects.filter(code=code).first()
+    """The series of a code, which may come from an address; no database takes NUL."""
+    return None if "\x00" in code else IndexSeries.objects.filter(code=code).first()
 
 
 def rate_of(country: str, day: str) -> VatRate | None:

@@ -44,7 +44,7 @@ def option(request: HttpRequest, pk: int, code: str = "") -> HttpResponse:
 def remove(request: HttpRequest, pk: int, code: str) -> HttpResponse:
     """Take an option away that nobody exercised or declined yet."""
     row = acting.framework_to_change(request.user, pk)
-    if not row.term_options.filter(code=code).exists():
+    if not any(one.code == code for one in row.term_options.all()):
         raise Http404
     of = request.POST.get("revision", "")[:64] or ANY
     try:

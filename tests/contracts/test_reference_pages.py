@@ -56,7 +56,7 @@ def test_a_rate_is_told_apart_by_country_and_day(here: FirstSite, keeper: User) 
     assert list(send(keeper, "PATCH", where, {"valid_from": "2029-01-01"}).json()) == ["valid_from"]
     assert list(send(keeper, "PATCH", where, {"rate": "much"}).json()) == ["rate"]
     assert VatRate.objects.count() == 2
-    for where in (f"{RATES}NO/soon/", f"{RATES}SE/2027-01-01/"):
+    for where in (f"{RATES}NO/soon/", f"{RATES}SE/2027-01-01/", f"{SERIES}a%00b/"):
         assert send(keeper, "PATCH", where, {"rate": "1%"}).status_code == 404
 
 
