@@ -43,7 +43,7 @@ class Place:
 
     def work(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Let the worker do all there is to do."""
-        worker.drain(seconds=20, until=until)
+        worker.drain(seconds=60, until=until)
 
     def send(self, datasets: Sequence[Dataset]) -> list[int]:
         """Instances from this site's PACS; the statuses they were answered with."""
