@@ -266,6 +266,19 @@ EVERYBODY = [
 ]
 
 
+def knock(client: Client, method: str, where: str) -> Any:
+    """Ask at a door with what any form has; one that knows no such field is asked with less.
+
+    The API says that of a body before it looks for a row, whoever asks.
+    """
+    for said in ("reason=mine&next=//evil.example.org/", "reason=mine", ""):
+        answer = client.generic(method, where, data=said,
+                                content_type="application/x-www-form-urlencoded")  # fmt: skip
+        if answer.status_code != 400 or "unknown field" not in text_of(answer):
+            break
+    return answer
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_who_has_no_business_there_gets_nothing_and_changes_nothing(scene: Scene, who: str) -> None:
     client = STRANGERS[who](scene.places)
@@ -277,8 +290,7 @@ def test_who_has_no_business_there_gets_nothing_and_changes_nothing(scene: Scene
         for method in METHODS:
             if (name == "logout" and method == "POST") or is_their_business(who, name):
                 continue
-            answer = client.generic(method, where, data="reason=mine&next=//evil.example.org/",
-                                    content_type="application/x-www-form-urlencoded")  # fmt: skip
+            answer = knock(client, method, where)
             told = text_of(answer).replace(where, "")
             assert answer.status_code < 500, (name, method)
             secrets = [one for one in scene.secrets() if not is_known_to(who, name, one)]
