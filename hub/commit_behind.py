@@ -15,13 +15,14 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from hub.bursts import GATHER_SECONDS, PAUSE_SECONDS, AfterBursts
 from hub.turns import turn_to_write
 
 Item = TypeVar("Item")
 log = structlog.get_logger(__name__)
 
 # A database that is away is asked again this often.
-_PAUSE_SECONDS = 0.5
+_AGAIN_SECONDS = 0.5
 # A connection is looked at this often.
 _LOOK_SECONDS = 1.0
 
@@ -33,49 +34,45 @@ class TooFarBehind(RuntimeError):  # noqa: N818 (named by what failed)
 class CommitBehind(Generic[Item]):
     """Commits what was handed in, by ``commit``, in a thread of its own.
 
-    What comes within ``gather_seconds`` is committed together, or what came before a pause. An item
-    may be committed again after something went wrong, which has to be harmless. Once
-    ``most_waiting`` items wait, callers wait too, and get TooFarBehind after ``patience_seconds``.
+    What comes in one burst is committed together (hub.bursts). An item may be committed again after
+    something went wrong, which has to be harmless. Once ``most_waiting`` items wait, callers wait
+    too, and get TooFarBehind after ``patience_seconds``.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Item]], object],
         *,
-        gather_seconds: float = 0.25,
-        pause_seconds: float = 0.04,
+        gather_seconds: float = GATHER_SECONDS,
+        pause_seconds: float = PAUSE_SECONDS,
         largest_batch: int = 200,
         most_waiting: int = 2000,
         patience_seconds: float = 10.0,
     ) -> None:
         self._commit = commit
-        self._gather_seconds, self._pause_seconds = gather_seconds, pause_seconds
         self._largest_batch = largest_batch
         self._most_waiting = most_waiting
         self._patience_seconds = patience_seconds
         self._waiting: deque[Item] = deque()
-        self._came = threading.Event()
         self._room = threading.Condition()
-        self._is_closing = threading.Event()
-        self._looked_at = self._last_at = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True, name="commit-behind")
-        self._thread.start()
+        self._looked_at = 0.0
+        self._bursts = AfterBursts(
+            self._commit_all,
+            name="commit-behind",
+            gather_seconds=gather_seconds,
+            pause_seconds=pause_seconds,
+        )
 
     def submit(self, item: Item) -> None:
         """Have ``item`` committed soon. Raises TooFarBehind."""
         if len(self._waiting) >= self._most_waiting:
             self._await_room()
         self._waiting.append(item)
-        self._last_at = time.monotonic()
-        # After it was appended: who clears this looks at what waits afterwards.
-        if not self._came.is_set():
-            self._came.set()
+        self._bursts.tell()
 
     def close(self) -> None:
         """Commit what waits, then end the thread; what the database does not take is given up."""
-        self._is_closing.set()
-        self._came.set()
-        self._thread.join()
+        self._bursts.close()
 
     def _await_room(self) -> None:
         with self._room:
@@ -85,24 +82,6 @@ class CommitBehind(Generic[Item]):
         if not has_room:
             raise TooFarBehind(f"{self._most_waiting} writes wait for the database")
 
-    def _run(self) -> None:
-        try:
-            while not self._is_closing.is_set():
-                self._came.wait()
-                self._gather()
-                self._came.clear()
-                self._commit_all()
-            self._commit_all()
-        finally:
-            connection.close()
-
-    def _gather(self) -> None:
-        """Wait for others that come close behind."""
-        deadline = time.monotonic() + self._gather_seconds
-        while (now := time.monotonic()) < min(deadline, self._last_at + self._pause_seconds):
-            if self._is_closing.wait(min(deadline, self._last_at + self._pause_seconds) - now):
-                return
-
     def _commit_all(self) -> None:
         while self._waiting:
             count = min(len(self._waiting), self._largest_batch)
@@ -110,7 +89,7 @@ class CommitBehind(Generic[Item]):
             with self._room:
                 self._room.notify_all()
             while not self._settle(batch):
-                if self._is_closing.wait(_PAUSE_SECONDS):
+                if self._bursts.is_closing.wait(_AGAIN_SECONDS):
                     log.error("commit_behind.given_up", items=len(batch) + len(self._waiting))
                     return
 

@@ -7,8 +7,6 @@ waits for rows (HUB_SYNC off) all is taken in so, without the inbox.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Sequence, Set
 from datetime import timedelta
@@ -30,10 +28,6 @@ log = structlog.get_logger(__name__)
 
 # Taken in at once: on SQLite nobody else writes meanwhile.
 _MOST_AT_ONCE = 200
-# How long an instance waits for others to be taken in with it, and how long a pause in which none
-# comes means that for now no more will.
-_GATHER_SECONDS = 0.25
-_PAUSE_SECONDS = 0.04
 # What waits longer was left by a listener that died.
 _LEFT_SECONDS = 2.0
 
@@ -165,49 +159,10 @@ def _take_in_alone(study_id: int, row: inbox.Waiting) -> int:
         return 0
 
 
-class TakingIn:
-    """A thread that takes in what the inbox of this process gets, a moment after it came."""
-
-    def __init__(self) -> None:
-        self._came = threading.Event()
-        self._is_closing = threading.Event()
-        self._last_at = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True, name="taking-in")
-        self._thread.start()
-
-    def tell(self) -> None:
-        """There is something in the inbox."""
-        self._last_at = time.monotonic()
-        self._came.set()
-
-    def close(self) -> None:
-        """Take in what waits, then end the thread."""
-        self._is_closing.set()
-        self._came.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            while not self._is_closing.is_set():
-                self._came.wait()
-                self._gather()
-                self._came.clear()
-                self._take_in()
-            self._take_in()
-        finally:
-            connection.close()
-
-    def _gather(self) -> None:
-        """Wait for others that come close behind."""
-        deadline = time.monotonic() + _GATHER_SECONDS
-        while (now := time.monotonic()) < min(deadline, self._last_at + _PAUSE_SECONDS):
-            if self._is_closing.wait(min(deadline, self._last_at + _PAUSE_SECONDS) - now):
-                return
-
-    def _take_in(self) -> None:
-        try:
-            take_in_all()
-        except Exception:
-            # The rows are committed: the sweep takes them in, if the next round here does not.
-            log.warning("inbox.not_taken_in", exc_info=True)
-            connection.close()
+def take_in_what_came() -> None:
+    """Take in all that waits, or leave it to the next round and to the sweep; raises nothing."""
+    try:
+        take_in_all()
+    except Exception:
+        log.warning("inbox.not_taken_in", exc_info=True)
+        connection.close()

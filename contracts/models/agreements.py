@@ -104,7 +104,20 @@ class Authority(models.Model):
         return f"{self.organisation_id} {self.role}"
 
 
-class PriceBookEntry(models.Model):
+class Priced(models.Model):
+    """What one algorithm costs, from a day on (None: from the first)."""
+
+    algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="+")
+    valid_from = models.DateField(null=True, blank=True)
+    model = models.CharField(max_length=20)
+    # tiers, introduction and the further terms of the set-up file, amounts as strings
+    terms = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+
+class PriceBookEntry(Priced):
     """What one algorithm costs under one framework agreement, as agreed (``terms``).
 
     A version holds from ``valid_from`` (None: from the first day of the agreement) until the next
@@ -113,11 +126,6 @@ class PriceBookEntry(models.Model):
     """
 
     framework = models.ForeignKey(FrameworkAgreement, models.CASCADE, related_name="price_book")
-    algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="+")
-    valid_from = models.DateField(null=True, blank=True)
-    model = models.CharField(max_length=20)
-    # tiers, introduction and the further terms of the set-up file, amounts as strings
-    terms = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

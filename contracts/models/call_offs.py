@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from contracts.models.agreements import FrameworkAgreement
+from contracts.models.agreements import FrameworkAgreement, Priced
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.models import Organisation, Site, User
 from marketplace.models import Algorithm
@@ -120,18 +120,14 @@ class CallOffCompetition(models.Model):
         return f"{self.call_off_id} from {self.competition_id}"
 
 
-class CallOffPrice(models.Model):
+class CallOffPrice(Priced):
     """What one algorithm costs under one call-off, where that is not what the agreement has.
 
-    Columns as those of PriceBookEntry. From the first examination that is counted at it the
-    database refuses to change, remove or add one.
+    From the first examination that is counted at it the database refuses to change, remove or add
+    one.
     """
 
     call_off = models.ForeignKey(CallOff, models.CASCADE, related_name="price_book")
-    algorithm = models.ForeignKey(Algorithm, models.PROTECT, related_name="+")
-    valid_from = models.DateField(null=True, blank=True)
-    model = models.CharField(max_length=20)
-    terms = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -32,9 +32,7 @@ REFUSALS = (EntryRefused, DraftRefused, NoDraftAnyMore, ChangedMeanwhile)
 def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
     """A price of the draft: a new one, or one that it has."""
     row = acting.draft_to_change(request.user, pk)
-    found = row.price_book.filter(pk=entry).first() if entry else None
-    if entry and found is None:
-        raise Http404
+    found = get_object_or_404(row.price_book, pk=entry) if entry else None
     shown = entries.value_of_part(drafting.KIND, "price_book", found) if found else {}
     form = OwnPriceForm(
         sent(request), key="price", framework=row.framework, initial={
@@ -52,9 +50,7 @@ def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
 def amount(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
     """A fixed amount of the draft: a new one, or one that it has."""
     row = acting.draft_to_change(request.user, pk)
-    found = row.fixed.filter(pk=entry).first() if entry else None
-    if entry and found is None:
-        raise Http404
+    found = get_object_or_404(row.fixed, pk=entry) if entry else None
     shown = {"name": found.name, "amount": found.amount, "per": found.per} if found else {}
     form = AmountForm(
         sent(request), key="amount", initial={**shown, "revision": seen.revision(row)}
@@ -70,9 +66,7 @@ def amount(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
 def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Take a price away from the draft."""
     row = acting.draft_to_change(request.user, pk)
-    found = row.price_book.filter(pk=entry).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(row.price_book, pk=entry)
     return _removed(request, row, lambda: drafting.set_price(
         row, None, by=request.user, instead_of=found, of=_seen(request)
     ))  # fmt: skip
@@ -83,9 +77,7 @@ def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
 def remove_amount(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Take a fixed amount away from the draft."""
     row = acting.draft_to_change(request.user, pk)
-    found = row.fixed.filter(pk=entry).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(row.fixed, pk=entry)
     return _removed(request, row, lambda: drafting.set_amount(
         row, None, by=request.user, instead_of=found.name, of=_seen(request)
     ))  # fmt: skip

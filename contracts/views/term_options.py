@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from contracts import acting, written
 from contracts.forms.written import TermOptionForm
-from contracts.views.written_agreements import METHODS, framework_form, sent, tried
+from contracts.views.written_agreements import METHODS, framework_form, removed, sent, tried
 from hub.configuration import entries
-from hub.configuration.entries import ANY, EntryChanged, EntryRefused
+from hub.configuration.entries import ANY
 
 
 @login_required
@@ -46,14 +46,6 @@ def remove(request: HttpRequest, pk: int, code: str) -> HttpResponse:
     row = acting.framework_to_change(request.user, pk)
     if not any(one.code == code for one in row.term_options.all()):
         raise Http404
-    of = request.POST.get("revision", "")[:64] or ANY
-    try:
+    return removed(request, row, _("The option is taken away."), lambda of: (
         written.set_term_option(row, None, by=request.user, instead_of=code, of=of)
-    except EntryRefused as refused:
-        for _field, rule in refused.problems:
-            messages.error(request, rule[:1].upper() + rule[1:])
-    except EntryChanged as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, _("The option is taken away."))
-    return redirect("framework", pk)
+    ))  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -85,9 +85,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
     """A price of the agreement: a new one, or one that nothing was counted at yet."""
     row = acting.framework_to_change(request.user, pk)
-    found = row.price_book.filter(pk=entry).first() if entry else None
-    if entry and found is None:
-        raise Http404
+    found = get_object_or_404(row.price_book, pk=entry) if entry else None
     shown = entries.value_of_part(written.KIND, "price_book", found) if found else {}
     form = PriceForm(
         sent(request), key="price", initial={
@@ -114,20 +112,26 @@ def price(request: HttpRequest, pk: int, entry: int = 0) -> HttpResponse:
 def remove_price(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Take a price away."""
     row = acting.framework_to_change(request.user, pk)
-    found = row.price_book.filter(pk=entry).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(row.price_book, pk=entry)
+    return removed(request, row, _("The price is taken away."), lambda of: written.remove_price(
+        row, found, by=request.user, of=of
+    ))  # fmt: skip
+
+
+def removed(
+    request: HttpRequest, row: FrameworkAgreement, said: str, act: Callable[[str], Any]
+) -> HttpResponse:
+    """What comes of taking something away from an agreement, as it was seen."""
     try:
-        of = request.POST.get("revision", "")[:64] or entries.ANY
-        written.remove_price(row, found, by=request.user, of=of)
+        act(request.POST.get("revision", "")[:64] or entries.ANY)
     except EntryRefused as refused:
         for _field, rule in refused.problems:
             messages.error(request, rule[:1].upper() + rule[1:])
     except EntryChanged as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, _("The price is taken away."))
-    return redirect("framework", pk)
+        messages.success(request, said)
+    return redirect("framework", row.pk)
 
 
 def tried(form: Any, act: Callable[[], Any]) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import structlog
 from django.conf import settings
 
+from hub.bursts import AfterBursts
 from hub.commit_behind import CommitBehind
 from hub.dicom.headers import UnreadableDataset, read_header, require_whole
 from hub.dicom.scp import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, ReceivedInstance
@@ -39,7 +40,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self._rows = GroupCommit(record)
-        self._taking_in = taking_in.TakingIn()
+        self._taking_in = AfterBursts(taking_in.take_in_what_came, name="taking-in")
         self._behind = None if settings.HUB_SYNC else CommitBehind(taking_in.take_each)
 
     def take(self, node: Node, received: ReceivedInstance) -> int:
