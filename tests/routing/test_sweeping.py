@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contracts.models import UsageEvent
@@ -141,3 +144,14 @@ def test_a_full_queue_keeps_no_other_queue_waiting(place: Place) -> None:
         sweeping.sweep()
     tasks = [task for task, _args in worker.take_nudges()]
     assert "routing.tasks.match" in tasks
+
+
+@pytest.mark.sqlite  # the other database lets many write
+def test_nobody_is_kept_from_writing_while_the_sweep_looks(place: Place) -> None:
+    place.send(head_ct())
+    Study.objects.update(due_at=timezone.now())
+    worker.lose_everything()
+    # A lock that is only for the time of one statement begins no transaction.
+    with CaptureQueriesContext(connection) as asked:
+        assert sweeping.sweep() == 1
+    assert [one["sql"] for one in asked if one["sql"].startswith("BEGIN")] == []

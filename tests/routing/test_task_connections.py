@@ -31,3 +31,8 @@ def test_a_connection_is_kept_for_the_next_task_until_it_is_old(
 
 def test_celery_itself_closes_none_in_between() -> None:
     assert settings.CELERY_DB_REUSE_MAX == app.conf.get("DB_REUSE_MAX") > 10**6
+
+
+def test_no_task_asks_the_broker_for_more_on_the_connection_that_the_worker_reads() -> None:
+    """Seen with RabbitMQ in tests/faults/test_broker.py, now and then; here for certain."""
+    assert app.conf.worker_enable_prefetch_count_reduction is False
