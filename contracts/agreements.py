@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from contracts import pricing
 from contracts.models import CallOff, FrameworkAgreement
@@ -44,7 +45,9 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
     """
     entries = list(framework.price_book.all())
     if algorithm.pk not in {entry.algorithm_id for entry in entries}:
-        raise AlgorithmHasNoPriceError(f"{framework.code} has no price for {algorithm.code}")
+        text = _("%(agreement)s has no price for %(algorithm)s")
+        told = {"agreement": framework.code, "algorithm": algorithm.code}
+        raise AlgorithmHasNoPriceError(text % told)
     prices = {entry.algorithm_id: pricing.price_of(entry.model, entry.terms) for entry in entries}
     is_told = len(prices) == len(entries) and are_told_by_volume(prices.values())
     if not is_told or has_own_prices(framework):
@@ -80,7 +83,7 @@ def _is_told_by_volume(price: pricing.Price) -> bool:
 
 def _value(volumes: Volumes, prices: Mapping[int, pricing.Price]) -> Decimal:
     if {algorithm for algorithm, _ in volumes} - set(prices):
-        raise pricing.PriceTermsError("the price of an algorithm that was used is missing")
+        raise pricing.PriceTermsError(_("the price of an algorithm that was used is missing"))
     costs = (
         pricing.amount(prices[algorithm], quantity) for (algorithm, _), quantity in volumes.items()
     )

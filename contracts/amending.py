@@ -32,10 +32,13 @@ def _counted_frameworks(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         yield f"price_book[{algorithm}]", text % {"counted": _examinations(counted[algorithm])}
     yield from _prices_in_use(old, new, kept=kept)
     if counted and old["currency"] != new["currency"]:
-        yield "currency", _cannot_change(sum(counted.values()), f"in {old['currency']}")
+        text = _("cannot be changed: %(counted)s in %(currency)s")
+        told = {"counted": _examinations(sum(counted.values())), "currency": old["currency"]}
+        yield "currency", text % told
     if counted and old["valid"]["from"] != new["valid"]["from"]:
-        where = f"in contract years from {old['valid']['from']}"
-        yield "valid.from", _cannot_change(sum(counted.values()), where)
+        text = _("cannot be changed: %(counted)s in contract years from %(day)s")
+        told = {"counted": _examinations(sum(counted.values())), "day": old["valid"]["from"]}
+        yield "valid.from", text % told
 
 
 def _prices_in_use(old: Value, new: Value, *, kept: set[str]) -> Iterator[tuple[str, str]]:
@@ -90,8 +93,9 @@ def _counted_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         return
     if counted := UsageEvent.objects.filter(call_off__code=new["code"]).count():
         for name in changed:
-            text = _cannot_change(counted, f"for {old[name]}")
-            yield name, f"{text}; set state: closed, and order anew under another code"
+            text = _("cannot be changed: %(counted)s for %(name)s; set state: closed, and order "
+                     "anew under another code")  # fmt: skip
+            yield name, text % {"counted": _examinations(counted), "name": old[name]}
 
 
 def _own_prices(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -120,17 +124,18 @@ def _approved_call_offs(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     row = CallOff.objects.filter(code=new["code"]).exclude(state=CallOff.State.DRAFT).first()
     if row is None or not row.approvals.filter(fingerprint=approving.fingerprint(row)).exists():
         return
-    text = "cannot be changed: two people approved it as it is"
+    text = _("cannot be changed: two people approved it as it is; order anew under another code")
     for name in ("framework", "organisation", "mode", "lot", "supplier", "committed_value"):
         if old[name] != new[name]:
-            yield name, f"{text}; order anew under another code"
+            yield name, text
     for name in ("competition", "price_book", "fixed"):
         if new[name] is not None and (old[name] or type(new[name])()) != new[name]:
-            yield name, f"{text}; order anew under another code"
+            yield name, text
     if old["valid"] != new["valid"]:
-        yield "valid", f"{text}; close it, or order anew under another code"
+        yield "valid", _("cannot be changed: two people approved it as it is; close it, or order "
+                         "anew under another code")  # fmt: skip
     if _bought(old) != _bought(new):
-        yield "lines", f"{text}; order anew under another code"
+        yield "lines", text
 
 
 def _bought(call_off: Value) -> list[tuple[str, str]]:
@@ -146,7 +151,7 @@ def _moved_options(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         if before and one["option"]:
             yield from _moved(before, one["option"], path)
         elif before and before["state"] != OptionState.DECLARED:
-            yield path, f"cannot be removed: it is {before['state']}"
+            yield path, _("cannot be removed: it is %(state)s") % {"state": before["state"]}
     terms = {one["code"]: one for one in old["term_options"] or []}
     for one in new["term_options"] or []:
         if before := terms.get(one["code"]):
@@ -156,11 +161,8 @@ def _moved_options(old: Value, new: Value) -> Iterator[tuple[str, str]]:
 def _moved(before: Value, after: Value, path: str) -> Iterator[tuple[str, str]]:
     seen, to = before["state"], after["state"]
     if to is not None and to != seen and to not in options.MOVES[seen]:
-        yield f"{path}.state", f"cannot go from {seen} to {to}"
-
-
-def _cannot_change(counted: int, where: str) -> str:
-    return f"cannot be changed: {_examinations(counted)} {where}"
+        text = _("cannot go from %(state)s to %(wanted)s")
+        yield f"{path}.state", text % {"state": seen, "wanted": to}
 
 
 def _examinations(counted: int) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from contracts.utilisation import percent
 from vendors import legal
 from vendors.legal import Fact
@@ -62,7 +64,9 @@ def _excess(change: Change, share: Decimal, added: tuple[Fact, ...]) -> str:
     most = legal.limit_in_force(f"amendment.{change.reason}", on=change.agreed, added=added)
     if most is None or share <= most.number:
         return ""
-    return (
-        f"{share} % of the original value, where {change.reason} allows {most.number:.0f} % "
-        f"({most.source})"
-    )
+    text = _("%(share)s percent of the original value, where %(reason)s allows %(most)s percent "
+             "(%(source)s)")  # fmt: skip
+    return text % {
+        "share": share, "reason": change.reason, "most": f"{most.number:.0f}",
+        "source": most.source,
+    }  # fmt: skip

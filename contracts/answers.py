@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 Problem = tuple[str, str]
 DOES_NOT_APPLY = "na"
 
@@ -25,16 +27,19 @@ def problems(
     for n, response in enumerate(content["responses"]):
         where, code = f"responses[{n}]", response["requirement"]
         if code not in known:
-            found.append((f"{where}.requirement", f"{code} is no requirement of this version"))
+            text = _("%(code)s is no requirement of this version") % {"code": code}
+            found.append((f"{where}.requirement", text))
         elif code in seen:
-            found.append((f"{where}.requirement", f"{code} is answered twice"))
+            text = _("%(code)s is answered twice") % {"code": code}
+            found.append((f"{where}.requirement", text))
         else:
             found += [(f"{where}.{name}", what) for name, what in _faults(response, known[code])]
         seen.add(code)
     if is_final:
         for code, one in known.items():
             if one["kind"] != "info" and code not in seen:
-                found.append(("responses", f"expected an answer to {code}, found none"))
+                text = _("expected an answer to %(code)s, found none") % {"code": code}
+                found.append(("responses", text))
     return found
 
 
@@ -56,21 +61,22 @@ def _faults(response: Mapping[str, Any], requirement: Mapping[str, Any]) -> Iter
     if fault := _fault_of_answer(answer, requirement):
         yield "answer", fault
     if requirement["needs_document"] and not response["documents"]:
-        yield "documents", "expected a document"
+        yield "documents", _("expected a document")
     if response["comment"] and not response["comment_kind"]:
-        yield "comment_kind", "expected what sort of comment it is"
+        yield "comment_kind", _("expected what sort of comment it is")
 
 
 def _fault_of_answer(answer: str, requirement: Mapping[str, Any]) -> str:
     kind = requirement["answer_type"]
     if kind == "yes_no" and answer not in ("yes", "no"):
-        return "expected yes or no"
+        return _("expected yes or no")
     if kind == "choice" and answer not in requirement["choices"]:
-        return f"expected one of {', '.join(requirement['choices'])}"
+        return _("expected one of %(known)s") % {"known": ", ".join(requirement["choices"])}
     if kind in ("number", "price") and not _is_number(answer, is_price=kind == "price"):
-        return "expected an amount of 0 or more" if kind == "price" else "expected a number"
+        is_price = kind == "price"
+        return _("expected an amount of 0 or more") if is_price else _("expected a number")
     if kind in ("text", "table") and not answer.strip():
-        return "expected an answer"
+        return _("expected an answer")
     return ""
 
 

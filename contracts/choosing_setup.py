@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts import evaluation_editing, evaluation_models, valuing
 from contracts.evaluation import WEIGHT_KINDS
 from contracts.models import (
@@ -54,7 +56,7 @@ class Number(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         text = node.text if isinstance(node, Scalar) and node.is_plain else ""
-        return float(text) if _NUMBER.fullmatch(text) else at.expected(node, "a number")
+        return float(text) if _NUMBER.fullmatch(text) else at.expected(node, _("a number"))
 
     def schema(self) -> Schema:
         return {"type": "number"}
@@ -67,14 +69,17 @@ class Number(Shape):
 def _examine_needs(value: Value, say: Say, world: World) -> None:
     needs, pick = value["needs"] or [], value["pick"] or 0
     if pick > len(needs):
-        say.warning("pick", f"{pick} are to be chosen of {len(needs)}")
+        text = _("%(pick)s are to be chosen of %(count)s")
+        say.warning("pick", text % {"pick": pick, "count": len(needs)})
 
 
 def _examine_evaluation(value: Value, say: Say, world: World) -> None:
     weights = [one["weight"] for one in value["criteria"] or []]
     if all(weights) and sum(map(float, weights)) != 100:
         total = f"{sum(map(float, weights)):g}"
-        say.error("criteria", f"expected weights that sum to 100, found {total}")
+        say.error("criteria", _("expected weights that sum to 100, found %(found)s") % {
+            "found": total,
+        })  # fmt: skip
 
 
 def _examine_value(value: Value, say: Say, world: World) -> None:

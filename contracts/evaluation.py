@@ -18,6 +18,8 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
+from django.utils.translation import gettext as _
+
 PRICE_KINDS = ("price", "cost")
 WEIGHT_KINDS = (
     "per-exa", "per-mid", "dec-exa", "dec-mid", "poi-exa", "poi-mid", "ord-imp",
@@ -112,15 +114,17 @@ def problems_of(
     found = []
     total = sum((one.weight for one in model.criteria), Decimal(0))
     if total != FULL_WEIGHT:
-        found.append(("criteria", f"expected weights that sum to 100, found {total.normalize():f}"))
+        text = _("expected weights that sum to 100, found %(found)s")
+        found.append(("criteria", text % {"found": f"{total.normalize():f}"}))
     money = [one.code for one in model.criteria if one.kind in PRICE_KINDS]
     if len(money) != 1 or len(model.criteria) < 2:
-        text = f"expected one criterion of price or cost and others, found {len(money)}"
-        found.append(("criteria", f"{text} (best price-quality ratio)"))
+        text = _("expected one criterion of price or cost and others, found %(count)s (best "
+                 "price-quality ratio)")  # fmt: skip
+        found.append(("criteria", text % {"count": len(money)}))
     if any(one.weight <= 0 for one in model.criteria):
-        found.append(("criteria.weight", "expected more than 0 for each"))
+        found.append(("criteria.weight", _("expected more than 0 for each")))
     if model.max_points <= 0:
-        found.append(("max_points", "expected more than 0"))
+        found.append(("max_points", _("expected more than 0")))
     found += _problems_of_formula(model)
     if environment_least is not None and not exemption.strip():
         found += _problems_of_environment(model, environment_least)
@@ -131,15 +135,17 @@ def _problems_of_formula(model: Model) -> list[tuple[str, str]]:
     found = []
     if model.formula is Formula.HYBRID:
         if model.break_point is None or not 1 < model.break_point < 2:
-            found.append(("break_point", "expected a multiple between 1 and 2 for hybrid"))
+            found.append(("break_point", _("expected a multiple between 1 and 2 for hybrid")))
     elif model.break_point is not None:
-        found.append(("break_point", f"expected none for {model.formula}"))
+        text = _("expected none for %(formula)s") % {"formula": model.formula}
+        found.append(("break_point", text))
     for one in model.criteria:
         is_wanted = model.formula is Formula.PRICED_QUALITY and one.kind not in PRICE_KINDS
         if is_wanted and (one.value is None or one.value <= 0):
-            found.append((f"criteria[{one.code}].value", "expected what full points are worth"))
+            text = _("expected what full points are worth")
+            found.append((f"criteria[{one.code}].value", text))
         elif one.value is not None and not is_wanted:
-            found.append((f"criteria[{one.code}].value", "expected none here"))
+            found.append((f"criteria[{one.code}].value", _("expected none here")))
     return found
 
 
@@ -152,8 +158,9 @@ def _problems_of_environment(model: Model, least: Decimal) -> list[tuple[str, st
             return []
     elif weight >= least:
         return []
-    text = f"expected at least {least:f} for the environment, or the reason for an exemption"
-    return [("environment", f"{text}, found {weight:f} (FOA 7-9)")]
+    text = _("expected at least %(least)s for the environment, or the reason for an exemption, "
+             "found %(found)s (FOA 7-9)")  # fmt: skip
+    return [("environment", text % {"least": f"{least:f}", "found": f"{weight:f}"})]
 
 
 def rank(model: Model, tenders: Sequence[Tender]) -> list[Ranked]:
@@ -236,16 +243,17 @@ def _by_code(tenders: Sequence[Tender], code: str) -> Tender:
 def _must_be_whole(model: Model, tenders: Sequence[Tender]) -> None:
     for one in tenders:
         if one.price <= 0:
-            raise CannotEvaluate(f"{one.code}.price: expected more than 0, found {one.price}")
+            text = _("expected more than 0, found %(found)s") % {"found": one.price}
+            raise CannotEvaluate(f"{one.code}.price: {text}")
         for criterion in model.qualities:
             points = one.points.get(criterion.code)
             if points is None:
-                raise CannotEvaluate(f"{one.code}.points: expected points for {criterion.code}")
+                text = _("expected points for %(criterion)s") % {"criterion": criterion.code}
+                raise CannotEvaluate(f"{one.code}.points: {text}")
             if not 0 <= points <= model.max_points:
-                raise CannotEvaluate(
-                    f"{one.code}.points: expected 0 to {model.max_points} for {criterion.code}, "
-                    f"found {points}"
-                )
+                text = _("expected 0 to %(most)s for %(criterion)s, found %(found)s")
+                told = {"most": model.max_points, "criterion": criterion.code, "found": points}
+                raise CannotEvaluate(f"{one.code}.points: {text % told}")
 
 
 def _figure(model: Model, tender: Tender, lowest: Fraction) -> Fraction:

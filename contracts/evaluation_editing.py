@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from contracts import evaluation_models
@@ -56,8 +57,9 @@ def changes_refused(
     found = running.first()
     if found is None:
         return []
+    text = gettext("was announced by %(procedure)s and cannot be changed")
     return [
-        (name, f"was announced by {found.code} and cannot be changed")
+        (name, text % {"procedure": found.code})
         for name in _ANNOUNCED
         if _announced(before, name) != _announced(after, name)
     ]

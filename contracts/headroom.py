@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from django.utils.translation import gettext as _
+
 from contracts import pricing
 from contracts.agreements import (
     CONTRACT_ZONE,
@@ -139,16 +141,19 @@ class _Rated:
         try:
             return value_of(self._agreement, used, on=on)
         except pricing.PriceTermsError as fault:
-            raise NoRoomError(f"{self.framework.code} cannot be rated: {fault}") from fault
+            text = _("%(agreement)s cannot be rated: %(fault)s")
+            told = {"agreement": self.framework.code, "fault": fault}
+            raise NoRoomError(text % told) from fault
 
 
 def _has_no_price(framework: FrameworkAgreement) -> NoRoomError:
-    return NoRoomError(f"framework agreement {framework.code} has no price for it")
+    text = _("framework agreement %(agreement)s has no price for it")
+    return NoRoomError(text % {"agreement": framework.code})
 
 
 def _would_pass(framework: FrameworkAgreement, *, used: Decimal) -> NoRoomError:
     left = max(framework.maximum_value - used, Decimal("0.00"))
-    return NoRoomError(
-        f"it would pass the maximum value of framework agreement {framework.code}: "
-        f"{left} {framework.currency} is left"
-    )
+    text = _("it would pass the maximum value of framework agreement %(agreement)s: %(left)s "
+             "%(currency)s is left")  # fmt: skip
+    told = {"agreement": framework.code, "left": left, "currency": framework.currency}
+    return NoRoomError(text % told)

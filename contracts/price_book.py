@@ -206,7 +206,7 @@ def _examine_versions(entries: list[Value], say: Say) -> None:
     first = {entry["algorithm"] for entry in entries if not entry["valid_from"]}
     for index, entry in enumerate(entries):
         if entry["algorithm"] and entry["algorithm"] not in first:
-            text = "expected a version without it as well: what is the price before this day?"
+            text = _("expected a version without it as well: what is the price before this day?")
             say.warning(f"price_book[{index}].valid_from", text)
 
 
@@ -225,5 +225,7 @@ def _examine_index(indexation: Value, path: str, say: Say, world: World) -> None
     for one in adjustments:
         month = one and one.get("ref_month")
         if month and month not in known:
-            text = f"{indexation['series']} has no value for {month} yet"
-            say.warning(path, f"{text}: prices from {one.get('effective')} on are not known")
+            text = _("%(series)s has no value for %(month)s yet: prices from %(day)s on are not "
+                     "known")  # fmt: skip
+            told = {"series": indexation["series"], "month": month, "day": one.get("effective")}
+            say.warning(path, text % told)

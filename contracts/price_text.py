@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from django.utils.translation import gettext as _
 
 from hub.configuration.document import Entries, Listing, Node, Scalar, parse
 from hub.configuration.problems import Report
@@ -85,7 +86,7 @@ def terms_in(text: str) -> dict[str, Any]:
     if root is None or isinstance(root, Scalar) and root.is_nothing:
         return {}
     if not isinstance(root, Entries):
-        raise TextNotRead("expected names with their values, such as: sla: {late: 5%}")
+        raise TextNotRead(_("expected names with their values, such as: sla: {late: 5%}"))
     found: dict[str, Any] = _plain(root)
     return found
 

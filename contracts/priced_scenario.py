@@ -16,6 +16,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts import pricing
 from contracts.pricing import PriceTermsError
 
@@ -52,7 +54,8 @@ def _agreement(
     for one in scenario:
         item = one["item"]
         if item not in offered:
-            raise PriceTermsError(f"lines: expected a price of {item}")
+            text = _("expected a price of %(item)s") % {"item": item}
+            raise PriceTermsError(f"lines: {text}")
         name = _counted_as(offered[item], offered)
         prices[name] = (pricing.Version(begins, _price(offered[name])),)
         lines.append(

@@ -28,7 +28,8 @@ def _examine_framework(value: Value, say: Say, world: World) -> None:
     terms.examine(value, say, world)
     estimated, maximum = value["estimated_value"], value["maximum_value"]
     if estimated and maximum and Decimal(maximum) < Decimal(estimated):
-        say.warning("maximum_value", f"{maximum} is below the estimated value of {estimated}")
+        text = _("%(maximum)s is below the estimated value of %(estimated)s")
+        say.warning("maximum_value", text % {"maximum": maximum, "estimated": estimated})
     examine_price_book(value, say, world)
 
 

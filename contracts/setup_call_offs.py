@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from contracts import call_offs, competing, offered, own_prices, supplying, utilisation
 from contracts.by_file import kind  # noqa: F401  (a file may refer only to kinds before)
@@ -16,6 +18,7 @@ from contracts.naming import MAY_CALL_OFF
 from contracts.setup import CODE
 from hub.configuration import identifiers, registry
 from hub.configuration.participants import check_period
+from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
@@ -68,11 +71,13 @@ def _examine(value: Value, say: Say, world: World) -> None:
         path = f"lines[{index}]"
         site = world.value("site", line["site"])
         if site and site["organisation"] != value["organisation"]:
-            text = f"{line['site']} is a site of {site['organisation']}, not of this organisation"
-            say.warning(f"{path}.site", text)
+            text = _("%(site)s is a site of %(organisation)s, not of this organisation")
+            told = {"site": line["site"], "organisation": site["organisation"]}
+            say.warning(f"{path}.site", text % told)
         if line["algorithm"] and line["algorithm"] not in priced:
-            text = f"{line['algorithm']} has no price in {value['framework']}"
-            say.warning(f"{path}.algorithm", text)
+            text = _("%(agreement)s has no price for %(algorithm)s")
+            told = {"agreement": value["framework"], "algorithm": line["algorithm"]}
+            say.warning(f"{path}.algorithm", text % told)
 
 
 def _examine_buyer(value: Value, framework: Value, say: Say) -> None:
@@ -82,29 +87,33 @@ def _examine_buyer(value: Value, framework: Value, say: Say) -> None:
         if one["role"] in MAY_CALL_OFF
     }
     if value["organisation"] and value["organisation"] not in named:
-        what = " or ".join(MAY_CALL_OFF)
-        text = f"{value['organisation']} is no {what} of {value['framework']}"
-        say.warning("organisation", f"{text}, so it may not call off")
+        text = _("%(organisation)s is named in %(framework)s neither as %(first)s nor as "
+                 "%(second)s, so it may not call off")  # fmt: skip
+        first, second = MAY_CALL_OFF
+        told = {"organisation": value["organisation"], "framework": value["framework"]}
+        say.warning("organisation", text % (told | {"first": first, "second": second}))
 
 
 def _examine_supply(value: Value, framework: Value, say: Say) -> None:
     """Lot and supplier are those of the agreement; who is alone does not compete."""
     lots = [lot["code"] for lot in framework.get("lots") or []]
     if value["lot"] and value["lot"] not in lots:
-        known = ", ".join(lots) or "it has none"
-        say.error("lot", f"expected a lot of {value['framework']}: {known}; found {value['lot']}")
+        what = _("a lot of %(framework)s") % {"framework": value["framework"]}
+        say.error("lot", one_of(what, lots, found=value["lot"]))
     named = [(one["vendor"], one["lot"] or "") for one in framework.get("suppliers") or []]
     suppliers = supplying.supplying(framework.get("supplier"), named, lot=value["lot"] or "")
     if value["supplier"] and value["supplier"] not in suppliers:
-        known = ", ".join(sorted(filter(None, suppliers)))
-        text = f"expected a supplier of {value['framework']}: {known}; found {value['supplier']}"
-        say.error("supplier", text)
+        what = _("a supplier of %(framework)s") % {"framework": value["framework"]}
+        known = sorted(filter(None, suppliers))
+        say.error("supplier", one_of(what, known, found=value["supplier"]))
     if value["mode"] == CallOff.Mode.MINI_COMPETITION and len(suppliers) < 2:
-        text = f"expected direct or supplemented_tender, because {value['framework']} has one"
-        say.error("mode", f"{text} supplier, found mini_competition")
+        text = _("expected direct or supplemented_tender, because %(framework)s has one supplier, "
+                 "found mini_competition")  # fmt: skip
+        say.error("mode", text % {"framework": value["framework"]})
     if value["mode"] == CallOff.Mode.DIRECT and framework.get("technique") == "fa-w-rc":
-        text = f"{value['framework']} reopens competition for each call-off (fa-w-rc)"
-        say.warning("mode", f"{text}, and this one is direct")
+        text = _("%(framework)s reopens competition for each call-off (fa-w-rc), and this one is "
+                 "direct")  # fmt: skip
+        say.warning("mode", text % {"framework": value["framework"]})
 
 
 def _examine_competition(value: Value, say: Say, world: World) -> None:
@@ -112,17 +121,19 @@ def _examine_competition(value: Value, say: Say, world: World) -> None:
     is_mini = value["mode"] == CallOff.Mode.MINI_COMPETITION
     if not value["competition"]:
         if is_mini:
-            say.warning("competition", "expected the mini-competition that it follows from")
+            say.warning("competition", _("expected the mini-competition that it follows from"))
         return
     if not is_mini:
-        say.error("competition", f"expected nothing, because the mode is {value['mode']}")
+        text = _("expected nothing, because the mode is %(mode)s")
+        say.error("competition", text % {"mode": value["mode"]})
     found = world.value("procedure", value["competition"])
     if found and found["kind"] != Procedure.Kind.MINI_COMPETITION:
-        text = f"expected a mini-competition, and {value['competition']} is {found['kind']}"
-        say.error("competition", text)
+        text = _("expected a mini-competition, and %(name)s is %(kind)s")
+        say.error("competition", text % {"name": value["competition"], "kind": found["kind"]})
     elif found and found["framework"] != value["framework"]:
-        text = f"expected one under {value['framework']}, found one under {found['framework']}"
-        say.error("competition", text)
+        text = _("expected one under %(framework)s, found one under %(other)s")
+        told = {"framework": value["framework"], "other": found["framework"]}
+        say.error("competition", text % told)
 
 
 def _settle(
@@ -154,8 +165,9 @@ def _enter(row: CallOff, state: str, by: str) -> Iterator[tuple[str, str]]:
     if state == CallOff.State.DRAFT:
         return
     if not settings.HUB_CALL_OFFS_BY_FILE:
-        text = "expected draft, because here two people approve each call-off"
-        yield "state", f"{text} (HUB_CALL_OFFS_BY_FILE), found {state}"
+        text = _("expected draft, because here two people approve each call-off "
+                 "(HUB_CALL_OFFS_BY_FILE), found %(found)s")  # fmt: skip
+        yield "state", text % {"found": state}
         return
     if competing.of(row) and (
         problems := [*competing.problems_of(row), *offered.faults_of(row)]
@@ -180,7 +192,7 @@ registry.register(Kind(
     make=new_call_off,
     examine=_examine,
     settle=_settle,
-    instead="set state: closed",
+    instead=gettext_noop("set state: closed"),
     record=Record((
         Field("code", CODE),
         Field("framework", Reference("framework")),

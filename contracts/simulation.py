@@ -79,8 +79,9 @@ def terms_of_files(names: Iterable[str]) -> Terms:
         try:
             documents.append((name, Path(name).read_bytes()))
         except (OSError, ValueError) as error:
-            text = f"expected a file that can be read: {getattr(error, 'strerror', error)}"
-            raise SetUpRefused([Problem(Place(name, 1), "", "", "", text)]) from error
+            text = _("expected a file that can be read: %(why)s")
+            told = text % {"why": getattr(error, "strerror", error)}
+            raise SetUpRefused([Problem(Place(name, 1), "", "", "", told)]) from error
     return terms_in(documents)
 
 
@@ -151,8 +152,9 @@ def _agreements(terms: Terms) -> list[Any]:
 def _statements(terms: Terms, listed: Listed, *, until: date | None) -> list[Statement]:
     agreement = listed.agreement
     if not (FIRST <= agreement.begins <= agreement.ends <= LAST):
-        what = f"expected an agreement within {FIRST:%Y} and {LAST:%Y}"
-        raise UsageRefused([Fault("usage", f"{what}, found {agreement.code}")])
+        text = _("expected an agreement within %(first)s and %(last)s, found %(found)s")
+        told = {"first": FIRST.year, "last": LAST.year, "found": agreement.code}
+        raise UsageRefused([Fault("usage", text % told)])
     last = listed.last_day or agreement.begins
     end = contract_year_of(agreement.ends, begins=agreement.begins).last
     year = contract_year_of(last, begins=agreement.begins)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from contracts import answers, competed, offered, sealing, specifying
@@ -208,7 +209,7 @@ def _price_of(procedure: Procedure, offer: dict[str, Any]) -> Decimal:
         kept = snapshot(model) if model else {"scenario": []}
     price = evaluated_price(offer, kept["scenario"])
     if price <= 0:
-        raise PriceTermsError("expected a price above 0 on the published volumes")
+        raise PriceTermsError(gettext("expected a price above 0 on the published volumes"))
     return price
 
 

@@ -22,6 +22,7 @@ from contracts.models import (
 )
 from hub.configuration import identifiers
 from hub.configuration.participants import check_period, period
+from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, One, Record, Reference, Rows
 from hub.configuration.registry import Say, World
@@ -89,14 +90,14 @@ def _examine_lots(value: Value, say: Say) -> None:
     lots = [one["code"] for one in value["lots"] or []]
     for index, one in enumerate(value["suppliers"] or []):
         if one["lot"] and one["lot"] not in lots:
-            known = ", ".join(filter(None, lots)) or _("there is none")
-            text = _("expected a lot: %(known)s; found %(found)s")
-            say.error(f"suppliers[{index}].lot", text % {"known": known, "found": one["lot"]})
+            what = _("a lot of the agreement")
+            say.error(f"suppliers[{index}].lot", one_of(what, lots, found=one["lot"]))
     maximum = value["maximum_value"]
     for index, one in enumerate(value["lots"] or []):
         if one["maximum_value"] and maximum and Decimal(one["maximum_value"]) > Decimal(maximum):
-            text = f"{one['maximum_value']} is above the maximum of the agreement, {maximum}"
-            say.warning(f"lots[{index}].maximum_value", text)
+            text = _("%(found)s is above the maximum of the agreement, %(maximum)s")
+            told = {"found": one["maximum_value"], "maximum": maximum}
+            say.warning(f"lots[{index}].maximum_value", text % told)
 
 
 def _examine_amendments(value: Value, say: Say, world: World) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing import (
     Agreement,
     Availability,
@@ -77,7 +79,7 @@ def _read_used(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
     told: Told = {}
     rows = judge.listed(given, "usage")
     if len(rows) > MOST_ROWS:
-        judge.refuse("usage", f"expected at most {MOST_ROWS} rows, found {len(rows)}")
+        judge.unlike("usage", _("at most %(most)s rows") % {"most": MOST_ROWS}, len(rows))
         return
     for index, row in enumerate(rows):
         path = f"usage[{index}]"
@@ -101,8 +103,8 @@ def _is_told(judge: Judge, row: Row, path: str, told: Told) -> bool:
         return True
     before, first = told.setdefault((source, name), (path, row))
     if first != row:
-        what = f"expected what {before} says of {shown(name)}, found something else"
-        judge.refuse(f"{path}.id", what)
+        text = _("expected what %(place)s says of %(name)s, found something else")
+        judge.refuse(f"{path}.id", text % {"place": before, "name": shown(name)})
     return before != path
 
 
@@ -112,13 +114,14 @@ def _was_in_use(
     """Whether the line was in use on the day, at a price."""
     first = max(line.activated, agreement.begins)
     if not first <= day <= line.ends:
-        what = f"a day from {first}, when the line is activated, to {line.ends}"
-        judge.refuse(f"{path}.date", f"expected {what}, found {day}")
+        what = _("a day from %(first)s, when the line is activated, to %(last)s")
+        judge.unlike(f"{path}.date", what % {"first": first, "last": line.ends}, f"{day}")
         return False
     versions = agreement.prices.get(line.priced_as, ())
     if not any(one.valid_from <= day for one in versions):
-        what = f"an algorithm with a price in {agreement.code} on {day}"
-        judge.refuse(f"{path}.algorithm", f"expected {what}, found {line.algorithm}")
+        what = _("an algorithm with a price in %(agreement)s on %(day)s")
+        told = what % {"agreement": agreement.code, "day": day}
+        judge.unlike(f"{path}.algorithm", told, line.algorithm)
         return False
     return True
 
@@ -137,17 +140,18 @@ def _read_available(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> 
                 share(row["share"], where=f"{path}.share"),
             )
         except PriceTermsError as fault:
-            where, _, text = str(fault).partition(": ")
+            where, _colon, text = str(fault).partition(": ")
             judge.refuse(where, text)
             continue
         if not found[1].activated.replace(day=1) <= here.month <= found[1].ends:
-            what = f"a month from {found[1].activated:%Y-%m} to {found[1].ends:%Y-%m}"
-            judge.refuse(f"{path}.month", f"expected {what}, found {here.month:%Y-%m}")
+            span = {"first": f"{found[1].activated:%Y-%m}", "last": f"{found[1].ends:%Y-%m}"}
+            what = _("a month from %(first)s to %(last)s") % span
+            judge.unlike(f"{path}.month", what, f"{here.month:%Y-%m}")
             continue
         listed = by_code[found[0].code].availability
         if any((one.line, one.month) == (here.line, here.month) for one in listed):
-            text = f"expected one for {here.month:%Y-%m} and this line, found another"
-            judge.refuse(f"{path}.month", text)
+            text = _("expected one for %(month)s and this line, found another")
+            judge.refuse(f"{path}.month", text % {"month": f"{here.month:%Y-%m}"})
             continue
         listed.append(here)
 
@@ -162,16 +166,16 @@ def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> N
         n = judge.whole(row, "n", path)
         successes = judge.whole(row, "successes", path, most=n)
         if framework is not None and framework not in by_code:
-            what = f"expected a known framework, found {shown(framework)}"
-            judge.refuse(f"{path}.framework", what)
+            judge.unlike(f"{path}.framework", _("a known framework"), framework)
         elif framework and algorithm and kpi and day:
             found = by_code[framework]
             if algorithm not in found.agreement.prices:
-                what = f"an algorithm with a price in {framework}, found {shown(algorithm)}"
-                judge.refuse(f"{path}.algorithm", f"expected {what}")
+                what = _("an algorithm with a price in %(agreement)s") % {"agreement": framework}
+                judge.unlike(f"{path}.algorithm", what, algorithm)
             elif not found.agreement.begins <= day <= found.agreement.ends:
-                what = f"a day from {found.agreement.begins} to {found.agreement.ends}"
-                judge.refuse(f"{path}.date", f"expected {what}, found {day}")
+                span = {"first": found.agreement.begins, "last": found.agreement.ends}
+                what = _("a day from %(first)s to %(last)s") % span
+                judge.unlike(f"{path}.date", what, f"{day}")
             elif _is_agreed(judge, found, algorithm, kpi, day, path=path):
                 found.measured.append(Measured(algorithm, kpi, day, successes, n))
 
@@ -184,15 +188,16 @@ def _is_agreed(
     prices = [one.price.outcome for one in agreement.prices[algorithm]]
     known = sorted({one.kpi for one in prices if one})
     if kpi not in known:
-        what = ", ".join(known) or f"nothing: no price of {algorithm} follows an outcome"
-        judge.refuse(f"{path}.kpi", f"expected {what}, found {shown(kpi)}")
+        none = _("nothing: no price of %(algorithm)s follows an outcome")
+        what = ", ".join(known) or none % {"algorithm": algorithm}
+        judge.unlike(f"{path}.kpi", what, kpi)
         return False
     year = contract_year_of(day, begins=agreement.begins)
     if any(
         (one.algorithm, one.kpi) == (algorithm, kpi) and year.start <= one.day < year.end
         for one in listed.measured
     ):
-        text = f"expected one for the contract year from {year.start}, found another"
-        judge.refuse(f"{path}.date", text)
+        text = _("expected one for the contract year from %(day)s, found another")
+        judge.refuse(f"{path}.date", text % {"day": year.start})
         return False
     return True

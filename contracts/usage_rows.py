@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts.priced import line_key
 from contracts.pricing import Agreement, Line
 from contracts.zone import CONTRACT_ZONE
@@ -53,8 +55,13 @@ class Judge:
         """A list, or a fault and an empty one."""
         if isinstance(given, list):
             return given
-        self.refuse(path, f"expected a list, found {_found(given)}")
+        self.unlike(path, _("a list"), given)
         return []
+
+    def unlike(self, path: str, what: str, found: Any) -> None:
+        """Keep the fault that something else was expected than what was found."""
+        told = {"what": what, "found": shown(found)}
+        self.refuse(path, _("expected %(what)s, found %(found)s") % told)
 
     def row(
         self, given: Any, path: str, *, needed: tuple[str, ...], other: tuple[str, ...]
@@ -62,21 +69,23 @@ class Judge:
         """Whether it is an object with the needed fields, and none but those and the other."""
         names, before = (*needed, *other), len(self.faults)
         if not isinstance(given, Mapping):
-            self.refuse(path, f"expected an object with {', '.join(needed)}, found {_found(given)}")
+            what = _("an object with %(names)s") % {"names": ", ".join(needed)}
+            self.unlike(path, what, given)
             return False
         for name in sorted(map(str, set(given) - set(names))):
-            text = f"expected one of {', '.join(names)}, found {shown(name)}"
-            self.refuse(f"{path}.{shown(name)}", text + nearest(name, names))
+            text = _("expected one of %(known)s, found %(found)s")
+            told = text % {"known": ", ".join(names), "found": shown(name)}
+            self.refuse(f"{path}.{shown(name)}", told + nearest(name, names))
         for name in needed:
             if given.get(name) is None:
-                self.refuse(f"{path}.{name}", "expected a value, found nothing")
+                self.refuse(f"{path}.{name}", _("expected a value, found nothing"))
         return len(self.faults) == before
 
     def text(self, row: Row, name: str, path: str) -> str | None:
         """A text of a row."""
         if isinstance(row[name], str) and row[name]:
             return str(row[name])
-        self.refuse(f"{path}.{name}", f"expected a text, found {_found(row[name])}")
+        self.unlike(f"{path}.{name}", _("a text"), row[name])
         return None
 
     def whole(self, row: Row, name: str, path: str, *, most: int = MOST) -> int:
@@ -86,9 +95,8 @@ class Judge:
             return 0
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
             return value
-        self.refuse(
-            f"{path}.{name}", f"expected a whole number from 0 to {most}, found {_found(value)}"
-        )
+        what = _("a whole number from %(low)s to %(high)s") % {"low": 0, "high": most}
+        self.unlike(f"{path}.{name}", what, value)
         return 0
 
     def day(self, row: Row, path: str) -> date | None:
@@ -101,8 +109,8 @@ class Judge:
                 return at.astimezone(CONTRACT_ZONE).date()
         except (ValueError, OverflowError):
             pass
-        what = "a date such as 2026-01-31, or a time with its offset from UTC"
-        self.refuse(f"{path}.date", f"expected {what}, found {_found(text)}")
+        what = _("a date such as 2026-01-31, or a time with its offset from UTC")
+        self.unlike(f"{path}.date", what, text)
         return None
 
     def line(self, row: Row, path: str) -> tuple[Agreement, Line] | None:
@@ -118,14 +126,15 @@ class Judge:
             known = sorted({getattr(one, name) for one in fits})
             fits = [one for one in fits if getattr(one, name) == value]
             if not fits:
-                is_first = name == OF_A_LINE[0]
-                of_line = f"the {name} of a line of {call_off}"
-                what = "a call-off with lines" if is_first else of_line
-                text = f"expected {what}, found {shown(value)}{nearest(value, known)}"
-                self.refuse(f"{path}.{name}", text)
+                said = f"{shown(value)}{nearest(value, known)}"
+                self.unlike(f"{path}.{name}", _of_a_line(name) % {"call_off": call_off}, said)
                 break
         return None
 
 
-def _found(value: Any) -> str:
-    return shown(value) if value is not None else "nothing"
+def _of_a_line(name: str) -> str:
+    return {
+        "call_off": _("a call-off with lines"),
+        "algorithm": _("an algorithm of a line of %(call_off)s"),
+        "site": _("a site of a line of %(call_off)s with this algorithm"),
+    }[name]

@@ -7,6 +7,8 @@ import io
 import json
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 NUMBERS = ("quantity", "late", "failed")
 MOST_DIGITS = 12
 
@@ -22,7 +24,7 @@ def read(text: str) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise UsageNotRead(f"expected JSON: {error}") from error
+            raise UsageNotRead(_("expected JSON: %(why)s") % {"why": error}) from error
     return _of_table(text)
 
 
@@ -33,9 +35,9 @@ def _of_table(text: str) -> list[dict[str, Any]]:
     try:
         rows = list(csv.DictReader(io.StringIO(text), delimiter=between))
     except csv.Error as error:
-        raise UsageNotRead(f"expected a table: {error}") from error
+        raise UsageNotRead(_("expected a table: %(why)s") % {"why": error}) from error
     if not rows:
-        raise UsageNotRead("expected a line of names, such as call_off, and rows below it")
+        raise UsageNotRead(_("expected a line of names, such as call_off, and rows below it"))
     return [_row(row) for row in rows]
 
 

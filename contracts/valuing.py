@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contracts import pricing
 from contracts.evaluation_models import digest
@@ -114,9 +115,11 @@ def measure(
 ) -> OutcomeMeasurement:
     """Keep what a driver was in a quarter; a later measurement of the same counts instead."""
     if name not in NAMES:
-        raise NoSuchMeasurement(f"name: expected a parameter of the model, found {name}")
+        text = _("expected a parameter of the model, found %(found)s") % {"found": name}
+        raise NoSuchMeasurement(f"name: {text}")
     if quarter.day != 1 or quarter.month not in (1, 4, 7, 10):
-        raise NoSuchMeasurement("quarter: expected the first day of a quarter")
+        text = _("expected the first day of a quarter")
+        raise NoSuchMeasurement(f"quarter: {text}")
     audit.record(
         "outcome_measured", actor=by, subject=model.code, quarter=quarter.isoformat(), name=name
     )

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 
 import yaml
+from django.utils.translation import gettext as _
 
 from contracts.models import VatRate
 from hub.configuration.reader import Value
@@ -42,7 +43,8 @@ def tax_on(rates: Rates, *, treatment: str, country: str, on: date) -> Tax:
         return Tax(treatment, Decimal(0))
     since = [day for day in rates.get(country, {}) if day <= on]
     if not since:
-        raise UnknownVatRateError(f"no rate of value added tax is known for {country} on {on}")
+        text = _("no rate of value added tax is known for %(country)s on %(day)s")
+        raise UnknownVatRateError(text % {"country": country, "day": on})
     return Tax(treatment, rates[country][max(since)])
 
 

@@ -23,6 +23,7 @@ _FLAGS = {
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
 _LONGEST_AE_TITLE = 16
+LANGUAGES_OF_PEOPLE = {"en": "English", "nb": "Norsk bokmål", "da": "Dansk"}
 SHORTEST_KEY = 50
 _A_KEY = f"a random text of at least {SHORTEST_KEY} characters"
 _OF_URLS = "#?%"
@@ -112,6 +113,14 @@ def flag(name: str, *, default: bool) -> bool:
     if given.lower() not in _FLAGS:
         raise _unfit(name, "on or off", given)
     return _FLAGS[given.lower()]
+
+
+def language(name: str, default: str) -> str:
+    """The code of a language that the hub speaks."""
+    given = text(name, default)
+    if given not in LANGUAGES_OF_PEOPLE:
+        raise _unfit(name, f"one of {', '.join(LANGUAGES_OF_PEOPLE)}", given)
+    return given
 
 
 def whole(name: str, default: int, *, least: int = 1, most: int | None = None) -> int:

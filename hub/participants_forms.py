@@ -8,9 +8,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from hub import forms as base
+from hub.environment import LANGUAGES_OF_PEOPLE
 from hub.models import Membership
 
-LANGUAGES = (("en", "English"), ("nb", "Norsk bokmål"), ("da", "Dansk"))
+LANGUAGES = tuple(LANGUAGES_OF_PEOPLE.items())
 KEPT = {
     "studies": _("Studies that were read"), "unread": _("Studies that nobody marked as read"),
     "unresolved": _("Studies with something unresolved"), "set_aside": _("Input set aside"),

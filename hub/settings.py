@@ -13,12 +13,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from hub import cluster_environment, queues
 from hub.environment import (
+    LANGUAGES_OF_PEOPLE,
     SHORTEST_KEY,
     ae_title,
     flag,
     folder,
     key,
     keys,
+    language,
     port,
     read_file,
     refuse_unknown,
@@ -83,6 +85,7 @@ HUB_TRUSTED_ORIGINS = texts("HUB_TRUSTED_ORIGINS")
 HUB_TRUSTED_PROXIES = texts("HUB_TRUSTED_PROXIES", ("127.0.0.1", "::1"))
 HUB_API_RATE_PER_MINUTE = whole("HUB_API_RATE_PER_MINUTE", 3000)
 HUB_TOKEN_DAYS = whole("HUB_TOKEN_DAYS", 365)
+HUB_LANGUAGE = LANGUAGE_CODE = language("HUB_LANGUAGE", "en")
 HUB_CALL_OFFS_BY_FILE = flag("HUB_CALL_OFFS_BY_FILE", default=True)
 
 DEBUG = HUB_DEBUG
@@ -220,8 +223,7 @@ else:
         "prepare_threshold": None if HUB_DATABASE_POOLED else 1,
     } | DATABASES["default"].get("OPTIONS", {})
 
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("nb", "Norsk bokmål"), ("da", "Dansk")]
+LANGUAGES = list(LANGUAGES_OF_PEOPLE.items())
 LOCALE_PATHS = [BASE_DIR / "hub" / "locale"]
 FORMAT_MODULE_PATH = ["hub.formats"]
 TIME_ZONE = "Europe/Oslo"
@@ -241,12 +243,10 @@ STORAGES = {
 # pods call the hub by the name that they were given
 ALLOWED_HOSTS = [*HUB_ALLOWED_HOSTS, HUB_BIND, str(urlsplit(HUB_CLUSTER_HUB_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = HUB_TRUSTED_ORIGINS
-SESSION_COOKIE_SECURE = HUB_HTTPS
-CSRF_COOKIE_SECURE = HUB_HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_HTTPS
 SECURE_SSL_REDIRECT = HUB_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HUB_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HUB_HTTPS
-SECURE_HSTS_PRELOAD = HUB_HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HUB_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_HTTPS else None
 # pods of the cluster reach the web behind the proxy that speaks TLS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^api/v1/runs/", r"^api/v1/servers/"]

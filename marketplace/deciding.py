@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from hub import audit
 from hub.models import User
@@ -46,8 +47,9 @@ class Decision:
 def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) -> Gate:
     """Record the decision in place of the one before; raises DecisionRefused."""
     if kind == Kind.CALL_OFF_LINE:
-        raise DecisionRefused([("kind", "expected a gate that people decide: the call-offs say "
-                                        "by themselves whether a line is active")])  # fmt: skip
+        text = _("expected a gate that people decide: the call-offs say by themselves whether a "
+                 "line is active")  # fmt: skip
+        raise DecisionRefused([("kind", text)])
     details = dict(decision.details)
     if kind == Kind.REGULATORY_SNAPSHOT:
         details |= _seen(deployment.version)
@@ -55,7 +57,7 @@ def decide(deployment: Deployment, kind: Kind, decision: Decision, *, by: User) 
         raise DecisionRefused(faults)
     # nobody signs for the gates while one of them is decided
     Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-    gate, _ = Gate.objects.update_or_create(
+    gate, _made = Gate.objects.update_or_create(
         deployment=deployment,
         kind=kind,
         defaults={
@@ -85,13 +87,14 @@ def problems_with(
     ]
     has_evidence = decision.evidence.strip() or deployment.files.filter(gate=kind).exists()
     if decision.is_passed and not has_evidence:
-        faults.append(("evidence", "expected where the evidence is found, or a file of it, "
-                                   "found nothing"))  # fmt: skip
+        text = _("expected where the evidence is found, or a file of it, found nothing")
+        faults.append(("evidence", text))
     if decision.decided_on and decision.decided_on > timezone.localdate():
-        faults.append(("decided_on", f"expected no day to come, found {decision.decided_on}"))
+        text = _("expected no day to come, found %(found)s") % {"found": decision.decided_on}
+        faults.append(("decided_on", text))
     is_snapshot = kind == Kind.REGULATORY_SNAPSHOT and decision.is_passed
     if is_snapshot and (why := _unfit(deployment.version)):
-        faults.append(("is_passed", f"expected false: {why}"))
+        faults.append(("is_passed", _("expected false: %(why)s") % {"why": why}))
     return faults
 
 
@@ -113,7 +116,8 @@ def details_faults(kind: str, details: dict[str, Any], *, is_passed: bool) -> li
 
 def _rules_of(kind: str, details: dict[str, Any]) -> list[str]:
     if kind == Kind.MINI_HTA and details["decision"] == "reject":
-        return ["decision: expected introduce or introduce_with_conditions for a gate that stands"]
+        text = _("expected introduce or introduce_with_conditions for a gate that stands")
+        return [f"decision: {text}"]
     if kind == Kind.LOCAL_VALIDATION:
         return _validation_faults(details)
     return []
@@ -136,19 +140,24 @@ def _validation_faults(details: dict[str, Any]) -> list[str]:
     )  # fmt: skip
     faults = []
     if counts.positives < needed.positives:
-        text = f"expected at least {needed.positives} studies with the finding"
-        faults.append(f"true_positive: {text} (sample-size rule), found {counts.positives}")
+        text = _("expected at least %(least)s studies with the finding (sample-size rule), found "
+                 "%(found)s")  # fmt: skip
+        told = {"least": needed.positives, "found": counts.positives}
+        faults.append(f"true_positive: {text % told}")
     if counts.total < needed.total:
-        text = f"expected at least {needed.total} studies in all (sample-size rule)"
-        faults.append(f"true_negative: {text}, found {counts.total}")
+        text = _("expected at least %(least)s studies in all (sample-size rule), found %(found)s")
+        told = {"least": needed.total, "found": counts.total}
+        faults.append(f"true_negative: {text % told}")
     for name, interval in (
         ("sensitivity", counts.sensitivity(confidence)),
         ("specificity", counts.specificity(confidence)),
     ):
         least = details[f"least_{name}"]
         if interval.low < least:
-            text = f"expected a lower bound (Clopper-Pearson) of {name} of at least {least}"
-            faults.append(f"least_{name}: {text}, found {interval.low:.4f}")
+            text = _("expected a lower bound (Clopper-Pearson) of at least %(least)s, found "
+                     "%(found)s")  # fmt: skip
+            bound = {"least": least, "found": f"{interval.low:.4f}"}
+            faults.append(f"least_{name}: {text % bound}")
     return faults
 
 
@@ -162,5 +171,5 @@ def _seen(version: AlgorithmVersion) -> dict[str, Any]:
 
 
 def _split(line: str) -> tuple[str, str]:
-    path, _, text = line.partition(": ")
+    path, _colon, text = line.partition(": ")
     return path, text

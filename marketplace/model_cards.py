@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 NAMESPACE = "https://mc.chai.org/v0.2/schema.xsd"
 # Version 0.1 has the same fields, but that each metric has one Result in words.
@@ -85,15 +87,23 @@ class CardInvalid(ValueError):
 def faults(card: Any) -> list[str]:
     """Each departure from the fields of a card, as ``path: rule``; nothing where it is one."""
     if not isinstance(card, dict):
-        return ["(the whole): expected an object"]
-    found = [f"{name}: expected one of {', '.join(FIELDS)}" for name in card if name not in FIELDS]
+        return ["(the whole): " + _("expected an object")]
+    found = [_one_of(name, FIELDS) for name in card if name not in FIELDS]
     for section, fields in FIELDS.items():
         held = card.get(section)
         if fields:
             found += _mapping_faults(section, held, fields)
         elif not _is_text(held):
-            found.append(f"{section}: expected a text")
+            found.append(f"{section}: " + _("expected a text"))
     return found[:100]
+
+
+def _one_of(path: str, known: Iterable[str]) -> str:
+    return f"{path}: " + _("expected one of %(known)s") % {"known": ", ".join(known)}
+
+
+def _object_with(path: str, names: Iterable[str]) -> str:
+    return f"{path}: " + _("expected an object with %(names)s") % {"names": ", ".join(names)}
 
 
 def from_xml(raw: bytes) -> Card:
@@ -101,7 +111,8 @@ def from_xml(raw: bytes) -> Card:
     from lxml import etree
 
     if len(raw) > LARGEST:
-        raise CardInvalid([f"(the whole): expected at most {LARGEST} bytes"])
+        text = _("expected at most %(most)s bytes") % {"most": LARGEST}
+        raise CardInvalid([f"(the whole): {text}"])
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
@@ -109,12 +120,14 @@ def from_xml(raw: bytes) -> Card:
     try:
         root = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise CardInvalid([f"(the whole): expected XML: {error}"]) from None
+        text = _("expected XML: %(why)s") % {"why": error}
+        raise CardInvalid([f"(the whole): {text}"]) from None
     if root.getroottree().docinfo.doctype:
-        raise CardInvalid(["(the whole): expected no DOCTYPE"])
+        raise CardInvalid(["(the whole): " + _("expected no DOCTYPE")])
     name = etree.QName(root)
     if name.localname != "AppliedModelCard" or not KNOWN.fullmatch(name.namespace or ""):
-        raise CardInvalid([f"(the whole): expected AppliedModelCard of {NAMESPACE}"])
+        text = _("expected AppliedModelCard of %(namespace)s") % {"namespace": NAMESPACE}
+        raise CardInvalid([f"(the whole): {text}"])
     card = {
         etree.QName(child).localname: _read(child)
         for child in root
@@ -159,12 +172,12 @@ def results_of(card: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 def _mapping_faults(path: str, held: Any, fields: tuple[tuple[str, str, bool], ...]) -> list[str]:
     if not isinstance(held, dict):
-        return [f"{path}: expected an object with {', '.join(name for name, _, _ in fields)}"]
-    known = {name for name, _, _ in fields}
-    found = [f"{path}.{name}: expected one of {', '.join(known)}" for name in held.keys() - known]
+        return [_object_with(path, (field[0] for field in fields))]
+    known = [field[0] for field in fields]
+    found = [_one_of(f"{path}.{name}", known) for name in held.keys() - set(known)]
     for name, kind, is_required in fields:
         if name not in held:
-            found += [f"{path}.{name}: expected a value"] if is_required else []
+            found += [f"{path}.{name}: " + _("expected a value")] if is_required else []
         else:
             found += _value_faults(f"{path}.{name}", held[name], kind)
     return found
@@ -172,10 +185,10 @@ def _mapping_faults(path: str, held: Any, fields: tuple[tuple[str, str, bool], .
 
 def _value_faults(path: str, value: Any, kind: str) -> list[str]:
     if kind == TEXT:
-        return [] if _is_text(value) else [f"{path}: expected a text"]
+        return [] if _is_text(value) else [f"{path}: " + _("expected a text")]
     if kind == TEXTS:
         is_good = isinstance(value, list) and all(map(_is_text, value))
-        return [] if is_good else [f"{path}: expected a list of texts"]
+        return [] if is_good else [f"{path}: " + _("expected a list of texts")]
     if kind == METRIC:
         return _metric_faults(path, value)
     return _mapping_faults(path, value, _BELOW[kind])
@@ -183,17 +196,18 @@ def _value_faults(path: str, value: Any, kind: str) -> list[str]:
 
 def _metric_faults(path: str, value: Any) -> list[str]:
     if not isinstance(value, dict) or set(value) != set(_METRIC):
-        return [f"{path}: expected an object with {', '.join(_METRIC)}"]
+        return [_object_with(path, _METRIC)]
     found = [
-        f"{path}.{name}: expected a text"
+        f"{path}.{name}: " + _("expected a text")
         for name in _METRIC
         if name != "Results" and not _is_text(value[name])
     ]
     results = value["Results"]
     if not isinstance(results, list) or not results:
-        return [*found, f"{path}.Results: expected a list of at least 1"]
+        return [*found, f"{path}.Results: " + _("expected a list of at least one")]
+    text = _("expected an object with Label and ValueJson, both texts")
     return found + [
-        f"{path}.Results[{index}]: expected an object with Label and ValueJson, both texts"
+        f"{path}.Results[{index}]: {text}"
         for index, one in enumerate(results)
         if not isinstance(one, dict)
         or set(one) != {"Label", "ValueJson"}
@@ -233,7 +247,7 @@ def _read(element: Any) -> Any:
 
 
 def _write(element: Any, held: Card, fields: tuple[tuple[str, str, bool], ...]) -> None:
-    for name, kind, _ in fields:
+    for name, kind, _is_required in fields:
         if name not in held:
             continue
         child = _element(element, name)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from django.utils.translation import gettext as _
+
 # Only these pass: certified by a notified body (MDR rule 11: information for diagnosis).
 PASSING_CLASSES = ("IIa", "IIb", "III")
 BEST_COMPETENCE = 5
@@ -61,9 +63,11 @@ class Breadth:
         return most is None or all(values.count(value) <= most for value in values)
 
     def __str__(self) -> str:
-        parts = [f"at least {self.at_least}"] if self.at_least else []
-        parts += [f"at most {self.at_most_each} of each"] if self.at_most_each is not None else []
-        parts += [f"every one of {', '.join(self.every)}"] if self.every else []
+        parts = [_("at least %(count)s") % {"count": self.at_least}] if self.at_least else []
+        if self.at_most_each is not None:
+            parts.append(_("at most %(count)s of each") % {"count": self.at_most_each})
+        if self.every:
+            parts.append(_("every one of %(values)s") % {"values": ", ".join(self.every)})
         return f"{self.dimension}: {'; '.join(parts)}"
 
 
@@ -125,10 +129,9 @@ def choose(
     scores = scores_of(known, weight_gain=weight_gain, weight_competence=weight_competence)
     passing = [need for need in known if need.code in scores]
     if len(passing) < pick:
-        raise NothingToChooseFrom(
-            f"pick: expected at most {len(passing)}, as many needs pass the gate on the CE class, "
-            f"found {pick}"
-        )
+        text = _("expected at most %(most)s, as many needs pass the gate on the CE class, found "
+                 "%(found)s")  # fmt: skip
+        raise NothingToChooseFrom(f"pick: {text % {'most': len(passing), 'found': pick}}")
     best = _best(passing, scores, pick, breadth)
     if best is None:
         raise NothingToChooseFrom(_why_none(passing, scores, pick, breadth))
@@ -152,8 +155,11 @@ def _why_none(
         for rule in breadth
         if _best(passing, scores, pick, [one for one in breadth if one is not rule])
     ]
-    hint = f"; there is one without the rule {' or '.join(loose)}" if loose else ""
-    return f"breadth: no set of {pick} needs keeps all rules{hint}"
+    text = _("no set of %(count)s needs keeps all rules") % {"count": pick}
+    if loose:
+        hint = _("there is one without the rule %(rules)s")
+        text = f"{text}; {hint % {'rules': _(' or ').join(loose)}}"
+    return f"breadth: {text}"
 
 
 def _best(

@@ -23,11 +23,11 @@ def json_of(text: str | bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
-        raise ValueError("too deep") from error
+        raise ValueError(_("too deep")) from error
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(_("%(name)s is no JSON") % {"name": word})
 
 
 class JsonFileField(forms.FileField):

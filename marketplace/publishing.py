@@ -68,8 +68,9 @@ def release(
     except ManifestInvalid as error:
         raise NotPublished([_split(line, "manifest") for line in error.problems]) from error
     if read.algorithm != algorithm.code:
-        text = f"expected {algorithm.code}, got {read.algorithm}"
-        raise NotPublished([("manifest.algorithm", text)])
+        text = _("expected %(what)s, got %(found)s")
+        told = text % {"what": algorithm.code, "found": read.algorithm}
+        raise NotPublished([("manifest.algorithm", told)])
     image, key = read.performer.image, algorithm.vendor.signing_key
     try:
         if image and key:
@@ -143,7 +144,7 @@ def unstorable(document: Any) -> list[str]:
     text = json.dumps(document)
     # an escape is one only where no backslash stands before it
     if re.search(r"(?<!\\)(\\\\)*\\u(0000|d[89a-f][0-9a-f]{2})", _without_pairs(text)):
-        return ["(the whole): expected text without U+0000 and lone surrogates"]
+        return ["(the whole): " + _("expected text without U+0000 and lone surrogates")]
     return []
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 LARGEST = 20 * 1024 * 1024
 MOST_LICENCES = 12
 NOTHING = {"", "NOASSERTION", "NONE"}
@@ -38,18 +40,17 @@ class Summary:
 def faults(document: Any) -> list[str]:
     """Why a document is no bill of materials that can be read; nothing where it is one."""
     if not isinstance(document, dict):
-        return ["(the whole): expected an object"]
+        return ["(the whole): " + _("expected an object")]
     form = _format(document)
     if not form:
-        return [
-            'bomFormat: expected "CycloneDX" (specVersion 1.x), or spdxVersion of SPDX-2.x, in JSON'
-        ]
+        text = _('expected "CycloneDX" (specVersion 1.x), or spdxVersion of SPDX-2.x, in JSON')
+        return [f"bomFormat: {text}"]
     key = "components" if form.startswith("CycloneDX") else "packages"
     listed = document.get(key)
     if not isinstance(listed, list):
-        return [f"{key}: expected a list"]
+        return [f"{key}: " + _("expected a list")]
     return [
-        f"{key}[{index}].name: expected a text"
+        f"{key}[{index}].name: " + _("expected a text")
         for index, one in enumerate(listed)
         if not isinstance(one, dict) or not isinstance(one.get("name"), str) or not one["name"]
     ][:20]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -23,7 +24,8 @@ from vendors.serializers import Checked, LineField, ParagraphsField
 
 def _risk_class(text: str) -> str:
     """What was expected of a risk class; nothing where it is one."""
-    return "" if text in RISK_CLASSES else f"one of {', '.join(RISK_CLASSES)}"
+    known = ", ".join(RISK_CLASSES)
+    return "" if text in RISK_CLASSES else _("one of %(known)s") % {"known": known}
 
 
 class EvidenceSerializer(RowSerializer[Evidence]):
@@ -91,8 +93,9 @@ class ClearanceSerializer(RowSerializer[Clearance]):
         """A certificate ends after it was issued."""
         issued, expires = attrs.get("issued"), attrs.get("expires")
         if issued and expires and issued > expires:
-            text = f"expected a day from {issued} on (issued), found {expires}"
-            raise serializers.ValidationError({"expires": [text]})
+            text = _("expected a day from %(day)s on, found %(found)s")
+            told = text % {"day": issued, "found": expires}
+            raise serializers.ValidationError({"expires": [told]})
         return attrs
 
 

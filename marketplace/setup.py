@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 import vendors.manifest
 from hub.configuration import identifiers, registry
 from hub.configuration.attachments import Attached
@@ -68,8 +70,9 @@ def _examine_algorithm(value: Value, say: Say, world: World) -> None:
     for index, version in enumerate(value["versions"] or []):
         path, manifest = f"versions[{index}]", version["manifest"]
         if manifest and manifest.data["algorithm"] != value["code"]:
-            text = f"expected a manifest of {value['code']}, found {manifest.data['algorithm']}"
-            say.error(f"{path}.manifest", text)
+            text = _("expected a manifest of %(code)s, found one of %(found)s")
+            told = {"code": value["code"], "found": manifest.data["algorithm"]}
+            say.error(f"{path}.manifest", text % told)
         if manifest:
             _examine_signature(version, path, say, world.value("vendor", value["vendor"]))
         if version["clearance"]:
@@ -89,15 +92,16 @@ def _examine_signature(version: Value, path: str, say: Say, vendor: Value) -> No
             signature=signature.get("value") or "", signing_key=key,
         )  # fmt: skip
     except SignatureRefused as refused:
-        say.error(f"{path}.signature", f"expected a signature by {vendor['code']}: {refused}")
+        text = _("expected a signature by %(vendor)s: %(why)s")
+        say.error(f"{path}.signature", text % {"vendor": vendor["code"], "why": refused})
 
 
 def _examine_clearance(clearance: Value, path: str, say: Say) -> None:
     certificate = clearance["certificate"] or {}
     issued, expires = certificate.get("issued"), certificate.get("expires")
     if issued and expires and issued > expires:
-        text = f"expected a day from {issued} on (issued), found {expires}"
-        say.error(f"{path}.certificate.expires", text)
+        text = _("expected a day from %(day)s on, found %(found)s")
+        say.error(f"{path}.certificate.expires", text % {"day": issued, "found": expires})
     if doubt := identifiers.basic_udi_di_doubt(clearance["basic_udi_di"] or ""):
         say.warning(f"{path}.basic_udi_di", doubt)
 

@@ -8,10 +8,13 @@ from datetime import date
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from hub.configuration import identifiers, registry
 from hub.configuration.attachments import Json
 from hub.configuration.kept import KeptRows
+from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
@@ -62,15 +65,16 @@ def _examine_deployment(value: Value, say: Say, world: World) -> None:
         return
     known = [manifest.data["version"] for manifest in manifests]
     if value["version"] not in known:
-        text = f"expected a version of {value['algorithm']}: {', '.join(known) or 'it has none'}"
-        say.error("version", f"{text}; found {value['version']}")
+        what = _("a version of %(algorithm)s") % {"algorithm": value["algorithm"]}
+        say.error("version", one_of(what, known, found=value["version"] or ""))
         return
     _examine_gates(value, say)
     if value["state"] in IN_USE:
         held = algorithm["versions"][known.index(value["version"])]
         facts = _facts(held["clearance"], f"{algorithm['name']} {value['version']}")
         if refusal := judge(facts, on=timezone.localdate()):
-            say.warning("state", f"every study will be refused: {refusal.why}")
+            text = _("every study will be refused: %(why)s")
+            say.warning("state", text % {"why": refusal.why})
         _examine_notices(value, say, world)
 
 
@@ -84,15 +88,17 @@ def _examine_gates(value: Value, say: Say) -> None:
         if kind is None:
             continue
         for line in details_faults(kind, details, is_passed=is_passed):
-            where, _, text = line.partition(": ")
+            where, _colon, text = line.partition(": ")
             say.error(f"{path}.{where}", text)
         if is_passed and not gate["evidence"] and kind not in shown:
-            say.error(f"{path}.evidence", "expected where the evidence is found, found nothing")
+            text = _("expected where the evidence is found, found nothing")
+            say.error(f"{path}.evidence", text)
         if is_passed and kind in OF_ONE_DEVICE and not gate["udi_di"]:
-            say.error(f"{path}.udi_di", "expected the UDI-DI that was looked at, found nothing")
+            text = _("expected the UDI-DI that was looked at, found nothing")
+            say.error(f"{path}.udi_di", text)
         if not is_passed and kind in needed:
-            text = f"expected a state without {kind}, which is not passed; found {value['state']}"
-            say.error("state", text)
+            text = _("expected a state without %(gate)s, which is not passed; found %(found)s")
+            say.error("state", text % {"gate": kind, "found": value["state"]})
 
 
 def _examine_notices(value: Value, say: Say, world: World) -> None:
@@ -101,8 +107,8 @@ def _examine_notices(value: Value, say: Say, world: World) -> None:
         notice = item.value
         is_open = notice["suspends"] and not notice["lifted"]
         if is_open and about in (notice["versions"] or []):
-            text = f"expected suspended or retired: the field safety notice {code} is open"
-            say.error("state", text)
+            text = _("expected suspended or retired: the field safety notice %(code)s is open")
+            say.error("state", text % {"code": code})
 
 
 def _facts(clearance: Value | None, version: str) -> ClearanceFacts:
@@ -141,8 +147,12 @@ def _suspended_in_the_hub(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         version__version=new["version"],
     ).exclude(suspended_by="").first()  # fmt: skip
     if row is not None:
-        why = f"{row.suspended_by} suspended it: {render(row.suspended_why) or '-'}"
-        yield "state", f"expected suspended ({why}); lift that in the hub, found {new['state']}"
+        text = _("expected suspended, because %(who)s suspended it (%(why)s); lift that in the "
+                 "hub, found %(found)s")  # fmt: skip
+        yield "state", text % {
+            "who": row.suspended_by, "why": render(row.suspended_why) or "-",
+            "found": new["state"],
+        }  # fmt: skip
 
 
 registry.guard("deployment", _suspended_in_the_hub)
@@ -153,7 +163,7 @@ registry.register(Kind(
     says="May this version be used on patients at this site, and how.",
     make=_new_deployment,
     examine=_examine_deployment,
-    instead="set state: retired",
+    instead=gettext_noop("set state: retired"),
     record=Record((
         Field("site", Reference("site")),
         Field("algorithm", Reference("algorithm"), column="version.algorithm", is_written=False),

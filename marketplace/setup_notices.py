@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from hub.configuration import identifiers, registry
 from hub.configuration.participants import CODE
+from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
@@ -60,13 +63,15 @@ def _examine(value: Value, say: Say, world: World) -> None:
         manifests = [held["manifest"] for held in algorithm["versions"] or []]
         known = [manifest.data["version"] for manifest in manifests if manifest]
         if one["version"] not in known:
-            text = f"expected a version of {one['algorithm']}: {', '.join(known) or 'none'}"
-            say.error(f"versions[{index}].version", f"{text}; found {one['version']}")
+            what = _("a version of %(algorithm)s") % {"algorithm": one["algorithm"]}
+            told = one_of(what, known, found=one["version"] or "")
+            say.error(f"versions[{index}].version", told)
         if algorithm["vendor"] != value["vendor"]:
-            text = f"expected an algorithm of {value['vendor']}, found {one['algorithm']}"
-            say.error(f"versions[{index}].algorithm", text)
+            text = _("expected an algorithm of %(vendor)s, found %(found)s")
+            told = text % {"vendor": value["vendor"], "found": one["algorithm"]}
+            say.error(f"versions[{index}].algorithm", told)
     if value["lifted"] and not value["lifted_by"]:
-        say.error("lifted_by", "expected who lifted it, found nothing")
+        say.error("lifted_by", _("expected who lifted it, found nothing"))
 
 
 registry.dispose("marketplace.ExpiryWarning")
@@ -76,7 +81,7 @@ registry.register(Kind(
     "at every site.",
     examine=_examine,
     make=lambda value: SafetyNotice(decided_at=timezone.now()),
-    instead="set lifted",
+    instead=gettext_noop("set lifted"),
     record=Record((
         Field("code", CODE),
         Field("vendor", Reference("vendor")),

@@ -12,6 +12,7 @@ from math import log, sqrt
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from marketplace.value import Case, npv
 
@@ -38,9 +39,12 @@ def check(spec: Mapping[str, Any]) -> None:
     """Raise NoSuchDistribution where the kind or a number of it is not as it must be."""
     kind = spec.get("kind")
     if kind not in KINDS:
-        raise NoSuchDistribution(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}")
+        text = _("expected one of %(known)s, found %(found)s")
+        told = text % {"known": ", ".join(KINDS), "found": repr(kind)}
+        raise NoSuchDistribution(f"kind: {told}")
     if unknown := set(spec) - {"kind", *KINDS[kind]}:
-        raise NoSuchDistribution(f"{sorted(unknown)[0]}: no number of {kind}")
+        text = _("no number of %(kind)s") % {"kind": kind}
+        raise NoSuchDistribution(f"{sorted(unknown)[0]}: {text}")
     numbers = {name: _number(spec, name) for name in KINDS[kind]}
     if fault := _fault(kind, numbers):
         raise NoSuchDistribution(fault)
@@ -49,44 +53,54 @@ def check(spec: Mapping[str, Any]) -> None:
 def _number(spec: Mapping[str, Any], name: str) -> float:
     value = spec.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise NoSuchDistribution(f"{name}: expected a number, found {value!r}")
+        raise NoSuchDistribution(_unlike(name, _("a number"), repr(value)))
     return float(value)
+
+
+def _unlike(name: str, what: str, found: float | str) -> str:
+    told = found if isinstance(found, str) else f"{found:g}"
+    return f"{name}: " + _("expected %(what)s, found %(found)s") % {"what": what, "found": told}
 
 
 def _fault(kind: str, n: Mapping[str, float]) -> str:
     """Why the numbers make no distribution, or nothing."""
     if "sd" in n and n["sd"] <= 0:
-        return f"sd: expected more than 0, found {n['sd']:g}"
+        return _unlike("sd", _("more than 0"), n["sd"])
     return _FAULTS[kind](n) if kind in _FAULTS else ""
 
 
 def _of_beta(n: Mapping[str, float]) -> str:
     if not 0 < n["mean"] < 1:
-        return f"mean: expected a share between 0 and 1, found {n['mean']:g}"
+        return _unlike("mean", _("a share between 0 and 1"), n["mean"])
     widest = sqrt(n["mean"] * (1 - n["mean"]))
-    return "" if n["sd"] < widest else f"sd: expected less than {widest:.4g}, found {n['sd']:g}"
+    what = _("less than %(most)s") % {"most": f"{widest:.4g}"}
+    return "" if n["sd"] < widest else _unlike("sd", what, n["sd"])
 
 
 def _of_counts(n: Mapping[str, float]) -> str:
     is_good = 0 <= n["successes"] <= n["trials"]
-    return "" if is_good else f"successes: expected 0 to {n['trials']:g}, found {n['successes']:g}"
+    return "" if is_good else _unlike("successes", _span(0, n["trials"]), n["successes"])
 
 
 def _of_gamma(n: Mapping[str, float]) -> str:
-    return "" if n["mean"] > 0 else f"mean: expected more than 0, found {n['mean']:g}"
+    return "" if n["mean"] > 0 else _unlike("mean", _("more than 0"), n["mean"])
+
+
+def _span(low: float, high: float) -> str:
+    return _("%(low)s to %(high)s") % {"low": f"{low:g}", "high": f"{high:g}"}
 
 
 def _of_range(n: Mapping[str, float]) -> str:
     if n["low"] >= n["high"]:
-        return f"high: expected more than {n['low']:g}, found {n['high']:g}"
+        return _unlike("high", _("more than %(least)s") % {"least": f"{n['low']:g}"}, n["high"])
     if not n["low"] <= n.get("mode", n["low"]) <= n["high"]:
-        return f"mode: expected {n['low']:g} to {n['high']:g}, found {n['mode']:g}"
+        return _unlike("mode", _span(n["low"], n["high"]), n["mode"])
     return ""
 
 
 def _of_ratio(n: Mapping[str, float]) -> str:
     is_good = 0 < n["lower"] < n["estimate"] < n["upper"]
-    return "" if is_good else "estimate: expected 0 < lower < estimate < upper"
+    return "" if is_good else "estimate: " + _("expected 0 < lower < estimate < upper")
 
 
 _FAULTS: dict[str, Callable[[Mapping[str, float]], str]] = {
@@ -149,7 +163,7 @@ def simulate(
 ) -> Spread:
     """Monte Carlo over the NPV: independent draws of the named parameters."""
     if not 2 <= draws <= MOST_DRAWS:
-        raise NoSuchDistribution(f"draws: expected 2 to {MOST_DRAWS}, found {draws}")
+        raise NoSuchDistribution(_unlike("draws", _span(2, MOST_DRAWS), str(draws)))
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = {name: draw(generator, distributions[name], draws) for name in sorted(distributions)}
     some = _by_draw(case.but(**drawn))

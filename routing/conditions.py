@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from hub.phrases import Phrase, phrase
@@ -96,13 +97,15 @@ def check(when: Any, path: str = "when") -> list[tuple[str, str]]:
 
 def _check(when: Any, path: str, *, depth: int) -> list[tuple[str, str]]:
     if depth > _DEEPEST:
-        return [(path, f"expected conditions nested at most {_DEEPEST} deep")]
+        text = gettext("expected conditions nested at most %(most)s deep")
+        return [(path, text % {"most": _DEEPEST})]
     if not isinstance(when, Mapping) or len(when) != 1:
-        return [(path, "expected one of all, any, not, or a field such as series.modality")]
+        text = gettext("expected one of all, any, not, or a field such as series.modality")
+        return [(path, text)]
     ((name, inner),) = when.items()
     if name in ("all", "any"):
         if not isinstance(inner, Sequence) or isinstance(inner, str) or not inner:
-            return [(f"{path}.{name}", "expected a list of at least one clause")]
+            return [(f"{path}.{name}", gettext("expected a list of at least one clause"))]
         return [
             fault
             for place, part in enumerate(inner)
@@ -115,14 +118,16 @@ def _check(when: Any, path: str, *, depth: int) -> list[tuple[str, str]]:
 
 def _check_clause(field: Any, test: Any, path: str) -> list[tuple[str, str]]:
     if field not in FIELDS:
-        known = ", ".join(sorted(FIELDS))
-        return [(f"{path}.{field}", f"expected a field of the rule language: {known}")]
+        text = gettext("expected a field of the rule language: %(known)s")
+        return [(f"{path}.{field}", text % {"known": ", ".join(sorted(FIELDS))})]
     here = f"{path}.{field}"
     if not isinstance(test, Mapping) or len(test) != 1:
-        return [(here, "expected one operator, such as {equals: CT}")]
+        return [(here, gettext("expected one operator, such as {equals: CT}"))]
     ((operator, operand),) = test.items()
     if operator not in _OPERANDS:
-        return [(f"{here}.{operator}", f"expected an operator: {', '.join(sorted(_OPERANDS))}")]
+        text = gettext("expected an operator: %(known)s")
+        known = ", ".join(sorted(_OPERANDS))
+        return [(f"{here}.{operator}", text % {"known": known})]
     fault = _OPERANDS[operator](operand)
     return [(f"{here}.{operator}", fault)] if fault else []
 
@@ -213,33 +218,36 @@ def _shown(operand: Any) -> str:
 
 
 def _is_scalar(operand: Any) -> str:
-    return "" if isinstance(operand, (str, int, float)) else "expected a text or a number"
+    good = isinstance(operand, (str, int, float))
+    return "" if good else gettext("expected a text or a number")
 
 
 def _is_list(operand: Any) -> str:
     good = isinstance(operand, (list, tuple)) and operand and not any(map(_is_scalar, operand))
-    return "" if good else "expected a list of texts or numbers"
+    return "" if good else gettext("expected a list of texts or numbers")
 
 
 def _is_number(operand: Any) -> str:
     number = _number(operand)
     good = number is not None and number == number and not isinstance(operand, bool)
-    return "" if good else "expected a number"
+    return "" if good else gettext("expected a number")
 
 
 def _is_flag(operand: Any) -> str:
-    return "" if isinstance(operand, bool) else "expected true or false"
+    return "" if isinstance(operand, bool) else gettext("expected true or false")
 
 
 def _is_pattern(operand: Any) -> str:
     if not isinstance(operand, str) or not 0 < len(operand) <= _LONGEST_PATTERN:
-        return f"expected a regular expression of at most {_LONGEST_PATTERN} characters"
+        text = gettext("expected a regular expression of at most %(most)s characters")
+        return text % {"most": _LONGEST_PATTERN}
     try:
         pattern(operand)
     except UnicodeError:
-        return "expected a regular expression in proper Unicode"
+        return gettext("expected a regular expression in proper Unicode")
     except UnfitPattern as fault:
-        return f"expected a regular expression (RE2 syntax): {_said(fault)}"
+        text = gettext("expected a regular expression (RE2 syntax): %(why)s")
+        return text % {"why": _said(fault)}
     return ""
 
 

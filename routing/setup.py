@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from hub.configuration import identifiers, registry
 from hub.configuration.attachments import Json
@@ -37,8 +39,12 @@ def _used_manifests(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         version__algorithm__code=new["code"], version__version__in=changed
     ).values_list("version__version")
     for version, count in used.annotate(Count("pk")).order_by():
-        text = f"cannot be changed: {count} workitems used it as it is; give it a new version"
-        yield f"versions[{version}].manifest", text
+        text = ngettext(
+            "cannot be changed: %(count)s workitem used it as it is; give it a new version",
+            "cannot be changed: %(count)s workitems used it as it is; give it a new version",
+            count,
+        )  # fmt: skip
+        yield f"versions[{version}].manifest", text % {"count": count}
 
 
 def _patients_of_a_trust(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -47,9 +53,13 @@ def _patients_of_a_trust(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         return
     studies = Study.objects.filter(site__code=new["code"])
     orders = Order.objects.filter(site__code=new["code"])
-    if held := _told(study=studies.count(), order=orders.count()):
-        text = f"cannot be changed: it has {held} of {old['organisation']}"
-        yield "organisation", f"{text}; give {new['organisation']} a site of its own"
+    if studies.exists() or orders.exists():
+        text = _("cannot be changed: it has studies (%(studies)s) and orders (%(orders)s) of "
+                 "%(old)s; give %(new)s a site of its own")  # fmt: skip
+        yield "organisation", text % {
+            "studies": studies.count(), "orders": orders.count(),
+            "old": old["organisation"], "new": new["organisation"],
+        }  # fmt: skip
 
 
 def _patients_of_a_peer(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -58,17 +68,13 @@ def _patients_of_a_peer(old: Value, new: Value) -> Iterator[tuple[str, str]]:
         return
     studies = Study.objects.filter(source__code=new["code"])
     deliveries = Delivery.objects.filter(node__code=new["code"])
-    if held := _told(study=studies.count(), delivery=deliveries.count()):
-        text = f"cannot be changed: it has {held} of {old['site']}"
-        yield "site", f"{text}; give {new['site']} a node of its own"
-
-
-_MANY = {"study": "studies", "order": "orders", "delivery": "deliveries"}
-
-
-def _told(**counts: int) -> str:
-    held = {one: count for one, count in counts.items() if count}
-    return " and ".join(f"{n} {one if n == 1 else _MANY[one]}" for one, n in held.items())
+    if studies.exists() or deliveries.exists():
+        text = _("cannot be changed: it has studies (%(studies)s) and deliveries "
+                 "(%(deliveries)s) of %(old)s; give %(new)s a node of its own")  # fmt: skip
+        yield "site", text % {
+            "studies": studies.count(), "deliveries": deliveries.count(),
+            "old": old["site"], "new": new["site"],
+        }  # fmt: skip
 
 
 def _version(held: Value) -> str:

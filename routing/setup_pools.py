@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from hub.configuration import identifiers, registry
 from hub.configuration.document import Node, Scalar
 from hub.configuration.reader import Reader, Value
@@ -29,7 +31,8 @@ class _Size(Shape):
             return FROM_CLUSTER
         if isinstance(node, Scalar) and node.is_plain and node.text.isdigit():
             return self.number.read(node, at)
-        return at.expected(node, f"a whole number from 1 to {MOST_GPUS}, or {FROM_CLUSTER}")
+        what = _("a whole number from 1 to %(most)s, or %(word)s")
+        return at.expected(node, what % {"most": MOST_GPUS, "word": FROM_CLUSTER})
 
     def schema(self) -> Schema:
         return {"oneOf": [self.number.schema(), {"enum": [FROM_CLUSTER]}]}
@@ -45,14 +48,16 @@ class _Size(Shape):
 def _examine(value: Value, say: Say, world: World) -> None:
     size, reserve = value["size"], value["stat_reserve"]
     if isinstance(size, int) and isinstance(reserve, int) and reserve >= size:
-        text = f"expected fewer than the {size} GPUs of the pool, found {reserve}"
-        say.error("stat_reserve", f"{text}: nothing but STAT would ever run")
+        text = _("expected fewer than the %(size)s GPUs of the pool, found %(found)s: nothing but "
+                 "STAT would ever run")  # fmt: skip
+        say.error("stat_reserve", text % {"size": size, "found": reserve})
     mine = set(value["performers"] or KINDS)
     for code, item in world.of("gpu_pool").items():
         shared = mine & set(item.value["performers"] or KINDS)
         if code < value["code"] and shared:
-            text = f"expected ways of running that no other pool has, found {min(shared)}"
-            say.error("performers", f"{text} as in {code}")
+            text = _("expected ways of running that no other pool has, found %(found)s as in "
+                     "%(code)s")  # fmt: skip
+            say.error("performers", text % {"found": min(shared), "code": code})
 
 
 registry.register(Kind(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from django.utils.translation import gettext as _
+
 from vendors.shapes import ShapeInvalid, problems_in, unfit_values
 
 Kind = Literal["process", "container", "kubernetes", "dicom_node", "http"]
@@ -223,19 +225,23 @@ def _contradictions(data: Mapping[str, Any]) -> list[str]:
     # not "low > high": a bound that is not a number must be refused as well
     if not low <= high:
         path = "needs.patient_age_years"
-        problems.append(f"{path}: expected at_least not above at_most, got {low} and {high}")
+        text = _("expected at_least not above at_most, got %(low)s and %(high)s")
+        problems.append(f"{path}: {text % {'low': low, 'high': high}}")
     performer = data["performer"]
     if performer.get("min", 0) > performer.get("max", 1):
         least, most = performer["min"], performer.get("max", 1)
-        problems.append(f"performer.min: expected not above max ({most}), got {least}")
+        text = _("expected not above max (%(most)s), got %(least)s")
+        problems.append(f"performer.min: {text % {'most': most, 'least': least}}")
     for name in ("min", "max"):
         if name in performer and performer.get("serving") != "warm":
-            problems.append(f"performer.{name}: expected only with serving: warm, got it alone")
+            text = _("expected only with serving: warm, got it alone")
+            problems.append(f"performer.{name}: {text}")
     seen = set()
     for index, one in enumerate(data["returns"]["findings"]):
         code = (one["code"]["value"], one["code"]["scheme"])
         if code in seen:
             path = f"returns.findings[{index}].code"
-            problems.append(f"{path}: expected each code once, got {code[0]!r} again")
+            text = _("expected each code once, got %(code)s again")
+            problems.append(f"{path}: {text % {'code': repr(code[0])}}")
         seen.add(code)
     return problems

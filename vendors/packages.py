@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 _MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|Ti|k|K|M|G|T)?[bB]?")
 DEFAULT_SECONDS = 300
 LONGEST_SECONDS = 86_400
@@ -31,7 +33,7 @@ def performer_of_map(
     if isinstance(command, str):
         command = command.split()
     if not isinstance(command, list) or not all(isinstance(one, str) and one for one in command):
-        raise PackageInvalid("app.command", "expected a text, or a list of texts")
+        raise PackageInvalid("app.command", _("expected a text, or a list of texts"))
     resources = _mapping(package.get("resources", {}), "package.resources")
     return {
         "kind": "container",
@@ -93,7 +95,8 @@ def _resources(held: Mapping[str, Any]) -> dict[str, Any]:
     if (gpu := held.get("gpu")) is not None:
         number = int(gpu) if re.fullmatch("[0-9]{1,2}", str(gpu)) else -1
         if not 0 <= number <= 16:
-            raise PackageInvalid("resources.gpu", "expected a whole number from 0 to 16")
+            span = _("a whole number from %(low)s to %(high)s") % {"low": 0, "high": 16}
+            raise PackageInvalid("resources.gpu", _("expected %(what)s") % {"what": span})
         found["gpu"] = number
     return found
 
@@ -102,14 +105,14 @@ def _plain_number(value: Any, field: str) -> str:
     text = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"[1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.[0-9]{1,3}",
                                                    text):  # fmt: skip
-        raise PackageInvalid(field, "expected a number of processors such as 2 or 0.5")
+        raise PackageInvalid(field, _("expected a number of processors such as 2 or 0.5"))
     return text.removesuffix(".0")
 
 
 def _memory(value: Any) -> str:
     found = _MEMORY.fullmatch(str(value))
     if found is None or not int(found[1]):
-        raise PackageInvalid("resources.memory", "expected an amount of memory such as 4Gi")
+        raise PackageInvalid("resources.memory", _("expected an amount of memory such as 4Gi"))
     unit = found[2] or ""
     return found[1] + ("k" if unit == "K" else unit)
 
@@ -118,11 +121,12 @@ def _seconds(value: Any, field: str) -> int:
     if value in (None, 0):
         return DEFAULT_SECONDS
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LONGEST_SECONDS:
-        raise PackageInvalid(field, f"expected whole seconds from 1 to {LONGEST_SECONDS}")
+        text = _("expected whole seconds from 1 to %(most)s")
+        raise PackageInvalid(field, text % {"most": LONGEST_SECONDS})
     return value
 
 
 def _mapping(value: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise PackageInvalid(field, "expected an object")
+        raise PackageInvalid(field, _("expected an object"))
     return value

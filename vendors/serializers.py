@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
@@ -27,7 +28,7 @@ class Checked:
     def __call__(self, text: str) -> None:
         """Raise ValidationError with what was expected."""
         if what := self.check(text):
-            raise serializers.ValidationError(f"expected {what}")
+            raise serializers.ValidationError(_("expected %(what)s") % {"what": what})
 
 
 class LineField(serializers.CharField):

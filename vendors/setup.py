@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from hub.configuration import identifiers, registry
 from hub.configuration.document import Listing, Node
 from hub.configuration.kept import KeptRows
@@ -61,7 +63,7 @@ class _NumberText(Amount):
 def _examine(value: Value, say: Say, world: World) -> None:
     check_organisation_number(value, say)
     if value["signing_key"] and (expected := problem_with_keys(value["signing_key"])):
-        say.error("signing_key", f"expected {expected}")
+        say.error("signing_key", _("expected %(what)s") % {"what": expected})
     for index, one in enumerate(value["sub_processors"] or []):
         if one["country"] and (problem := transfer_problem(
             one["country"], one["transfer_basis"] or ""
@@ -72,7 +74,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
         _examine_item(item, f"onboarding[{index}]", say, shown=shown)
     for index, person in enumerate(value["people"] or []):
         if world.value("member", person["username"]).get("roles"):
-            text = "expected a member without a role, who sees this company alone"
+            text = _("expected a member without a role, who sees this company alone")
             say.error(f"people[{index}].username", text)
 
 
@@ -82,9 +84,11 @@ def _examine_item(item: Value, path: str, say: Say, *, shown: set[str]) -> None:
         return
     for name in ("evidence", "decided_by", "decided_on"):
         if not item[name] and not (name == "evidence" and item["item"] in shown):
-            say.error(f"{path}.{name}", "expected a value, because it is accepted, found nothing")
+            text = _("expected a value, because it is accepted, found nothing")
+            say.error(f"{path}.{name}", text)
     if item["item"] in ENDING and not item["valid_until"]:
-        say.error(f"{path}.valid_until", "expected the last day on which it holds, found nothing")
+        text = _("expected the last day on which it holds, found nothing")
+        say.error(f"{path}.valid_until", text)
 
 
 registry.register(Kind(

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from hub.configuration import identifiers
 from hub.configuration.document import Node
@@ -20,11 +22,11 @@ from vendors import filing
 from vendors.filing import Brought, FileRefused, Place
 from vendors.models import HandedIn, KeptFile
 
-SHA256 = identifiers.Pattern("[0-9a-f]{64}", "64 hexadecimal digits")
+SHA256 = identifiers.Pattern("[0-9a-f]{64}", gettext_noop("64 hexadecimal digits"))
 _MOMENT = identifiers.Pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"(Z|[-+][0-9]{2}:[0-9]{2})",
-    "a moment with its offset, such as 2027-01-31T12:00+01:00",
+    gettext_noop("a moment with its offset, such as 2027-01-31T12:00+01:00"),
 )
 _OF_ALL = (
     Field("file", Path(lambda: int(settings.HUB_DOCUMENT_BYTES)), None,
@@ -57,7 +59,7 @@ class Files(Shape):
             return None
         told = [self._told(one, node, at) for one in values if one]
         if len({self._identity(one) for one in told}) < len(told):
-            return at.refuse(node.place, "expected each file once")
+            return at.refuse(node.place, _("expected each file once"))
         return told
 
     def schema(self) -> Schema:
@@ -118,10 +120,11 @@ class Files(Shape):
         """The value with its digest and its name, or a problem where neither is told."""
         found, sha256 = value["file"], value["sha256"]
         if found is None and sha256 is None:
-            at.refuse(node.place, "expected file, or sha256 of one that the hub has")
+            at.refuse(node.place, _("expected file, or sha256 of one that the hub has"))
         elif found is not None and sha256 not in (None, found.sha256):
-            at.refuse(node.place, f"expected {found.name} to have the digest {sha256}, "
-                                  f"found {found.sha256}")  # fmt: skip
+            text = _("expected %(name)s to have the digest %(digest)s, found %(found)s")
+            told = {"name": found.name, "digest": sha256, "found": found.sha256}
+            at.refuse(node.place, text % told)
         digest = found.sha256 if found else sha256
         return {**value, "sha256": digest, "name": value["name"] or (found and found.name)}
 
@@ -138,5 +141,5 @@ def _brought(value: Value) -> Brought:
 def _kept(sha256: str) -> bytes:
     row = KeptFile.objects.filter(sha256=sha256).first()
     if row is None:
-        raise FileRefused("sha256", "expected file: the hub has none with this digest")
+        raise FileRefused("sha256", _("expected file: the hub has none with this digest"))
     return bytes(row.content)

@@ -11,6 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
@@ -21,12 +24,12 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 FOLDER = Path(__file__).parent
 TYPE_NAMES = {
-    "object": "an object",
-    "array": "a list",
-    "string": "a text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
+    "object": gettext_noop("an object"),
+    "array": gettext_noop("a list"),
+    "string": gettext_noop("a text"),
+    "integer": gettext_noop("a whole number"),
+    "number": gettext_noop("a number"),
+    "boolean": gettext_noop("true or false"),
     "null": "null",
 }
 LONGEST_QUOTE = 80
@@ -77,24 +80,24 @@ def unfit_values(data: Any, path: str = "", key: str = "") -> Iterator[str]:
         for index, value in enumerate(data):
             yield from unfit_values(value, f"{path}[{index}]", key)
     elif expected := _fit_value(data, key):
-        yield f"{path}: expected {expected}, got {_quoted(data)}"
+        yield _departure(path, expected, data)
 
 
 def _fit_value(value: Any, key: str) -> str:
     if isinstance(value, str):
         return _fit_text(value, key)
     is_number = isinstance(value, (int, float))
-    return "a finite number" if is_number and not _is_finite(value) else ""
+    return _("a finite number") if is_number and not _is_finite(value) else ""
 
 
 def _fit_text(text: str, key: str) -> str:
     """What was expected of a text that is not fit to be written; empty where it is."""
     allowed = _LINE_ENDS if key == "reason" else ""
     if not text.strip():
-        return "a text, not blanks"
+        return _("a text, not blanks")
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text if c not in allowed):
-        return "a text of one line without control characters"
-    return "a text without backslashes" if key in _ONE_VALUE and "\\" in text else ""
+        return _("a text of one line without control characters")
+    return _("a text without backslashes") if key in _ONE_VALUE and "\\" in text else ""
 
 
 def _is_finite(number: float) -> bool:
@@ -111,18 +114,24 @@ def _lines(error: ValidationError) -> Iterator[str]:
     if error.validator == "required":
         for key in schema["required"]:
             if key not in keys:
-                expected = _expectation(known.get(key, {})) or "a value"
-                yield f"{_joined(path, key)}: expected {expected}, got nothing"
+                expected = _expectation(known.get(key, {})) or _("a value")
+                yield _departure(_joined(path, key), expected)
     elif error.validator == "additionalProperties":
         for key in keys:
             if key not in known and not key.startswith("x-"):
                 here = _joined(path, key[:LONGEST_QUOTE])
-                yield f"{here}: expected one of {', '.join(known)}, got {_quoted(key)}"
+                expected = _("one of %(known)s") % {"known": ", ".join(known)}
+                yield _departure(here, expected, key)
     else:
         expected = _expectation(schema) or error.message[: 2 * LONGEST_QUOTE]
         if error.validator == "maxItems":
-            expected = f"a list of at most {schema['maxItems']}"
-        yield f"{path or '(the whole)'}: expected {expected}, got {_quoted(error.instance)}"
+            expected = _("a list of at most %(most)s") % {"most": schema["maxItems"]}
+        yield _departure(path or "(the whole)", expected, error.instance)
+
+
+def _departure(path: str, expected: str, *got: Any) -> str:
+    found = _quoted(got[0]) if got else _("nothing")
+    return f"{path}: " + _("expected %(what)s, got %(found)s") % {"what": expected, "found": found}
 
 
 def _path(parts: Iterable[str | int]) -> str:
@@ -139,34 +148,36 @@ def _joined(path: str, key: str) -> str:
 def _expectation(schema: dict[str, Any]) -> str:
     """What the schema asks for, in words; empty where it does not say."""
     if "x-expected" in schema:
-        return str(schema["x-expected"])
+        return gettext(str(schema["x-expected"]))
     if "const" in schema:
         return repr(schema["const"])
     if "enum" in schema:
-        return "one of " + ", ".join("null" if one is None else one for one in schema["enum"])
+        known = ", ".join("null" if one is None else one for one in schema["enum"])
+        return _("one of %(known)s") % {"known": known}
     if "type" not in schema:
         return ""
     kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-    return " or ".join(TYPE_NAMES[kind] for kind in kinds) + _bounds(schema)
+    return _(" or ").join(gettext(TYPE_NAMES[kind]) for kind in kinds) + _bounds(schema)
 
 
 def _bounds(schema: dict[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
-        return f" from {low} to {high}"
+        return _(" from %(low)s to %(high)s") % {"low": low, "high": high}
     if low is not None:
         return f" >= {low}"
     if "minItems" in schema:
-        return f" of at least {schema['minItems']}"
+        return _(" of at least %(least)s") % {"least": schema["minItems"]}
     if "maxLength" in schema:
-        return f" of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+        span = {"low": schema.get("minLength", 0), "high": schema["maxLength"]}
+        return _(" of %(low)s to %(high)s characters") % span
     return ""
 
 
 def _quoted(value: Any) -> str:
     if isinstance(value, list) and len(value) > LONGEST_QUOTE:
-        return f"a list of {len(value)}"
+        return _("a list of %(count)s") % {"count": len(value)}
     if isinstance(value, int) and not _is_finite(value):
-        return "a number of hundreds of digits"
+        return _("a number of hundreds of digits")
     text = repr(value)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.utils.translation import gettext as _
 
 TYPE = "cosign container image signature"
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
@@ -47,18 +48,22 @@ def verify(*, image: str, payload: str, signature: str, signing_key: str) -> Non
     ``cosign download signature`` gives them. Several keys let a vendor change its own.
     """
     if not payload or not signature:
-        raise SignatureRefused(f"the image {image} is not signed, and its vendor has a signing key")
+        text = _("the image %(image)s is not signed, and its vendor has a signing key")
+        raise SignatureRefused(text % {"image": image})
     try:
         keys = keys_of(signing_key)
         signed = base64.b64decode(payload, validate=True)
         proof = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):
-        raise SignatureRefused(f"the signature of the image {image} cannot be read") from None
+        text = _("the signature of the image %(image)s cannot be read")
+        raise SignatureRefused(text % {"image": image}) from None
     if not any(_is_by(key, proof, signed) for key in keys):
-        raise SignatureRefused(f"the signature of the image {image} is not by its vendor's key")
+        text = _("the signature of the image %(image)s is not by its vendor's key")
+        raise SignatureRefused(text % {"image": image})
     digest = image.rpartition("@")[2]
     if _digest_in(signed) != digest:
-        raise SignatureRefused(f"the signature is of another image than {image}")
+        text = _("the signature is of another image than %(image)s")
+        raise SignatureRefused(text % {"image": image})
 
 
 def _is_by(key: ec.EllipticCurvePublicKey, proof: bytes, signed: bytes) -> bool:
@@ -85,5 +90,5 @@ def problem_with_keys(pem: str) -> str:
     try:
         keys_of(pem)
     except ValueError:
-        return "one or more public keys of the curve P-256 in PEM (BEGIN PUBLIC KEY)"
+        return _("one or more public keys of the curve P-256 in PEM (BEGIN PUBLIC KEY)")
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -280,5 +281,5 @@ class SuggestionDecisionView(TenderDoor):
 def _participant(row: Procedure, number: int) -> Participant:
     found = row.participants.filter(number=number).first()
     if found is None:
-        raise ValidationError({"participant": ["expected the number of a participant"]})
+        raise ValidationError({"participant": [_("expected the number of a participant")]})
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -133,5 +134,5 @@ def _given(found: Document | None) -> HttpResponse:
         raise Http404
     answer = attachment(found)
     if answer is None:
-        raise Conflict("it is sealed until all tenders are opened")
+        raise Conflict(_("it is sealed until all tenders are opened"))
     return answer

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import evaluating, evaluation_editing, protocols, tender_access
-from contracts.api.fields import LongText, TenderDoor, demand_buyer
+from contracts.api.fields import LongText, TenderDoor, demand_buyer, demand_each_once
 from contracts.api.procedures import REFUSALS
 from contracts.evaluation import WEIGHT_KINDS, Reversal, Tender
 from contracts.models import AwardCriterion, EvaluationModel, Procedure, Protocol, Score
@@ -79,16 +79,12 @@ class EvaluationModelSerializer(RowSerializer[EvaluationModel]):
 
     def validate_criteria(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each code once."""
-        codes = [one["code"] for one in value]
-        if twice := sorted({code for code in codes if codes.count(code) > 1}):
-            raise ValidationError(f"{twice[0]} stands there twice")
+        demand_each_once(one["code"] for one in value)
         return value
 
     def validate_scenario(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each item once; days as text, as they are kept."""
-        items = [one["item"] for one in value]
-        if twice := sorted({item for item in items if items.count(item) > 1}):
-            raise ValidationError(f"{twice[0]} stands there twice")
+        demand_each_once(one["item"] for one in value)
         return [dict(one) | {"start": one["start"].isoformat()} for one in value]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -73,6 +75,13 @@ class FiniteFloat(serializers.FloatField):
         return value
 
 
+def demand_each_once(names: Iterable[str]) -> None:
+    """Refuse a list in which a name stands twice."""
+    counted = Counter(names)
+    if twice := sorted(name for name, count in counted.items() if count > 1):
+        raise ValidationError(_("%(name)s stands there twice") % {"name": twice[0]})
+
+
 class PlainDict(serializers.DictField):
     """A mapping that a verb judges; it holds nothing that no database keeps."""
 
@@ -80,9 +89,10 @@ class PlainDict(serializers.DictField):
         value: dict[str, Any] = super().to_internal_value(data)
         text = json.dumps(value, ensure_ascii=False)
         if "\\u0000" in text or any("\ud800" <= one <= "\udfff" for one in text):
-            raise ValidationError("expected text without U+0000 and lone surrogates")
+            raise ValidationError(_("expected text without U+0000 and lone surrogates"))
         if len(text) > LONGEST_TEXT:
-            raise ValidationError(f"expected at most {LONGEST_TEXT} characters")
+            told = _("expected at most %(most)s characters") % {"most": LONGEST_TEXT}
+            raise ValidationError(told)
         return value
 
 
@@ -96,9 +106,9 @@ class OfferLine(PlainDict):
         value = super().to_internal_value(data)
         for name in ("item", "model"):
             if not isinstance(value.get(name), str) or not value[name]:
-                raise ValidationError({name: ["expected a text"]})
+                raise ValidationError({name: [_("expected a text")]})
         if not isinstance(value.get("algorithm", ""), str):
-            raise ValidationError({"algorithm": ["expected the code of an algorithm"]})
+            raise ValidationError({"algorithm": [_("expected the code of an algorithm")]})
         return value
 
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import choosing, listing_needs, tender_access
-from contracts.api.fields import TenderDoor, demand_buyer
+from contracts.api.fields import TenderDoor, demand_buyer, demand_each_once
 from contracts.api.procedures import REFUSALS
 from contracts.models import BreadthRule, Need, NeedList, SelectionRun
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
@@ -88,7 +88,7 @@ class NeedListSerializer(RowSerializer[NeedList]):
     def validate_needs(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each code once, and not without end."""
         if len(value) > MOST_NEEDS:
-            raise ValidationError(f"expected at most {MOST_NEEDS}")
+            raise ValidationError(_("expected at most %(most)s") % {"most": MOST_NEEDS})
         return _each_once(value, "code")
 
     def validate_breadth(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -165,9 +165,7 @@ class SelectionsView(TenderDoor):
 
 
 def _each_once(value: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    known = [one[name] for one in value]
-    if twice := sorted({one for one in known if known.count(one) > 1}):
-        raise ValidationError(f"{twice[0]} stands there twice")
+    demand_each_once(one[name] for one in value)
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import specifying, tender_access
-from contracts.api.fields import LongText, TenderDoor
+from contracts.api.fields import LongText, TenderDoor, demand_each_once
 from contracts.api.procedures import REFUSALS
 from contracts.models import Participant, Procedure, Requirement, RequirementSpec
 from hub.api import PROBLEMS, OneOf, RowSerializer, ShapeSerializer, demand_whole
@@ -59,9 +60,11 @@ class RequirementSerializer(RowSerializer[Requirement]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """What belongs together: choices, points and their criterion."""
         if (attrs["answer_type"] == Requirement.Answer.CHOICE) != bool(attrs["choices"]):
-            raise ValidationError({"choices": ["expected for an answer of the type choice alone"]})
+            text = _("expected for an answer of the type choice alone")
+            raise ValidationError({"choices": [text]})
         if attrs["max_points"] and not attrs["criterion"]:
-            raise ValidationError({"criterion": ["expected the criterion that points count for"]})
+            text = _("expected the criterion that points count for")
+            raise ValidationError({"criterion": [text]})
         return attrs
 
 
@@ -88,11 +91,9 @@ class RequirementsSerializer(ShapeSerializer[Any]):
 
     def validate_requirements(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each code once."""
-        codes = [one["code"] for one in value]
-        if twice := sorted({code for code in codes if codes.count(code) > 1}):
-            raise ValidationError(f"{twice[0]} stands there twice")
-        if len(codes) > MOST_REQUIREMENTS:
-            raise ValidationError(f"expected at most {MOST_REQUIREMENTS}")
+        demand_each_once(one["code"] for one in value)
+        if len(value) > MOST_REQUIREMENTS:
+            raise ValidationError(_("expected at most %(most)s") % {"most": MOST_REQUIREMENTS})
         return value
 
 

@@ -13,7 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import listing_needs, tender_access, valuing
-from contracts.api.fields import Distribution, FiniteFloat, PlainDict, TenderDoor, demand_buyer
+from contracts.api.fields import (
+    Distribution,
+    FiniteFloat,
+    PlainDict,
+    TenderDoor,
+    demand_buyer,
+    demand_each_once,
+)
 from contracts.api.procedures import REFUSALS
 from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
@@ -55,10 +62,11 @@ class ParameterSerializer(RowSerializer[ValueParameter]):
         for name in ("value", "low", "high"):
             held = attrs[name]
             if held is not None and (held < 0 or (most is not None and held > most)):
-                raise ValidationError({name: [f"expected {'0 to 1' if most else '0 or more'}"]})
+                text = _("expected 0 to 1") if most else _("expected 0 or more")
+                raise ValidationError({name: [text]})
         low, high = attrs["low"], attrs["high"]
         if (low is None) != (high is None) or (low is not None and low >= high):
-            raise ValidationError({"high": ["expected low and high, low below high"]})
+            raise ValidationError({"high": [_("expected low and high, low below high")]})
         return attrs
 
 
@@ -102,16 +110,15 @@ class ValueModelSerializer(RowSerializer[ValueModel]):
         """Known items and stakeholders, whose shares sum to one."""
         for item, shares in value.items():
             if item not in ALLOCATION or not set(shares) <= set(STAKEHOLDERS):
-                raise ValidationError(f"{item}: expected a known item and stakeholders")
+                text = _("expected a known item and stakeholders")
+                raise ValidationError(f"{item}: {text}")
             if abs(sum(shares.values()) - 1) > 1e-9:
-                raise ValidationError(f"{item}: expected shares that sum to 1")
+                raise ValidationError(f"{item}: {_('expected shares that sum to 1')}")
         return value
 
     def validate_parameters(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each name once."""
-        names = [one["name"] for one in value]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValidationError(f"{twice[0]} stands there twice")
+        demand_each_once(one["name"] for one in value)
         return value
 
 

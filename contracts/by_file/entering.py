@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contracts import specifying
 from contracts.evaluation_models import digest
@@ -37,10 +38,12 @@ def enter(row: Procedure, value: Value, *, by: str) -> Iterator[tuple[str, str]]
     state = value["state"] or State.PLANNING
     for name in ("scores", "decisions"):
         if value[name]:
-            yield name, "expected nothing: tenders come in by `manage.py import`, and their scores"
+            yield name, _("expected nothing: tenders and their scores come in by `manage.py "
+                          "import`")  # fmt: skip
     if state in OPENED:
-        what = "expected a state without opened tenders, which no file holds"
-        yield "state", f"{what}: bring the procedure by `manage.py import`, found {state}"
+        text = _("expected a state without opened tenders, which no file holds: bring the "
+                 "procedure by `manage.py import`, found %(found)s")  # fmt: skip
+        yield "state", text % {"found": state}
         return
     _place(row, state, by=by)
     _contacts(row, value, by=by)
@@ -71,7 +74,7 @@ def _place(row: Procedure, state: str, *, by: str) -> None:
 def _won(row: Procedure, winner: Participant | None) -> Iterator[tuple[str, str]]:
     """Who won a procedure that was led elsewhere took part in it."""
     if winner is None:
-        yield "winner", "expected one of the participants"
+        yield "winner", _("expected one of the participants")
     elif row.state == State.CONCLUDED:
         Procedure.objects.filter(pk=row.pk).update(winner=winner)
         row.winner = winner

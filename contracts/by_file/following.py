@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from contracts import (
     dialogue,
@@ -40,7 +42,8 @@ def follow(row: Procedure, before: Value, after: Value, *, by: str) -> Iterator[
     to = after["state"]
     if to and to != before["state"]:
         if to in OPENED:
-            yield "state", f"expected an act of people at its moment, no file, to reach {to}"
+            text = _("expected an act of people at its moment, no file, to reach %(state)s")
+            yield "state", text % {"state": to}
             return
         try:
             said = {name: after[name] for name in ("contract_reference", "end_reason")}
@@ -74,9 +77,10 @@ def _plan(row: Procedure, before: Value, after: Value) -> Iterator[tuple[str, st
     }
     for name in ("organisation", "kind"):
         if name in changed:
-            yield name, "cannot be changed"
+            yield name, _("cannot be changed")
     if after["winner"] is not None and after["winner"] != before["winner"]:
-        yield "winner", "expected an act of people: the award is told on the page or over the API"
+        text = _("expected an act of people: the award is told on the page or over the API")
+        yield "winner", text
     held = Procedure(state=before["state"])
     for name in ("requests_due_at", "tenders_due_at"):
         setattr(held, name, procedures.moment(before[name]))
@@ -114,7 +118,10 @@ def _version(row: Procedure, one: Value, *, by: str) -> None:
     if found is None:
         found = specifying.draft(row, stage=one["stage"], by=by)
     if found.version != one["version"]:
-        raise refuse_move(f"expected version {found.version} to be the next of {found.stage}")
+        raise refuse_move(
+            gettext_noop("expected version %(version)s to be the next of %(stage)s"),
+            version=found.version, stage=found.stage,
+        )  # fmt: skip
     held = {two.code: two for two in found.requirements.all()}
     is_same = len(held) == len(wanted) and all(
         two["code"] in held
@@ -146,7 +153,8 @@ def _round(row: Procedure, one: Value, *, by: str) -> None:
     if found is None:
         found = dialogue.open_round(row, agenda=one["agenda"], by=by)
     if (found.number, found.agenda) != (one["number"], one["agenda"]):
-        raise refuse_move(f"expected round {found.number}, with the agenda it began with")
+        text = gettext_noop("expected round %(number)s, with the agenda it began with")
+        raise refuse_move(text, number=found.number)
     known = {
         (note.kind, note.participant.vendor.code if note.participant else None, note.text)
         for note in found.notes.select_related("participant__vendor")
@@ -199,7 +207,8 @@ def _score(row: Procedure, one: Value, *, by: str) -> None:
     tender = _tender(row, one["participant"])
     asked = tender.spec.requirements.filter(code=one["requirement"] or "").first()
     if one["requirement"] and asked is None:
-        raise refuse_move(f"expected a requirement of the tender, found {one['requirement']}")
+        text = gettext_noop("expected a requirement of the tender, found %(found)s")
+        raise refuse_move(text, found=one["requirement"])
     evaluating.score(
         tender, criterion=one["criterion"], requirement=asked, points=Decimal(one["points"]),
         justification=one["justification"], is_moderated=bool(one["moderated"]),
@@ -210,7 +219,7 @@ def _score(row: Procedure, one: Value, *, by: str) -> None:
 def _company(row: Procedure, vendor: str) -> Participant:
     found = row.participants.filter(vendor__code=vendor).first()
     if found is None:
-        raise refuse_move(f"expected a participant, found {vendor}")
+        raise refuse_move(gettext_noop("expected a participant, found %(found)s"), found=vendor)
     return found
 
 
@@ -220,5 +229,6 @@ def _tender(row: Procedure, vendor: str) -> Submission:
         state=Submission.State.OPENED,
     ).first()  # fmt: skip
     if found is None:
-        raise refuse_move(f"expected a tender of {vendor} that was opened")
+        text = gettext_noop("expected a tender of %(vendor)s that was opened")
+        raise refuse_move(text, vendor=vendor)
     return found

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from contracts import choosing_setup  # noqa: F401  (a file may refer only to kinds before)
 from contracts.by_file.entering import enter
 from contracts.by_file.following import follow
@@ -21,6 +24,7 @@ from contracts.models import (
 )
 from hub.configuration import identifiers, registry
 from hub.configuration.kept import Flag
+from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
 from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
@@ -146,17 +150,19 @@ def _kept(name: str, shape: Any, says: str = "", **more: Any) -> Field:
 def _examine(value: Value, say: Say, world: World) -> None:
     """What belongs together."""
     if value["kind"] == Procedure.Kind.MINI_COMPETITION and not value["framework"]:
-        say.error("framework", "expected the agreement that is competed under, found nothing")
+        text = _("expected the agreement that is competed under, found nothing")
+        say.error("framework", text)
     framework = world.value("framework", value["framework"])
     lots = [one["code"] for one in framework.get("lots") or []]
     if value["lot"] and value["lot"] not in lots:
-        known = ", ".join(lots) or "it has none"
-        say.error("lot", f"expected a lot of {value['framework']}: {known}; found {value['lot']}")
+        what = _("a lot of %(framework)s") % {"framework": value["framework"]}
+        say.error("lot", one_of(what, lots, found=value["lot"]))
     for index, code in enumerate(value["sites"] or []):
         if code and code not in world.of("site"):
-            say.error(f"sites[{index}]", f"expected a known site, found {code}")
+            text = _("expected a known %(kind)s, found %(code)s")
+            say.error(f"sites[{index}]", text % {"kind": "site", "code": code})
     if value["code"] == "new":
-        say.error("code", "expected another code: new is a word of the addresses")
+        say.error("code", _("expected another code: new is a word of the addresses"))
 
 
 def _settle(
@@ -175,7 +181,7 @@ registry.register(Kind(
          "acts of people at their moment, and no file does them.",
     examine=_examine,
     settle=_settle,
-    instead="set state: cancelled",
+    instead=gettext_noop("set state: cancelled"),
     record=Record((
         Field("code", Text(40, identifiers.slug)),
         Field("organisation", Reference("organisation"), says="Who buys."),

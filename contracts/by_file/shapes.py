@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts.zone import CONTRACT_ZONE
 from hub.configuration.document import Node, Scalar
 from hub.configuration.reader import Reader, Value
@@ -38,7 +40,8 @@ class Told(Shape):
     def read(self, node: Node, at: Reader) -> Any:
         values = ListOf(self.record).read(node, at)
         if values is not None and len({self.of(one) for one in values if one}) < len(values):
-            return at.refuse(node.place, f"expected each once, by {' and '.join(self.key)}")
+            told = _("expected each once, by %(names)s") % {"names": ", ".join(self.key)}
+            return at.refuse(node.place, told)
         return values
 
     def of(self, value: Value) -> tuple[Any, ...]:
@@ -82,7 +85,7 @@ class Moment(Shape):
                 raise ValueError(text)
             moment = datetime.fromisoformat(text)
         except ValueError:
-            return at.expected(node, "a moment such as 2027-01-31T12:00")
+            return at.expected(node, _("a moment such as 2027-01-31T12:00"))
         return moment_text(moment if moment.tzinfo else moment.replace(tzinfo=CONTRACT_ZONE))
 
     def schema(self) -> Schema:

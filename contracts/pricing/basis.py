@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing.agreement import Agreement, Line, Usages
 from contracts.pricing.charging import Part, phase_on
 from contracts.pricing.indexing import indexed
@@ -147,13 +149,15 @@ def _counts(
     counts: defaultdict[tuple[str, Period], Count] = defaultdict(lambda: Count(0, 0, 0, Counter()))
     for used in usages.used:
         if (line := lines.get(used.line)) is None:
-            raise UnknownLineError(f"{agreement.code} has no line {used.line}")
+            text = _("%(agreement)s has no line %(line)s")
+            raise UnknownLineError(text % {"agreement": agreement.code, "line": used.line})
         if not cut or used.day > cut[-1].last:
             continue
         slot = cut[bisect_right(starts, used.day) - 1]
         if (price := prices.get((line.priced_as, slot))) is None:
-            text = f"{agreement.code} has no price for {line.algorithm} on {used.day}"
-            raise NoPriceError(text)
+            text = _("%(agreement)s has no price for %(algorithm)s on %(day)s")
+            told = {"agreement": agreement.code, "algorithm": line.algorithm, "day": used.day}
+            raise NoPriceError(text % told)
         count = counts[line.key, slot]
         count.units += used.units
         count.late += used.late

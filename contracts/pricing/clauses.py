@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing import words
 from contracts.pricing.money import ONE, ZERO
 from contracts.pricing.periods import Length
@@ -16,7 +18,6 @@ from contracts.pricing.terms import (
     Fee,
     Indexation,
     Outcome,
-    PriceTermsError,
     Scope,
     ServiceLevel,
 )
@@ -37,7 +38,7 @@ def indexation(item: Any, *, where: str) -> Indexation:
     )  # fmt: skip
     series = item.get("series")
     if not isinstance(series, str) or not series:
-        raise PriceTermsError(f"{where}.series: expected the code of a series, found {series!r}")
+        raise words.unlike(_("the code of a series"), series, where=f"{where}.series")
     found = Indexation(
         series=series,
         base_month=words.month(item.get("base_month"), where=f"{where}.base_month"),
@@ -48,19 +49,20 @@ def indexation(item: Any, *, where: str) -> Indexation:
         decimals=words.whole(item.get("decimals", 2), least=0, where=f"{where}.decimals"),
     )
     if found.cap is not None and found.floor is not None and found.cap < found.floor:
-        raise PriceTermsError(f"{where}.cap: expected the floor of {item['floor']} or more")
+        text = _("expected the floor of %(floor)s or more")
+        raise words.refused(f"{where}.cap", text % {"floor": item["floor"]})
     return found
 
 
 def _adjustments(item: Terms, *, where: str) -> tuple[Adjustment, ...]:
     listed = words.listed(item, "adjustments", where=f"{where}.")
     if ("ref_month" in item or "effective" in item) and listed:
-        raise PriceTermsError(f"{where}.adjustments: expected either these or ref_month")
+        raise words.refused(f"{where}.adjustments", _("expected either these or ref_month"))
     if not listed:
         return (_adjustment({n: item.get(n) for n in ("effective", "ref_month")}, where=where),)
     found = [_adjustment(one, where=f"{where}.adjustments[{n}]") for n, one in enumerate(listed)]
     if len({one.effective for one in found}) < len(found):
-        raise PriceTermsError(f"{where}.adjustments: expected each day once")
+        raise words.refused(f"{where}.adjustments", _("expected each day once"))
     return tuple(found)
 
 
@@ -133,13 +135,14 @@ def outcome(item: Any, *, where: str) -> Outcome:
     )
     kpi = item.get("kpi")
     if not isinstance(kpi, str) or not kpi:
-        raise PriceTermsError(f"{where}.kpi: expected what is measured, found {kpi!r}")
+        raise words.unlike(_("what is measured"), kpi, where=f"{where}.kpi")
     target = words.share(item.get("target", ""), where=f"{where}.target")
     confidence = words.share(item.get("confidence", "95%"), where=f"{where}.confidence")
     if target == ZERO:
-        raise PriceTermsError(f"{where}.target: expected more than 0%")
+        raise words.unlike(_("more than 0 percent"), item["target"], where=f"{where}.target")
     if not ZERO < confidence < ONE:
-        raise PriceTermsError(f"{where}.confidence: expected more than 0% and less than 100%")
+        what = _("more than 0 and less than 100 percent")
+        raise words.unlike(what, item["confidence"], where=f"{where}.confidence")
     return Outcome(
         kpi,
         target,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing.money import ONE, rounded
 from contracts.pricing.terms import Indexation, Price
 
@@ -73,8 +75,9 @@ def _times(price: Price, by: Decimal, *, decimals: int) -> Price:
 
 def _value(series: Mapping[str, Mapping[date, Decimal]], name: str, month: date) -> Decimal:
     if name not in series:
-        raise UnknownIndexError(f"the index {name} is not known")
+        raise UnknownIndexError(_("the index %(name)s is not known") % {"name": name})
     found = series[name].get(month)
     if found is None:
-        raise UnknownIndexError(f"the index {name} has no value for {month:%Y-%m}")
+        text = _("the index %(name)s has no value for %(month)s")
+        raise UnknownIndexError(text % {"name": name, "month": f"{month:%Y-%m}"})
     return found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing import words
 from contracts.pricing.clauses import CLAUSES
 from contracts.pricing.money import ZERO
@@ -17,7 +19,6 @@ from contracts.pricing.terms import (
     Percentage,
     Phase,
     Price,
-    PriceTermsError,
     Scope,
     Tier,
 )
@@ -46,10 +47,12 @@ def price_of(model: str, terms: Terms) -> Price:
     terms = words.known(terms, TERMS, where="terms")
     for name, models in ONLY.items():
         if name in terms and kind not in models:
-            raise PriceTermsError(f"{name}: expected nothing, because the model is {kind}")
+            text = _("expected nothing, because the model is %(model)s")
+            raise words.refused(name, text % {"model": kind})
     for name in ("package", "percentage"):
         if kind == name and name not in terms:
-            raise PriceTermsError(f"{name}: expected for the model {kind}, found nothing")
+            text = _("expected a value, because the model is %(model)s, found nothing")
+            raise words.refused(name, text % {"model": kind})
     return Price(kind, **_what(kind, terms), **_how_counted(terms), **_clauses(terms))
 
 
@@ -87,8 +90,7 @@ def _how_counted(terms: Terms) -> dict[str, Any]:
         said["is_better_of"] = words.flag(terms["better_of"], where="better_of")
     if "proration" in terms:
         if terms["proration"] not in ("none", "actual_actual"):
-            found = f"found {terms['proration']!r}"
-            raise PriceTermsError(f"proration: expected none, actual_actual, {found}")
+            raise words.unlike("none, actual_actual", terms["proration"], where="proration")
         said["is_prorated"] = terms["proration"] == "actual_actual"
     return said
 
@@ -100,16 +102,18 @@ def _clauses(terms: Terms) -> dict[str, Any]:
 def _tiers(model: Model, terms: Terms) -> tuple[Tier, ...]:
     if model is Model.FLAT and "unit_price" in terms:
         if "tiers" in terms:
-            raise PriceTermsError("unit_price: expected either this or tiers, found both")
+            raise words.refused("unit_price", _("expected either this or tiers, found both"))
         return (Tier(None, words.money(terms["unit_price"], where="unit_price")),)
     if "unit_price" in terms:
-        raise PriceTermsError(f"unit_price: expected tiers for a {model} price")
+        text = _("expected tiers for the model %(model)s")
+        raise words.refused("unit_price", text % {"model": model})
     tiers = tuple(
         _tier(item, model, where=f"tiers[{n}]")
         for n, item in enumerate(words.listed(terms, "tiers"))
     )
     if model is Model.FLAT and len(tiers) != 1:
-        raise PriceTermsError(f"tiers: expected one for a flat price, found {len(tiers)}")
+        text = _("expected one tier for the model flat, found %(count)s")
+        raise words.refused("tiers", text % {"count": len(tiers)})
     return tiers
 
 
@@ -122,9 +126,10 @@ def _tier(item: Any, model: Model, *, where: str) -> Tier:
     if model is not Model.STAIR_STEP:
         return Tier(up_to, words.money(item.get("unit_price"), where=f"{where}.unit_price"), fee)
     if "unit_price" in item:
-        raise PriceTermsError(f"{where}.unit_price: expected flat_fee for a stair_step price")
+        text = _("expected flat_fee for the model stair_step")
+        raise words.refused(f"{where}.unit_price", text)
     if "flat_fee" not in item:
-        raise PriceTermsError(f"{where}.flat_fee: expected an amount, found nothing")
+        raise words.unlike(_("an amount"), None, where=f"{where}.flat_fee")
     return Tier(up_to, ZERO, fee)
 
 
@@ -133,6 +138,7 @@ def _phase(item: Any, *, where: str) -> Phase:
     months = words.whole(item.get("months"), least=1, where=f"{where}.months")
     if "unit_price" in item:
         if "discount" in item:
-            raise PriceTermsError(f"{where}.unit_price: expected this or discount, found both")
+            text = _("expected either this or discount, found both")
+            raise words.refused(f"{where}.unit_price", text)
         return Phase(months, ZERO, words.money(item["unit_price"], where=f"{where}.unit_price"))
     return Phase(months, words.share(item.get("discount", ""), where=f"{where}.discount"))

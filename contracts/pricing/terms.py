@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 from contracts.pricing.money import ONE, ZERO
 from contracts.pricing.periods import Length
 
@@ -187,7 +189,9 @@ def _must_be_whole(tiers: tuple[Tier, ...]) -> None:
     """Every quantity falls in exactly one tier: bounds rise, and the last tier has no end."""
     bounds = [tier.up_to for tier in tiers]
     if not bounds or bounds[-1] is not None or None in bounds[:-1]:
-        raise PriceTermsError("tiers: expected the last tier, and no other, to be without up_to")
+        text = _("expected the last tier, and no other, to be without up_to")
+        raise PriceTermsError(f"tiers: {text}")
     rising = [0, *(bound for bound in bounds[:-1] if bound is not None)]
     if any(upper <= lower for lower, upper in zip(rising, rising[1:], strict=False)):
-        raise PriceTermsError(f"tiers: expected rising bounds above 0, found {rising[1:]}")
+        text = _("expected rising bounds above 0, found %(found)s")
+        raise PriceTermsError(f"tiers: {text % {'found': ', '.join(map(str, rising[1:]))}}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from hub import audit
 from hub.configuration import planning
@@ -63,7 +64,7 @@ def _apply(files: list[str], report: Report, *, actor: str, is_pruning: bool) ->
     items = read_files(files, report=report)
     planning.lock()
     if is_pruning and not any(items.values()):
-        text = "expected at least one entry: --prune would remove everything"
+        text = _("expected at least one entry: --prune would remove everything")
         report.problems.append(Problem(Place(files[0] if files else "", 1), "", "", "", text))
     return change(items, report, actor=actor, is_pruning=is_pruning)
 
@@ -114,9 +115,11 @@ def _make(change: Change, report: Report, *, actor: str) -> None:
             for path, text in refusals:
                 Say(item, report).error(path, text)
     except IntegrityError as error:
-        Say(item, report).error("", f"expected to fit what is there: {error}")
+        text = _("expected to fit what is there: %(why)s")
+        Say(item, report).error("", text % {"why": error})
     except DatabaseError as error:
-        Say(item, report).error("", f"expected values the database can hold: {error}")
+        text = _("expected values the database can hold: %(why)s")
+        Say(item, report).error("", text % {"why": error})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,9 @@ class _Store:
     def remove(self, row: Any, record: Record, *, path: str, instead: str = "") -> None:
         """Delete the row and what belongs to it, or report what hangs on it."""
         if hanging := hanging_on(row, record):
-            text = f"cannot be removed, it still has {hanging}"
-            Say(self.item, self.report).error(path, f"{text}; {instead}" if instead else text)
+            text = _("cannot be removed, it still has %(hanging)s") % {"hanging": hanging}
+            told = f"{text}; {_(instead)}" if instead else text
+            Say(self.item, self.report).error(path, told)
             return
         record.clear(row)
         row.delete()

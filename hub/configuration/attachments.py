@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from hub.configuration.document import Entries, Node, Scalar, resolved
 from hub.configuration.problems import Place, Problem, quoted
 from hub.configuration.reader import Reader
@@ -86,7 +88,7 @@ class Attached(Shape):
             name = node.text
             data = self._from_file(node, at)
         else:
-            data = at.expected(node, f"the path of a {self.noun}, or a mapping")
+            data = at.expected(node, _("the path of a file in JSON, or names with values"))
         if len(at.report.problems) > faults:
             return None
         for fault in self.faults(data):
@@ -114,7 +116,8 @@ class Attached(Shape):
 
     def _from_file(self, node: Scalar, at: Reader) -> Any:
         if len(node.text) > LONGEST_PATH:
-            return at.expected(node, f"a path of at most {LONGEST_PATH} characters")
+            what = _("a path of at most %(most)s characters") % {"most": LONGEST_PATH}
+            return at.expected(node, what)
         path = at.folder / node.text
         try:
             return json.loads(
@@ -122,11 +125,12 @@ class Attached(Shape):
             )
         except json.JSONDecodeError as error:
             place = Place(str(path), error.lineno)
-            text = f"expected JSON: {error.msg}"
+            text = _("expected JSON: %(why)s") % {"why": error.msg}
             at.report.problems.append(Problem(place, at.section, at.code, at.path, text))
         except (OSError, RecursionError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            at.refuse(node.place, f"expected a {self.noun}, found {quoted(node.text)}: {reason}")
+            text = _("expected a file that can be read, found %(found)s: %(why)s")
+            at.refuse(node.place, text % {"found": quoted(node.text), "why": reason})
         return None
 
     def _place_of(self, fault: str, node: Node, at: Reader) -> Place:
@@ -147,7 +151,7 @@ def _storable(data: Any, place: Place, at: Reader) -> Any:
     """The data, unless it holds what no database keeps: U+0000, or half of a character."""
     text = json.dumps(data, ensure_ascii=False)
     if "\\u0000" in text or any("\ud800" <= one <= "\udfff" for one in text):
-        return at.refuse(place, "expected text without U+0000 and lone surrogates")
+        return at.refuse(place, _("expected text without U+0000 and lone surrogates"))
     return data
 
 
@@ -155,10 +159,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"the key {quoted(name)} stands there twice")
+            raise ValueError(_("%(name)s stands there twice") % {"name": quoted(name)})
         found[name] = value
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(_("%(name)s is no JSON") % {"name": name})

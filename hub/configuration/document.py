@@ -51,16 +51,22 @@ class Entries:
 Node: TypeAlias = Scalar | Listing | Entries
 
 
+class _NoValueItself(yaml.MarkedYAMLError):  # noqa: N818 (named by what failed)
+    """An anchor or an alias, where each value stands where it is used."""
+
+
 class _PlainLoader(yaml.BaseLoader):
     """Composes without resolving types, and without aliases: each value stands where it is used."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None):
-            what = "an alias (*)" if isinstance(event, yaml.AliasEvent) else "an anchor (&)"
-            raise yaml.MarkedYAMLError(
-                problem=f"expected the value itself, found {what}", problem_mark=event.start_mark
-            )
+            is_alias = isinstance(event, yaml.AliasEvent)
+            what = _("an alias (*)") if is_alias else _("an anchor (&)")
+            told = _("expected %(what)s, found %(found)s") % {
+                "what": _("the value itself"), "found": what,
+            }  # fmt: skip
+            raise _NoValueItself(problem=told, problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -71,16 +77,16 @@ def parse(raw: bytes, *, name: str, report: Report) -> Node | None:
         root = yaml.compose(text, Loader=_PlainLoader)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        _refuse(report, Place(name, line), "expected text in UTF-8")
+        _refuse(report, Place(name, line), _("expected text in UTF-8"))
         return None
     except RecursionError:
-        _refuse(report, Place(name, 1), "expected at most some hundred levels, found more")
+        _refuse(report, Place(name, 1), _("expected at most some hundred levels, found more"))
         return None
     except yaml.YAMLError as error:
         _refuse(report, *_syntax(error, name))
         return None
     if root is None:
-        _refuse(report, Place(name, 1), "expected a set-up, found nothing")
+        _refuse(report, Place(name, 1), _("expected a set-up, found nothing"))
         return None
     return _tree(root, name, report)
 
@@ -146,7 +152,7 @@ def _scalar(node: Scalar) -> Any:
 def _tree(node: yaml.Node, name: str, report: Report) -> Node:
     place = Place(name, node.start_mark.line + 1)
     if node.tag not in _BASE_TAGS:
-        _refuse(report, place, f"expected no tag, found {node.tag}")
+        _refuse(report, place, _("expected no tag, found %(found)s") % {"found": node.tag})
     if isinstance(node, yaml.ScalarNode):
         return Scalar(place, node.value, node.style is None)
     if isinstance(node, yaml.SequenceNode):
@@ -160,10 +166,10 @@ def _entries(node: yaml.Node, place: Place, report: Report) -> Entries:
     for key, value in node.value:
         here = Place(place.file, key.start_mark.line + 1)
         if not isinstance(key, yaml.ScalarNode):
-            _refuse(report, here, "expected a key, found a list or a mapping")
+            _refuse(report, here, _("expected a name, found a list or names with values"))
         elif key.value in keys:
-            first = keys[key.value].line
-            _refuse(report, here, f"expected each key once, found {key.value} as on line {first}")
+            text = _("expected each once, found %(name)s as on line %(line)s")
+            _refuse(report, here, text % {"name": key.value, "line": keys[key.value].line})
         else:
             keys[key.value] = here
             values[key.value] = _tree(value, place.file, report)
@@ -173,10 +179,8 @@ def _entries(node: yaml.Node, place: Place, report: Report) -> Entries:
 def _syntax(error: yaml.YAMLError, name: str) -> tuple[Place, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    if problem.startswith("expected the value itself"):
-        text = problem
-    else:
-        text = f"expected YAML: {problem}"
+    is_told = isinstance(error, _NoValueItself)
+    text = problem if is_told else _("expected YAML: %(why)s") % {"why": problem}
     return Place(name, mark.line + 1 if mark else 1), text
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from hub.configuration.attachments import LONGEST_PATH
 from hub.configuration.document import Node, Scalar
 from hub.configuration.problems import quoted
@@ -48,22 +50,25 @@ class Path(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Scalar) or node.is_nothing or not node.text:
-            return at.expected(node, "the path of a file")
+            return at.expected(node, _("the path of a file"))
         if len(node.text) > LONGEST_PATH or not node.text.isprintable():
-            return at.expected(node, f"a path of at most {LONGEST_PATH} characters")
+            what = _("a path of at most %(most)s characters") % {"most": LONGEST_PATH}
+            return at.expected(node, what)
         path = at.folder / node.text
         try:
             # a folder may come from elsewhere: what it names lies in it
             if not path.resolve().is_relative_to(at.folder.resolve()):
-                return at.expected(node, "the path of a file in the folder of the set-up file")
+                return at.expected(node, _("the path of a file in the folder of the set-up file"))
             size = path.stat().st_size
             if not path.is_file() or not 0 < size <= self.most():
-                return at.expected(node, f"the path of a file of 1 to {self.most()} bytes")
+                what = _("the path of a file of 1 to %(most)s bytes") % {"most": self.most()}
+                return at.expected(node, what)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            text = f"expected the path of a file, found {quoted(node.text)}: {reason}"
-            return at.refuse(node.place, text)
+            text = _("expected a file that can be read, found %(found)s: %(why)s")
+            told = text % {"found": quoted(node.text), "why": reason}
+            return at.refuse(node.place, told)
         return FileBeside(digest, PurePosixPath(node.text).name, path.read_bytes)
 
     def schema(self) -> Schema:

@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import models
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from hub.configuration import identifiers, registry
 from hub.configuration.reader import Value
@@ -111,12 +112,15 @@ def _examine_node(value: Value, say: Say, world: World) -> None:
         return
     allowed = NODE_ROLES[protocol]
     for role in sorted(roles.difference(allowed)):
-        say.error("roles", f"expected for {protocol}: {', '.join(allowed)}, found {role}")
+        text = _("expected for %(protocol)s: %(known)s, found %(found)s")
+        told = {"protocol": protocol, "known": ", ".join(allowed), "found": role}
+        say.error("roles", text % told)
     for name in ("host", "port"):
         if roles & CALLED_ROLES and value[name] is None:
-            say.error(name, "expected a value, because the hub sends to this node, found nothing")
+            text = _("expected a value, because the hub sends to this node, found nothing")
+            say.error(name, text)
     if value["confirm"] != "none" and "results" not in roles:
-        say.error("confirm", "expected none, because the hub sends nothing to this node")
+        say.error("confirm", _("expected none, because the hub sends nothing to this node"))
     if protocol == Node.Protocol.DICOM:
         _examine_dicom(value, say, world)
     else:
@@ -125,30 +129,36 @@ def _examine_node(value: Value, say: Say, world: World) -> None:
 
 def _examine_dicom(value: Value, say: Say, world: World) -> None:
     if value["hl7"] is not None:
-        say.error("hl7", "expected nothing, because the protocol is dicom")
+        say.error("hl7", _not_with("dicom"))
     if value["ae_title"] is None:
-        say.error("ae_title", "expected an AE title, because the protocol is dicom, found nothing")
-    for code in _others(value, world, "ae_title", "host"):
-        text = f"expected once for each host, found {value['ae_title']} at {code} too"
+        text = _("expected an AE title, because the protocol is dicom, found nothing")
         say.error("ae_title", text)
+    for code in _others(value, world, "ae_title", "host"):
+        text = _("expected once for each host, found %(found)s at %(code)s too")
+        say.error("ae_title", text % {"found": value["ae_title"], "code": code})
+
+
+def _not_with(protocol: str) -> str:
+    text = _("expected nothing, because the protocol is %(protocol)s")
+    return text % {"protocol": protocol}
 
 
 def _examine_hl7(value: Value, say: Say, world: World) -> None:
     if value["ae_title"] is not None:
-        say.error("ae_title", "expected nothing, because the protocol is hl7")
+        say.error("ae_title", _not_with("hl7"))
     if value["confirm"] != "none":
-        say.error("confirm", "expected none, because the protocol is hl7")
+        say.error("confirm", _("expected none, because the protocol is hl7"))
     hl7: dict[str, Any] | None = value["hl7"]
     if hl7 is None:
-        say.error("hl7", "expected receiving_application and more, found nothing")
+        say.error("hl7", _("expected receiving_application and more, found nothing"))
         return
     if hl7["version"] == "2.3.1" and hl7["priority_message"] == "OMI^O23":
-        text = "expected ORM^O01, because HL7 2.3.1 has no OMI^O23, found OMI^O23"
+        text = _("expected ORM^O01, because HL7 2.3.1 has no OMI^O23, found OMI^O23")
         say.error("hl7.priority_message", text)
     if "orders" in (value["roles"] or []):
         for code in _others(value, world, "hl7.receiving_application", "hl7.receiving_facility"):
-            text = f"expected each sender once (MSH-3 and MSH-4), found the same at {code}"
-            say.error("hl7.receiving_facility", text)
+            text = _("expected each sender once (MSH-3 and MSH-4), found the same at %(code)s")
+            say.error("hl7.receiving_facility", text % {"code": code})
 
 
 def _others(value: Value, world: World, *paths: str) -> list[str]:
@@ -222,7 +232,7 @@ registry.register(Kind(
     "ever in this file.",
     make=lambda value: User(password=make_password(None)),
     examine=_examine_member,
-    instead="set active: false to close the account",
+    instead=gettext_noop("set active: false to close the account"),
     record=Record((
         Field("username", Text(150, identifiers.username)),
         Field("name", Text(), None),

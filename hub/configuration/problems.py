@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 LONGEST_QUOTE = 60
 LONGEST_SHOWN = 200
@@ -74,8 +75,11 @@ class SetUpRefused(Exception):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        head = f"{count} problem{'' if count == 1 else 's'}, nothing was changed"
-        return "\n".join([head, *map(str, self.problems)])
+        head = ngettext(
+            "%(count)s problem, nothing was changed", "%(count)s problems, nothing was changed",
+            count,
+        )  # fmt: skip
+        return "\n".join([head % {"count": count}, *map(str, self.problems)])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -83,6 +87,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return _("; did you mean %(word)s?") % {"word": by_lower[close[0]]} if close else ""
+
+
+def one_of(what: str, known: Iterable[str | None], *, found: str) -> str:
+    """The refusal of a code that is none of those which something has."""
+    names = ", ".join(filter(None, known)) or _("there is none")
+    text = _("expected %(what)s: %(known)s; found %(found)s")
+    return text % {"what": what, "known": names, "found": cut(found)}
 
 
 def printable(text: str) -> str:
@@ -95,7 +106,7 @@ def printable(text: str) -> str:
 def shown(value: Any) -> str:
     """A value of an entry, for people: text as it is, mappings and lists as short JSON."""
     if value is None or value == "":
-        return "nothing"
+        return _("nothing")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return printable(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from hub.configuration import registry
 from hub.configuration.document import Entries, Listing, Node, Scalar, described, parse
 from hub.configuration.problems import Place, Problem, Report, nearest, shown
@@ -76,7 +78,7 @@ def _bytes(name: str, report: Report) -> bytes | None:
         return Path(name).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        text = f"expected a file that can be read: {reason}"
+        text = _("expected a file that can be read: %(why)s") % {"why": reason}
         report.problems.append(Problem(Place(name, 1), "", "", "", text))
         return None
 
@@ -84,7 +86,7 @@ def _bytes(name: str, report: Report) -> bytes | None:
 def _read_document(root: Node, folder: Path, report: Report, items: Items) -> None:
     top = Reader(report, "", "", folder)
     if not isinstance(root, Entries):
-        top.expected(root, "a mapping of sections")
+        top.expected(root, _("names of sections, each with its entries"))
         return
     sections = {kind.section: kind for kind in registry.kinds()}
     known = ["version", *sections]
@@ -92,20 +94,22 @@ def _read_document(root: Node, folder: Path, report: Report, items: Items) -> No
         if name in sections:
             _read_section(sections[name], node, Reader(report, name, "", folder), items)
         elif name != "version":
-            text = f"expected one of {', '.join(known)}, found {name}{nearest(name, known)}"
-            top.key(name, root.keys[name]).refuse(root.keys[name], text)
+            text = _("expected one of %(known)s, found %(found)s")
+            told = text % {"known": ", ".join(known), "found": name} + nearest(name, known)
+            top.key(name, root.keys[name]).refuse(root.keys[name], told)
     version = root.values.get("version")
     if not isinstance(version, Scalar) or version.text != VERSION:
         place = root.place if version is None else version.place
-        found = "nothing" if version is None else described(version)
-        top.key("version", place).refuse(place, f"expected {VERSION}, found {found}")
+        found = _("nothing") if version is None else described(version)
+        text = _("expected %(what)s, found %(found)s") % {"what": VERSION, "found": found}
+        top.key("version", place).refuse(place, text)
 
 
 def _read_section(kind: Kind, node: Node, top: Reader, items: Items) -> None:
     if isinstance(node, Scalar) and node.is_nothing:
         return
     if not isinstance(node, Listing):
-        top.expected(node, "a list of entries")
+        top.expected(node, _("a list of entries"))
         return
     for index, one in enumerate(node.items):
         code = _code_at(kind, one) or f"[{index}]"
@@ -113,7 +117,7 @@ def _read_section(kind: Kind, node: Node, top: Reader, items: Items) -> None:
         faults = len(at.report.problems)
         if (value := kind.record.read(one, at)) is None:
             if len(at.report.problems) == faults:
-                at.expected(one, "an entry")
+                at.expected(one, _("an entry"))
             continue
         if all(value[name] is not None for name in kind.key):
             item = Item(kind.section, kind.code_of(value), value, one.place, at.places)
@@ -133,10 +137,12 @@ def _add(item: Item, kind: Kind, at: Reader, items: Items) -> None:
     if first is item:
         return
     if first.place.file == item.place.file:
-        text = f"expected each {kind.name} once, found {item.code} as on line {first.place.line}"
-        at.key(kind.key[0], item.place_of(kind.key[0])).refuse(item.place, text)
+        text = _("expected each once, found %(name)s as on line %(line)s")
+        again = text % {"name": item.code, "line": first.place.line}
+        at.key(kind.key[0], item.place_of(kind.key[0])).refuse(item.place, again)
     for path, here, there in kind.record.differences("", item.value, first.value):
         if first.place.file != item.place.file:
-            text = f"expected the same as in {first.place_of(path)}"
+            text = _("expected the same as in %(place)s, %(there)s, found %(found)s")
+            told = {"place": first.place_of(path), "there": shown(there), "found": shown(here)}
             field = Reader(at.report, at.section, at.code, at.folder, path)
-            field.refuse(item.place_of(path), f"{text}, {shown(there)}, found {shown(here)}")
+            field.refuse(item.place_of(path), text % told)

@@ -116,7 +116,8 @@ class Country(Text):
 
     def read(self, node: Node, at: Reader) -> Any:
         if isinstance(node, Scalar) and node.is_plain and node.text == "false":
-            at.doubt(node.place, 'read as NO, which YAML 1.1 takes for false: write "NO" in quotes')
+            text = _('read as NO, which YAML 1.1 takes for false: write "NO" in quotes')
+            at.doubt(node.place, text)
             return "NO"
         return Text.read(self, node, at)
 
@@ -148,13 +149,14 @@ class Choices(Shape):
 
     def read(self, node: Node, at: Reader) -> Any:
         if not isinstance(node, Listing):
-            return at.expected(node, f"a list of {', '.join(self.words)}")
+            return at.expected(node, _("a list of %(words)s") % {"words": ", ".join(self.words)})
         found = set()
         for index, one in enumerate(node.items):
             here = at.item(index, one.place)
             word = Choice(self.words).read(one, here)
             if word in found:
-                here.refuse(one.place, f"expected each word once, found {word} again")
+                text = _("expected each word once, found %(word)s again") % {"word": word}
+                here.refuse(one.place, text)
             elif word:
                 found.add(word)
         return self._sorted(found)

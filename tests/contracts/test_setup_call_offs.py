@@ -140,7 +140,7 @@ def test_the_state_comes_back_from_an_export(setup: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "problem"),
     [
-        ("lot: x", "expected a lot of 2020-1968: it has none; found x"),
+        ("lot: x", "expected a lot of 2020-1968: there is none; found x"),
         ("mode: mini_competition", "expected direct or supplemented_tender, because 2020-1968 has"),
         ("supplier: other", "expected a supplier of 2020-1968: acme; found other"),
     ],

@@ -156,7 +156,7 @@ def test_each_reason_has_its_limit_and_the_least_ones_are_held_together() -> Non
     small = [a_change(n, "mod-minv", 100 + 6 * (n - 1), 100 + 6 * n) for n in (1, 2)]
     first, second = steps(small)
     assert first.excess == ""
-    assert "12.00 % of the original value, where mod-minv allows 10 %" in second.excess
+    assert "12.00 percent of the original value, where mod-minv allows 10 percent" in second.excess
     twice = [a_change(n, "add-wss", 100 + 40 * (n - 1), 100 + 40 * n) for n in (1, 2)]
     assert [bool(one.excess) for one in steps(twice)] == [False, False]
     added = [Fact("amendment.add-wss", date(2026, 5, 2), "30", "A new law")]

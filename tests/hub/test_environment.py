@@ -176,6 +176,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest(
             "HUB_SECRET_KEY_FALLBACKS: expected a random text of at least 50 characters, or "
             "several with commas, found one of 5 characters",
         ),
+        ({"HUB_LANGUAGE": "no"}, "HUB_LANGUAGE: expected one of en, nb, da, found no"),
         ({"HUB_IDENTITY_KEY": "short"}, "HUB_IDENTITY_KEY: expected a random text"),
         (
             {"HUB_WORKERS": "receive,route;rum"},

@@ -106,7 +106,7 @@ def test_a_suspension_made_in_the_hub_is_not_lifted_by_a_file(folder: Path) -> N
     deploying.step(the_deployment(), to="suspended", why="odd results", by=kari)
     (problem,) = refused(write(folder))
     assert problem.text == (
-        "expected suspended (Kari Bærum suspended it: odd results); lift that in the hub, "
+        "expected suspended, because Kari Bærum suspended it (odd results); lift that in the hub, "
         "found clinical"
     )
     assert the_deployment().state == "suspended"

@@ -121,7 +121,7 @@ def test_a_site_that_sends_less_than_its_share_waits_less() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"seed": None}, "seed: expected an integer from 0 to 4294967295, got None"),
+        ({"seed": None}, "seed: expected a whole number from 0 to 4294967295, got None"),
         ({"by_hour": [1, 2]}, "by_hour: expected a list of 24 numbers, one for each hour"),
         ({"by_hour": [0] * 24}, "by_hour: expected at least one weight above 0, got none"),
         ({"sites": [{"code": "a", "part": -1}]}, "sites[0].part: expected a number"),
@@ -129,7 +129,7 @@ def test_a_site_that_sends_less_than_its_share_waits_less() -> None:
         ({"gpus": {"size": 2, "stat_reserve": 2}}, "gpus.stat_reserve: expected less than size"),
         ({"targets": [{"priority": "high", "seconds": 1}]}, "targets[0].priority: expected one"),
         ({"patients": 3}, "patients: expected one of schema, title, seed"),
-        ({"examinations_per_year": float("nan")}, "examinations_per_year: expected an integer"),
+        ({"examinations_per_year": float("nan")}, "examinations_per_year: expected a whole number"),
         ([], "(the whole): expected an object"),
     ],
 )
@@ -195,7 +195,7 @@ def test_what_if_is_asked_without_another_plan(tmp_path: Path) -> None:
     assert urgent["ROUTINE"]["count"] == pytest.approx(8 * urgent["LOW"]["count"], rel=0.3)
     for words, told in (
         (("--stat", "1.5"), "priorities.stat: expected from 0 to 1, got 1.5"),
-        (("--gpus", "0"), "gpus.size: expected an integer from 1 to 10000, got 0"),
+        (("--gpus", "0"), "gpus.size: expected a whole number from 1 to 10000, got 0"),
     ):
         with pytest.raises(CommandError, match=told):
             said(*words)

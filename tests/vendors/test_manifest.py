@@ -86,7 +86,7 @@ def test_every_problem_is_told_with_its_path_and_what_was_expected(data):
     del data["returns"]["findings"][0]["code"]["meaning"]
     del data["version"]
     problems = problems_of(data)
-    assert "needs.minimum_instances: expected an integer >= 1, got 'x'" in problems
+    assert "needs.minimum_instances: expected a whole number >= 1, got 'x'" in problems
     assert any(p.startswith("performer.resources.cpu: expected a number") for p in problems)
     assert any(p.startswith("returns.findings[0].code.meaning: expected a text") for p in problems)
     assert any(p.startswith("version: expected a version") for p in problems)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from contracts.simulation import simulate, terms_of_files
 from contracts.usage_rows import UsageRefused
@@ -20,7 +21,8 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"expected a date such as 2026-12-31, found {text}") from None
+        told = {"what": _("a date such as 2026-01-31"), "found": text}
+        raise ArgumentTypeError(_("expected %(what)s, found %(found)s") % told) from None
 
 
 class Command(BaseCommand):
@@ -53,6 +55,8 @@ def _usage(name: str) -> Any:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return json.loads(raw)
     except OSError as error:
-        raise CommandError(f"{name}: expected a file that can be read: {error.strerror}") from error
+        text = _("expected a file that can be read: %(why)s") % {"why": error.strerror}
+        raise CommandError(f"{name}: {text}") from error
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name}: expected JSON: {error}") from error
+        text = _("expected JSON: %(why)s") % {"why": error}
+        raise CommandError(f"{name}: {text}") from error

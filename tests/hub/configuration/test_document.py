@@ -23,7 +23,7 @@ def test_every_key_keeps_its_line():
 
 
 def test_a_key_twice_names_both_lines():
-    assert told("a: 1\nb: 2\na: 3\n") == ["f.yaml:3: expected each key once, found a as on line 1"]
+    assert told("a: 1\nb: 2\na: 3\n") == ["f.yaml:3: expected each once, found a as on line 1"]
 
 
 @pytest.mark.parametrize("text", ["a: [1\nb: 2\n", "a: 'x\n", "\tb: 1\n", "a: b: c\n", "%"])
@@ -40,7 +40,7 @@ def test_broken_yaml_is_a_problem_with_a_line(text):
         ("a: 1\nb: &x 1\n", "f.yaml:2: expected the value itself, found an anchor (&)"),
         ("a: &x [*x]\n", "f.yaml:1: expected the value itself, found an anchor (&)"),
         ("a: !!python/object:os.system 1\n", "f.yaml:1: expected no tag, found tag:yaml.org,2002"),
-        ("a: 1\n? [b]\n: 2\n", "f.yaml:2: expected a key, found a list or a mapping"),
+        ("a: 1\n? [b]\n: 2\n", "f.yaml:2: expected a name, found a list or names with values"),
         ("", "f.yaml:1: expected a set-up, found nothing"),
         (b"a: 1\nb: \xe5\n", "f.yaml:2: expected text in UTF-8"),
         ("[" * 5000, "f.yaml:1: expected"),

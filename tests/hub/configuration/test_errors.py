@@ -191,7 +191,7 @@ def test_a_code_twice_in_one_file_is_refused(tmp_path):
     text = SETUP.replace("members:", entry + "members:")
     (problem,) = refused(write(tmp_path, text))
     first = line_of(text, "{code: drammen,")
-    assert problem.text == f"expected each site once, found drammen as on line {first}"
+    assert problem.text == f"expected each once, found drammen as on line {first}"
     assert problem.place.line == first + 1
 
 
@@ -231,7 +231,7 @@ def test_every_fault_of_a_manifest_is_told(tmp_path):
 
 def test_a_manifest_of_another_algorithm_is_refused(tmp_path):
     (problem,) = refused(write(tmp_path, algorithm="other"))
-    assert problem.text == "expected a manifest of bleed, found other"
+    assert problem.text == "expected a manifest of bleed, found one of other"
 
 
 @pytest.mark.parametrize("content", ["{", '{"a": NaN}', '{"a": 1, "a": 2}', "\xff", "[]", "null"])
@@ -257,7 +257,7 @@ def test_an_inline_manifest_is_read_as_its_schema_wants(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[]", "expected a mapping of sections, found a list"),
+        ("[]", "expected names of sections, each with its entries, found a list"),
         ("version: 2\n", 'expected 1, found "2"'),
         ("sites: []\n", "expected 1, found nothing"),
         ("version: 1\nsites: {}\n", "expected a list of entries, found a mapping"),
@@ -316,5 +316,6 @@ def test_a_call_off_by_one_who_is_named_but_does_not_buy_is_doubted(tmp_path):
     (warning,) = applied(write(tmp_path, text)).warnings
     assert warning.field == "organisation"
     assert warning.text == (
-        "vv is no contracting_authority or option_authority of 2020-1968, so it may not call off"
+        "vv is named in 2020-1968 neither as contracting_authority nor as option_authority, "
+        "so it may not call off"
     )

@@ -128,7 +128,7 @@ def test_a_site_with_studies_never_goes_to_another_trust(setup):
 
     assert (problem.section, problem.code, problem.field) == ("sites", "drammen", "organisation")
     assert problem.text == (
-        "cannot be changed: it has 1 study of vv; give sp a site of its own"
+        "cannot be changed: it has studies (1) and orders (0) of vv; give sp a site of its own"
     )
 
 
@@ -142,4 +142,4 @@ def test_a_peer_with_studies_never_goes_to_another_site(setup):
     (problem,) = refused(write(setup, text))
 
     assert (problem.code, problem.field) == ("drammen-pacs", "site")
-    assert "1 study of drammen" in problem.text
+    assert "studies (1) and deliveries (0) of drammen" in problem.text

@@ -100,7 +100,7 @@ def test_a_version_that_ran_keeps_its_manifest(setup):
     name = write(setup, performer={"kind": "process", "command": ["other"]})
     (problem,) = refused(name)
     assert problem.field == "versions[1.10].manifest"
-    assert "1 workitems used it as it is; give it a new version" in problem.text
+    assert "1 workitem used it as it is; give it a new version" in problem.text
     assert AlgorithmVersion.objects.get().manifest["performer"]["command"][0] == "python"
 
 
