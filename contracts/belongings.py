@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from contracts import metering
-from contracts.billing import parts
+from contracts.billing import kept, parts
 from contracts.models import (
     AdjustmentBooking,
     AvailabilityReading,
@@ -19,6 +19,7 @@ from contracts.models import (
     EventBooking,
     FrameworkAgreement,
     Invoice,
+    InvoiceFile,
     InvoiceLine,
     MeterReading,
     OutcomeReading,
@@ -138,6 +139,10 @@ for _table in (
           "its own of what each was rated on, and the digest of the whole",
           _under("call_off", Invoice, "supplier", "organisation", "call_off__framework", "run",
                  "credits"), ("number",), more=parts.with_part),
+    Table("invoice-files", InvoiceFile,
+          "each of them as EHF, PDF and CSV, byte for byte as it was issued: a file in `invoices/`",
+          lambda organisation: kept.files_under(Q(call_off__organisation=organisation)),
+          ("invoice", "kind"), beside=("content", lambda row: f"invoices/{row.name}")),
     Table("invoice-lines", InvoiceLine,
           "their lines; key leads to the charge in the document of the invoice",
           _under("invoice__call_off", InvoiceLine, "invoice", *LINE), ("invoice", "position"),

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+from hub import VERSION
 
 ROOT = Path(__file__).parents[1]
 SOUND = {"name": "django", "version": "5.2.19", "vulns": []}
@@ -86,3 +90,10 @@ def test_a_key_that_is_committed_is_found(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "settings.py:1: Private Key" in done.stdout
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((ROOT / "charts/hub/Chart.yaml").read_text())["appVersion"]
+    assert told == VERSION == chart
+    assert f"ARG VERSION={VERSION}\n" in (ROOT / "Dockerfile").read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,16 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contracts.billing import crediting, documents, parts, reading, running
-from contracts.models import BillingRun, Invoice, InvoiceLine
+from contracts.billing import crediting, documents, kept, parts, reading, running
+from contracts.models import BillingRun, Invoice, InvoiceFile, InvoiceLine
 from hub.access import CONTRACT_ROLES, holds_role, holds_role_for
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages, ShapeSerializer
 
-FORMS: dict[str, tuple[str, Callable[[Invoice, list[InvoiceLine]], bytes]]] = {
-    "ubl.xml": ("application/xml", reading.ubl_of),
-    "csv": ("text/csv; charset=utf-8", reading.csv_of),
-    "pdf": ("application/pdf", reading.pdf_of),
-}
+_REFUSALS = (running.NotBilledError, crediting.NotCreditedError, kept.DamagedFile)
 
 
 class InvoiceLineSerializer(ShapeSerializer[InvoiceLine]):
@@ -72,11 +68,24 @@ class InvoiceSerializer(ShapeSerializer[Invoice]):
     run = serializers.UUIDField(source="run.uid", default=None)
 
 
+class InvoiceFileSerializer(ShapeSerializer[InvoiceFile]):
+    """A file of an invoice, which never changes: ``form`` is how its address ends."""
+
+    form = serializers.ChoiceField(InvoiceFile.Kind.choices, source="kind")
+    name = serializers.CharField()
+    media_type = serializers.CharField()
+    size = serializers.IntegerField(help_text="In bytes.")
+    sha256 = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    version = serializers.CharField(help_text="That of the hub that wrote it.")
+
+
 class InvoiceDetailSerializer(InvoiceSerializer):
     """An invoice with its lines; ``corrects`` are the numbers that a credit note refers to."""
 
     corrects = serializers.SerializerMethodField()
     lines = serializers.SerializerMethodField()
+    files = serializers.SerializerMethodField()
 
     def get_corrects(self, one: Invoice) -> list[str]:
         """One for what a person credited, all that it takes back from for a month below nothing."""
@@ -87,6 +96,12 @@ class InvoiceDetailSerializer(InvoiceSerializer):
         """Its lines in their order."""
         lines: Any = reading.lines_of(one)
         return InvoiceLineSerializer(lines, many=True).data
+
+    @extend_schema_field(InvoiceFileSerializer(many=True))
+    def get_files(self, one: Invoice) -> Any:
+        """As they are kept."""
+        files: Any = kept.files_of(one)
+        return InvoiceFileSerializer(files, many=True).data
 
 
 class DraftInvoiceSerializer(ShapeSerializer[Any]):
@@ -168,7 +183,7 @@ class Bills(Door):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Turn what a verb refused into a 409 with its sentence."""
-        if isinstance(exc, running.NotBilledError | crediting.NotCreditedError):
+        if isinstance(exc, _REFUSALS):
             exc = Conflict(str(exc))
         return super().handle_exception(exc)
 
@@ -229,16 +244,20 @@ class InvoiceView(Bills):
 
 
 class InvoiceFormView(Bills):
-    """One invoice as a file: EHF (ubl.xml), its specification (csv), or for people (pdf)."""
+    """One invoice as a file: EHF (ubl.xml), its specification (csv), or for people (pdf).
+
+    The same bytes for ever, whoever asks; Repr-Digest (RFC 9530) has their SHA-256.
+    """
 
     form = ""
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **PROBLEMS})
     def get(self, request: Request, uid: UUID) -> HttpResponse:
-        kind, write = FORMS[self.form]
-        one = found(request, uid)
-        answer = HttpResponse(write(one, reading.lines_of(one)), content_type=kind)
-        answer["Content-Disposition"] = f'attachment; filename="{one.number}.{self.form}"'
+        file = kept.file_of(found(request, uid), self.form)
+        digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
+        answer = HttpResponse(bytes(file.content), content_type=file.media_type)
+        answer["Content-Disposition"] = f'attachment; filename="{file.name}"'
+        answer["Repr-Digest"] = f"sha-256=:{digest}:"
         answer["Cache-Control"] = "no-store"
         return answer
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from contracts.billing import kept
 from contracts.billing.issuing import CREDITED, write
 from contracts.models import FrameworkAgreement, Invoice, InvoiceLine
 from hub import audit
@@ -39,6 +40,7 @@ def credit(
             raise NotCreditedError(_("lines: expected amounts that together are above 0"))
         document = invoice.document | {"reason": reason}
         note, _made = write(document, lines, call_off=invoice.call_off, credits=invoice)
+        kept.keep([note])
         audit.record(
             "invoice.credited", actor=by, subject=invoice.number, credit_note=note.number,
             reason=reason, net=str(note.net), is_billed_again=is_billed_again,

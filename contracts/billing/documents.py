@@ -22,6 +22,7 @@ _GLN = "0088"
 # UNCL5305 by how the agreement is taxed
 CATEGORIES = {STANDARD: "S", "reverse_charge": "AE", "exempt": "E", "out_of_scope": "O"}
 PAID_WITHIN_DAYS = 30
+_LANGUAGES = {"NO": "nb", "DK": "da"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ def party(row: Any) -> dict[str, str]:
         "organisation_number": number, "scheme": scheme, "vat_number": vat_number,
         "endpoint_scheme": endpoint[0], "endpoint": endpoint[1],
     }  # fmt: skip
+
+
+def language_of(country: str) -> str:
+    """The language in which somebody in a country is invoiced."""
+    return _LANGUAGES.get(country, "en")
 
 
 def lacking(document: dict[str, Any]) -> list[str]:

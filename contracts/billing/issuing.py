@@ -31,7 +31,6 @@ from contracts.vat import Rates, tax_on
 
 Made = tuple[Invoice, list[InvoiceLine]]
 CREDITED = "credited:"
-_LANGUAGES = {"NO": "nb", "DK": "da"}
 
 
 def issue(
@@ -54,7 +53,7 @@ def issue(
     for call_off in sorted(by_call_off, key=lambda one: one.code):
         if not any(one.amount for one in by_call_off[call_off]):
             continue
-        with translation.override(_LANGUAGES.get(call_off.organisation.country, "en")):
+        with translation.override(documents.language_of(call_off.organisation.country)):
             drafted = [
                 _line(one, lines[one.line], rates, snapshot) for one in by_call_off[call_off]
             ]
@@ -71,7 +70,10 @@ def write(
     document: dict[str, Any], lines: Sequence[InvoiceLine], *, call_off: CallOff,
     run: BillingRun | None = None, credits: Invoice | None = None,
 ) -> Made:  # fmt: skip
-    """Add a document with its lines under the next number; the supplier is locked."""
+    """Add a document with its lines under the next number; the supplier is locked.
+
+    Its files are not written yet: a dry run takes back what it adds here.
+    """
     found = documents.taxes(
         [(one.amount, one.vat_rate) for one in lines], treatment=document["treatment"]
     )

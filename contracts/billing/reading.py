@@ -1,4 +1,4 @@
-"""Who sees which invoices and runs, and an invoice in each of its forms."""
+"""Who sees which invoices and runs, and what they were made of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.utils import translation
 
-from contracts.billing import booking, documents, pdf, specification, ubl
+from contracts.billing import booking, documents
 from contracts.models import (
     BillingRun,
     CallOff,
@@ -20,20 +19,11 @@ from contracts.models import (
 )
 from hub.access import CONTRACT_ROLES, organisation_clause
 
-_LANGUAGES = {"NO": "nb", "DK": "da"}
-
-
-def visible(user: Any) -> Q:
-    """The invoices of the organisations a user buys for, and of the agreements they hold."""
-    own = organisation_clause(user, path="organisation", roles=CONTRACT_ROLES)
-    held = organisation_clause(user, path="call_off__framework__holder", roles=CONTRACT_ROLES)
-    return own | held
-
 
 def invoices(user: Any) -> QuerySet[Invoice]:
     """The invoices that a user may see, the newest first."""
     related = ("organisation", "supplier", "call_off__framework", "run", "credits")
-    return Invoice.objects.filter(visible(user)).select_related(*related).order_by("-pk")
+    return Invoice.objects.visible_to(user).select_related(*related).order_by("-pk")
 
 
 def invoice(user: Any, uid: UUID) -> Invoice | None:
@@ -43,7 +33,7 @@ def invoice(user: Any, uid: UUID) -> Invoice | None:
 
 def runs(user: Any) -> QuerySet[BillingRun]:
     """The runs that made an invoice which a user may see, the newest first."""
-    theirs = Invoice.objects.filter(visible(user), run__isnull=False)
+    theirs = Invoice.objects.visible_to(user).filter(run__isnull=False)
     return BillingRun.objects.filter(pk__in=theirs.values("run")).order_by("-pk")
 
 
@@ -76,23 +66,3 @@ def events_of(one: InvoiceLine) -> QuerySet[UsageEvent]:
         return UsageEvent.objects.none()
     found = booking.events_of(line=one.line_id, month=one.month, until=one.invoice.run)
     return found.select_related("version", "booking__run").prefetch_related("adjustments")
-
-
-def ubl_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
-    """As EHF, with specification and PDF attached; the same bytes whoever asks."""
-    with translation.override(_LANGUAGES.get(one.organisation.country, "en")):
-        attached = (
-            ubl.Attached("specification", "csv", "text/csv", csv_of(one, lines)),
-            ubl.Attached("pdf", "pdf", "application/pdf", pdf_of(one, lines)),
-        )
-        return ubl.ubl_of(one, lines, attached=attached)
-
-
-def csv_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
-    """The specification."""
-    return specification.csv_of(one, lines)
-
-
-def pdf_of(one: Invoice, lines: list[InvoiceLine]) -> bytes:
-    """As PDF, in the language of the reader."""
-    return pdf.pdf_of(one, lines)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contracts.agreements import CONTRACT_ZONE
-from contracts.billing import booking, facts, issuing
+from contracts.billing import booking, facts, issuing, kept
 from contracts.billing.booking import Threshold, last_day_of
 from contracts.models import BillingRun, CallOff, FrameworkAgreement, Invoice, InvoiceLine
 from contracts.pricing import NoPriceError, PriceTermsError, UnknownIndexError, UnknownLineError
@@ -80,6 +80,8 @@ def run(
         _must_be_issuable(outcome, fingerprint=fingerprint)
         if is_dry:
             transaction.set_rollback(True)
+        else:
+            kept.keep(one for one, _lines in outcome.invoices)
     return outcome
 
 
@@ -110,15 +112,15 @@ def _run(
     _must_follow(period, frameworks)
     actor = str(getattr(by, "username", by))
     made = BillingRun.objects.create(period=period, made_at=timezone.now(), made_by=actor)
-    kept = {one: facts.facts_of(one, month=period) for one in frameworks}
+    terms = {one: facts.facts_of(one, month=period) for one in frameworks}
     try:
-        late = [each for one, found in kept.items() for each in _thresholds(one, found)]
+        late = [each for one, found in terms.items() for each in _thresholds(one, found)]
         events = booking.book(made, frameworks, late=late)
         rates = rates_held()
         invoices = [
             invoice
             for one in frameworks
-            for invoice in issuing.issue(made, one, kept[one], rates=rates)
+            for invoice in issuing.issue(made, one, terms[one], rates=rates)
         ]
     except _NOT_RATED as fault:
         raise NotBilledError(str(fault)) from fault

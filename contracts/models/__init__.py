@@ -26,7 +26,7 @@ from contracts.models.evaluations import (
     Protocol,
     Score,
 )
-from contracts.models.invoices import Invoice, InvoiceLine
+from contracts.models.invoices import Invoice, InvoiceFile, InvoiceLine
 from contracts.models.measured import AvailabilityReading, OutcomeReading
 from contracts.models.needs import BreadthRule, Need, NeedList, SelectionRun
 from contracts.models.options import AuthorityOption, OptionState, TermOption
@@ -79,6 +79,7 @@ __all__ = [
     "IndexSeries",
     "IndexValue",
     "Invoice",
+    "InvoiceFile",
     "InvoiceLine",
     "Lot",
     "MarketContact",

@@ -1,16 +1,41 @@
-"""Invoices and credit notes as they were issued; nothing in them ever changes."""
+"""Invoices and credit notes as they were issued, and their files; nothing in them ever changes."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any, ClassVar, Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from contracts.models.billing import BillingRun, Final, RatingSnapshot
 from contracts.models.call_offs import CallOff, CallOffLine
+from hub.access import CONTRACT_ROLES, organisation_clause
 from hub.models import Organisation
 from vendors.models import Vendor
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Invoices, and who may see which."""
+
+    def visible_to(self, user: Any, roles: tuple[str, ...] = CONTRACT_ROLES) -> Self:
+        """Those of the organisations that the user buys for, and of the agreements they hold."""
+        return self.filter(_visible(user, roles))
+
+
+class InvoiceFileQuerySet(models.QuerySet["InvoiceFile"]):
+    """Files of invoices, and who may see which."""
+
+    def visible_to(self, user: Any, roles: tuple[str, ...] = CONTRACT_ROLES) -> Self:
+        """Those of the invoices that the user may see."""
+        return self.filter(_visible(user, roles, path="invoice__"))
+
+
+def _visible(user: Any, roles: tuple[str, ...], *, path: str = "") -> Q:
+    own = organisation_clause(user, path=f"{path}organisation", roles=roles)
+    held = organisation_clause(user, path=f"{path}call_off__framework__holder", roles=roles)
+    return own | held
 
 
 class Invoice(Final):
@@ -46,6 +71,8 @@ class Invoice(Final):
     vat = models.DecimalField(max_digits=14, decimal_places=2)
     gross = models.DecimalField(max_digits=14, decimal_places=2)
     document = models.JSONField()
+
+    objects: ClassVar[InvoiceQuerySet] = InvoiceQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [
@@ -86,3 +113,44 @@ class InvoiceLine(Final):
 
     def __str__(self) -> str:
         return f"{self.invoice_id} {self.position} {self.description}"
+
+
+class InvoiceFile(Final):
+    """An invoice as a file, as its buyer gets it: the same bytes for ever.
+
+    ``version`` is that of the hub that wrote it. ``made_at`` is the moment of issue, or where the
+    invoice is older than this table that of its first reading.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is; the value is how its name ends."""
+
+        UBL = "ubl.xml", "EHF"
+        PDF = "pdf", "PDF"
+        CSV = "csv", "CSV"
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="files")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    media_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+    made_at = models.DateTimeField()
+    version = models.CharField(max_length=40)
+
+    objects: ClassVar[InvoiceFileQuerySet] = (
+        InvoiceFileQuerySet.as_manager()  # type: ignore[assignment]
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "kind"], name="invoice_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return f"{self.invoice.number}.{self.kind}"

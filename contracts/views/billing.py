@@ -22,7 +22,7 @@ from contracts import reading as agreements
 from contracts import usage, utilisation
 from contracts.agreements import CONTRACT_ZONE
 from contracts.api.billing import may_credit
-from contracts.billing import crediting, parts, reading, running
+from contracts.billing import crediting, kept, parts, reading, running
 from contracts.models import Invoice, InvoiceLine
 from contracts.pricing import months_after
 from contracts.views import measurements
@@ -114,6 +114,7 @@ def invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {
         "invoice": one,
         "lines": reading.lines_of(one),
+        "files": kept.files_of(one),
         "corrected": reading.credited(request.user, one),
         "notes": one.credit_notes.order_by("pk"),
         "may_credit": one.kind == Invoice.Kind.INVOICE and may_credit(request.user, one),

@@ -47,6 +47,9 @@ class Table:
     later: tuple[str, ...] = ()
     # columns as they leave, where that is not as they are kept; what came in so is left alone
     more: Callable[[Any], dict[str, Any]] | None = None
+    # a column of bytes that leaves as a file of its own, and the path of that in the folder: people
+    # open it as it is
+    beside: tuple[str, Callable[[Any], str]] | None = None
 
     def told(self, row: models.Model) -> dict[str, Any]:
         """The row as JSON can hold it, references by name."""
@@ -74,7 +77,8 @@ def export_organisation(organisation: Organisation, folder: Path, *, by: str) ->
         written = export_to(folder / "setup.yaml", entries=entries_of(organisation.code))
         for table in tables():
             path = folder / f"{table.name}.jsonl"
-            write_whole(path, "".join(map(_line, _rows(table, organisation))))
+            rows = [_line(row) for row in _rows(table, organisation, folder, written)]
+            write_whole(path, "".join(rows))
             written.append(path)
         audit.record("organisation_exported", actor=by, subject=organisation.code)
     written.append(_write_readme(folder, organisation))
@@ -133,9 +137,19 @@ def _follow(
         _follow(registry.kind(use.kind), found, held, taken)
 
 
-def _rows(table: Table, organisation: Organisation) -> Iterator[dict[str, Any]]:
-    for row in table.of(organisation).order_by("pk").iterator(chunk_size=2000):
-        yield table.told(row)
+def _rows(
+    table: Table, organisation: Organisation, folder: Path, written: list[Path]
+) -> Iterator[dict[str, Any]]:
+    """The rows as they are told; files beside them are written, and added to ``written``."""
+    at_once = 20 if table.beside else 2000
+    for row in table.of(organisation).order_by("pk").iterator(chunk_size=at_once):
+        told = table.told(row)
+        if table.beside:
+            column, path_of = table.beside
+            told[column] = path_of(row)
+            written.append(folder / told[column])
+            write_whole(written[-1], bytes(getattr(row, column)))
+        yield told
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -152,6 +166,7 @@ def _write_readme(folder: Path, organisation: Organisation) -> Path:
         "the algorithms and vendors that they name; see setup-file.md of the hub |",
         "| `manifests/` and other `.json` | the manifests of the algorithms' versions |",
         "| `evidence/` | files of evidence, byte for byte; setup.yaml says what each is |",
+        "| `invoices/` | invoices and credit notes as EHF, PDF and CSV, byte for byte |",
         *(f"| `{table.name}.jsonl` | {table.says} |" for table in tables()),
         f"| `{CONTENTS}` | this export: when, of whom, and the SHA-256 of each file |",
         "",

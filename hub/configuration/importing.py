@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ def import_organisation(folder: Path, *, by: str) -> Taken:
         for table in tables():
             path = folder / f"{table.name}.jsonl"
             if path.name in contents["files"]:
-                taken.append(_take(table, path))
+                taken.append(_take(table, path, contents["files"]))
                 added[table.name], there[table.name] = taken[-1].added, taken[-1].there
         for one in taken:
             one.finish()
@@ -74,15 +75,27 @@ def _contents(folder: Path) -> dict[str, Any]:
     return contents
 
 
-def _take(table: Table, path: Path) -> _Taking:
+def _take(table: Table, path: Path, files: dict[str, str]) -> _Taking:
     taking = _Taking(table, path, is_new=not table.model._base_manager.exists())
     for number, said in _lines(path):
         try:
-            taking.take(said)
+            taking.take(_with_file(table, said, path.parent, files))
         except (LookupError, ValueError, TypeError, ValidationError) as error:
             raise ImportRefused(f"{path}:{number}: {error}") from error
     taking.flush()
     return taking
+
+
+def _with_file(
+    table: Table, said: dict[str, Any], folder: Path, files: dict[str, str]
+) -> dict[str, Any]:
+    """The row with the bytes of the file that it names; only one of the list of contents counts."""
+    if table.beside is None:
+        return said
+    column, name = table.beside[0], said.get(table.beside[0])
+    if not isinstance(name, str) or name not in files:
+        raise ValueError(f"{column}: expected a file in {CONTENTS}, found {name}")
+    return said | {column: base64.b64encode((folder / name).read_bytes()).decode()}
 
 
 @dataclass(slots=True)

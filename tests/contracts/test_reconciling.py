@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
-from contracts.billing import crediting, issuing, reading
+from contracts.billing import crediting, issuing, kept
 from contracts.billing.claims import ClaimNotReadError, read
 from contracts.models import Invoice, VendorInvoice
 from hub.models import User
@@ -97,12 +97,12 @@ def test_a_credit_note_takes_back_what_was_claimed_too_much(trust: Buyer) -> Non
 
 def test_our_own_document_matches_itself_as_csv_and_as_ubl(trust: Buyer, tmp_path: Path) -> None:
     invoice = Invoice.objects.get()
-    lines = reading.lines_of(invoice)
-    found = [read(write(invoice, lines)) for write in (reading.csv_of, reading.ubl_of)]
+    files = [bytes(kept.file_of(invoice, form).content) for form in ("csv", "ubl.xml")]
+    found = [read(one) for one in files]
     assert found[0].places == found[1].places
     assert found[1].faults == ()
 
-    (tmp_path / "claim.xml").write_bytes(reading.ubl_of(invoice, lines))
+    (tmp_path / "claim.xml").write_bytes(files[1])
     out = StringIO()
     call_command("reconcile", tmp_path / "claim.xml", stdout=out)
     assert out.getvalue().startswith("matched    CO-0001  ich-triage  drammen  2026-04")
