@@ -44,8 +44,10 @@ def move(user: User, pk: int, *, to: str, of: str = ANY) -> CallOff:
     return _call_off(user, pk)
 
 
-def move_option(user: User, pk: int, *, organisation: str, to: str) -> FrameworkAgreement:
-    """Exercise or decline the option of an organisation, on its behalf."""
+def move_option(
+    user: User, pk: int, *, organisation: str, to: str, of: str = ANY
+) -> FrameworkAgreement:
+    """Exercise or decline the option of an organisation, on its behalf; ``of`` is what was seen."""
     framework = _framework(user, pk)
     option = AuthorityOption.objects.filter(
         authority__framework=framework, authority__organisation__code=organisation
@@ -53,18 +55,20 @@ def move_option(user: User, pk: int, *, organisation: str, to: str) -> Framework
     if option is None:
         raise Http404
     _demand(user, option.authority.organisation)
-    options.move(option, to=to, by=user)
+    options.move(option, to=to, by=user, of=of)
     return _framework(user, pk)
 
 
-def move_term_option(user: User, pk: int, *, code: str, to: str) -> FrameworkAgreement:
+def move_term_option(
+    user: User, pk: int, *, code: str, to: str, of: str = ANY
+) -> FrameworkAgreement:
     """Exercise or decline an option of the agreement itself, on behalf of its holder."""
     framework = _framework(user, pk)
     option = TermOption.objects.filter(framework=framework, code=code).first()
     if option is None:
         raise Http404
     _demand(user, framework.holder)
-    options.move(option, to=to, by=user)
+    options.move(option, to=to, by=user, of=of)
     return _framework(user, pk)
 
 

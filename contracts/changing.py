@@ -1,7 +1,8 @@
 """Changes an agreement after it was signed: amendments, lots, further suppliers; each is audited.
 
 An amendment that was noted stays as it is. What goes beyond the law is told and not refused:
-whether it is a new procurement, people decide.
+whether it is a new procurement, people decide. ``of`` is the revision that is changed: EntryChanged
+where it is another by now (seen_agreements).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from contracts import call_offs, utilisation
+from contracts import call_offs, seen_agreements, utilisation
 from contracts.models import (
     Amendment,
     CallOff,
@@ -24,6 +25,7 @@ from contracts.models import (
     Procedure,
 )
 from hub import audit
+from hub.configuration.entries import ANY
 from vendors.models import Vendor
 
 
@@ -45,9 +47,10 @@ def amend(
     description: str,
     notice: str,
     by: Any,
+    of: str = ANY,
 ) -> Amendment:
     """Note an amendment with the next number; its value before is that after the one before."""
-    call_offs.lock(framework)
+    seen_agreements.lock(framework, of=of)
     last = framework.amendments.order_by("-number").first()
     if agreed < (last.agreed if last else framework.valid_from):
         raise ChangeRefused(
@@ -80,9 +83,10 @@ def set_lot(
     estimated_value: Decimal | None,
     maximum_value: Decimal | None,
     by: Any,
+    of: str = ANY,
 ) -> Lot:
     """Add a lot, or say of one what it is now; its maximum never falls below what it binds."""
-    call_offs.lock(framework)
+    seen_agreements.lock(framework, of=of)
     lot = framework.lots.filter(code=code).first() or Lot(framework=framework, code=code)
     lot.title = title
     lot.estimated_value, lot.maximum_value = estimated_value, maximum_value
@@ -101,9 +105,11 @@ def set_lot(
 
 
 @transaction.atomic
-def remove_lot(framework: FrameworkAgreement, *, code: str, by: Any) -> None:
+def remove_lot(
+    framework: FrameworkAgreement, *, code: str, by: Any, of: str = ANY
+) -> None:
     """Take away a lot that nothing was called off from, competed for, or named with."""
-    call_offs.lock(framework)
+    seen_agreements.lock(framework, of=of)
     used = (
         CallOff.objects.filter(framework=framework, lot=code).exists()
         or Procedure.objects.filter(framework=framework, lot=code).exists()
@@ -120,10 +126,11 @@ def remove_lot(framework: FrameworkAgreement, *, code: str, by: Any) -> None:
 
 @transaction.atomic
 def add_supplier(
-    framework: FrameworkAgreement, *, vendor: Vendor, lot: str, rank: int | None, by: Any
-) -> FrameworkSupplier:
+    framework: FrameworkAgreement, *, vendor: Vendor, lot: str, rank: int | None, by: Any,
+    of: str = ANY,
+) -> FrameworkSupplier:  # fmt: skip
     """Name a supplier, of one lot or of all; who is named with a lot supplies those lots alone."""
-    call_offs.lock(framework)
+    seen_agreements.lock(framework, of=of)
     if lot and not framework.lots.filter(code=lot).exists():
         raise ChangeRefused("lot", _("expected a lot of %(name)s") % {"name": framework.code})
     if vendor.pk == framework.supplier_id and not lot:
@@ -139,10 +146,10 @@ def add_supplier(
 
 @transaction.atomic
 def remove_supplier(
-    framework: FrameworkAgreement, *, vendor: Vendor, lot: str, by: Any
+    framework: FrameworkAgreement, *, vendor: Vendor, lot: str, by: Any, of: str = ANY
 ) -> None:
     """Name a supplier no longer, unless something stands with it."""
-    call_offs.lock(framework)
+    seen_agreements.lock(framework, of=of)
     open_ = (CallOff.State.CLOSED, CallOff.State.CANCELLED)
     standing = CallOff.objects.filter(framework=framework, supplier=vendor).exclude(state__in=open_)
     if standing.filter(lot=lot).exists() if lot else standing.exists():

@@ -8,9 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from contracts import approving, pricing
-from contracts.models import AuthorityOption, OptionState, TermOption
+from contracts import approving, pricing, seen_agreements
+from contracts.models import AuthorityOption, FrameworkAgreement, OptionState, TermOption
 from hub import audit
+from hub.configuration.entries import ANY
 
 MOVES: dict[str, frozenset[str]] = {
     OptionState.DECLARED: frozenset(
@@ -28,11 +29,14 @@ class OptionMoveError(Exception):
 
 
 @transaction.atomic
-def move(option: AuthorityOption | TermOption, *, to: str, by: Any) -> None:
+def move(option: AuthorityOption | TermOption, *, to: str, by: Any, of: str = ANY) -> None:
     """Bring an option to the state ``to``; an extension that is exercised moves the last day.
 
-    Raises OptionMoveError where the table has no such move, or it was to be exercised earlier.
+    Raises OptionMoveError where the table has no such move, or it was to be exercised earlier, and
+    EntryChanged where the agreement is none of the revisions ``of`` any more.
     """
+    seen_agreements.lock(_agreement_of(option), of=of)
+    option.refresh_from_db()
     day = approving.today()
     seen, now = option.state, option.state_on(day)
     if to not in MOVES[now]:
@@ -60,6 +64,10 @@ def name_of(option: AuthorityOption | TermOption) -> str:
     if isinstance(option, TermOption):
         return f"{option.framework.code}/{option.code}"
     return f"{option.authority.framework.code}/{option.authority.organisation.code}"
+
+
+def _agreement_of(option: AuthorityOption | TermOption) -> FrameworkAgreement:
+    return option.framework if isinstance(option, TermOption) else option.authority.framework
 
 
 def _extend(option: TermOption, *, by: Any) -> None:

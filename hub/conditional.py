@@ -5,16 +5,24 @@ RFC 9110, 13.1.1 (If-Match) and RFC 6585, 3 (428 Precondition Required).
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status
 from rest_framework.exceptions import APIException
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from hub.api import ProblemSerializer
+from hub.configuration import entries
 
 IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER,
@@ -57,3 +65,29 @@ def demanded(request: Request) -> str:
         _("If-Match: expected the ETag that a GET of this address gives, so that no change of "
           "somebody else is lost.")
     )  # fmt: skip
+
+
+def tagged(told: Any, *, status: int = 200) -> Response:
+    """The answer with the digest of what it tells as its ETag."""
+    return Response(told, status=status, headers={"ETag": f'"{_digest(told)}"'})
+
+
+@contextmanager
+def unchanged(
+    request: Request, row: models.Model, told: Callable[[], Any], *, called: str
+) -> Iterator[None]:
+    """Within, nobody else changes the row, and what is ``told`` of it is what If-Match names.
+
+    Raises SayWhatYouSaw, and NotAsSeen with who changed it last: the subject ``called`` of the
+    audit trail.
+    """
+    of = demanded(request).split()
+    with transaction.atomic():
+        type(row)._base_manager.select_for_update().filter(pk=row.pk).first()
+        if "*" not in of and _digest(told()) not in of:
+            raise NotAsSeen(entries.changed_by_whom(called))
+        yield
+
+
+def _digest(told: Any) -> str:
+    return hashlib.sha256(JSONRenderer().render(told)).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 from django.db.models import QuerySet
@@ -16,13 +17,15 @@ from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, Conflict, Door, Pages
+from hub.conditional import CONDITIONAL, IF_MATCH
 from marketplace import catalogue, clearing, comparing, model_cards, publishing, sboms
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.clearing import Cleared
 from marketplace.deciding import DecisionRefused
 from marketplace.deploying import MoveNotAllowed
-from marketplace.models import Algorithm, AlgorithmVersion, Evidence
+from marketplace.models import Algorithm, AlgorithmVersion, Clearance, Evidence
 from marketplace.publishing import NotPublished, Reference
 from marketplace.safety_notices import NoticeRefused
 from marketplace.serializers import (
@@ -186,15 +189,40 @@ class VersionsView(MarketDoor):
 class ClearanceView(MarketDoor):
     """The CE mark of a version."""
 
-    @extend_schema(request=ClearanceSerializer, responses={200: ClearanceSerializer, **PROBLEMS})
+    @extend_schema(responses={200: ClearanceSerializer, **PROBLEMS})
+    def get(self, request: Request, code: str, version: str) -> Response:
+        """With its revision as ``ETag``."""
+        if (told := _clearance_told(self.version())) is None:
+            raise Http404
+        return conditional.tagged(told)
+
+    @extend_schema(
+        request=ClearanceSerializer, parameters=[IF_MATCH],
+        responses={200: ClearanceSerializer, **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str, version: str) -> Response:
-        """Put it on record; another UDI-DI opens the validation at every site again."""
+        """Put it on record; another UDI-DI opens the validation at every site again.
+
+        Where one is on record ``If-Match`` has its ETag: 412 where it is another by now.
+        """
         row = self.version()
         self.demand_keeper()
-        said = self.asked(ClearanceSerializer)
-        return Response(
-            ClearanceSerializer(clearing.record(row, Cleared(**said), by=self.person)).data
-        )
+        said = Cleared(**self.asked(ClearanceSerializer))
+
+        def told() -> Any:
+            return _clearance_told(row)
+
+        is_new = told() is None
+        with nullcontext() if is_new else conditional.unchanged(
+            request, row, told, called=str(row)
+        ):
+            clearing.record(row, said, by=self.person)
+        return conditional.tagged(told())
+
+
+def _clearance_told(version: AlgorithmVersion) -> Any:
+    held = Clearance.objects.filter(version=version).first()
+    return None if held is None else ClearanceSerializer(held).data
 
 
 class SbomView(MarketDoor):

@@ -73,7 +73,10 @@ class ClearanceSerializer(RowSerializer[Clearance]):
     udi_di = serializers.CharField(
         required=False, allow_blank=True, max_length=40, validators=[Checked(identifiers.udi_di)]
     )
-    basic_udi_di = LineField(max_length=40, required=False, allow_blank=True)
+    basic_udi_di = LineField(
+        max_length=40, required=False, allow_blank=True,
+        validators=[Checked(identifiers.basic_udi_di)],
+    )  # fmt: skip
     intended_use = ParagraphsField(max_length=4000, required=False, allow_blank=True)
     emdn_code = LineField(max_length=20, required=False, allow_blank=True)
     ifu = LineField(max_length=300, required=False, allow_blank=True)
@@ -82,12 +85,6 @@ class ClearanceSerializer(RowSerializer[Clearance]):
     class Meta:
         model = Clearance
         exclude = ("id", "version")
-
-    def validate_basic_udi_di(self, text: str) -> str:
-        """The check characters of a Global Model Number (GS1, mod 1021)."""
-        if doubt := identifiers.basic_udi_di_doubt(text):
-            raise serializers.ValidationError(doubt)
-        return text
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A certificate ends after it was issued."""

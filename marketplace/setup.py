@@ -102,8 +102,6 @@ def _examine_clearance(clearance: Value, path: str, say: Say) -> None:
     if issued and expires and issued > expires:
         text = _("expected a day from %(day)s on, found %(found)s")
         say.error(f"{path}.certificate.expires", text % {"day": issued, "found": expires})
-    if doubt := identifiers.basic_udi_di_doubt(clearance["basic_udi_di"] or ""):
-        say.warning(f"{path}.basic_udi_di", doubt)
 
 
 registry.register(Kind(
@@ -144,7 +142,8 @@ registry.register(Kind(
                         Field("expires", Date(), None, "The last day on which it holds."),
                     )), None),
                     Field("udi_di", Text(40, identifiers.udi_di), None, "GTIN of 14 digits (GS1)."),
-                    Field("basic_udi_di", Text(40), None, "Checked by mod 1021 with a warning."),
+                    Field("basic_udi_di", Text(40, identifiers.basic_udi_di), None,
+                          "One of GS1 passes its check characters (mod 1021)."),
                     Field("intended_use", Text(4000, identifiers.paragraphs), None),
                     Field("ce_marked", Date(), None, "The first day of the CE mark."),
                     Field("emdn_code", Text(20), None, "European Medical Device Nomenclature."),

@@ -183,19 +183,40 @@ class SubProcessorsView(VendorDoor):
     """Who else handles personal data for a vendor."""
 
     @extend_schema(
-        request=SubProcessorSerializer(many=True),
+        operation_id="sub_processors_list",
         responses={200: SubProcessorSerializer(many=True), **PROBLEMS},
     )
+    def get(self, request: Request, code: str) -> Response:
+        """The list, with its revision as ``ETag``."""
+        return conditional.tagged(_processors_told(self.vendor()))
+
+    @extend_schema(
+        request=SubProcessorSerializer(many=True), parameters=[IF_MATCH],
+        responses={200: SubProcessorSerializer(many=True), **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str) -> Response:
-        """The list, in place of the one before."""
+        """The list, in place of the one before.
+
+        ``If-Match`` has the ETag of that one: 412 where it is another by now.
+        """
         vendor = self.served_vendor()
         if isinstance(request.data, list) and len(request.data) > 200:
             raise ValidationError([_("expected at most 200")])
         given = [Processor(**one) for one in self.asked(SubProcessorSerializer, many=True)]
         if len({one.name for one in given}) < len(given):
             raise ValidationError({"name": [_("expected each name once")]})
-        rows = onboarding.name_sub_processors(vendor, given, by=self.person)
-        return Response(SubProcessorSerializer(rows, many=True).data)
+
+        def told() -> Any:
+            return _processors_told(vendor)
+
+        with conditional.unchanged(request, vendor, told, called=vendor.code):
+            onboarding.name_sub_processors(vendor, given, by=self.person)
+        return conditional.tagged(told())
+
+
+def _processors_told(vendor: Vendor) -> Any:
+    rows = vendor.sub_processors.order_by("pk")
+    return SubProcessorSerializer(rows, many=True).data
 
 
 class InvitationsView(VendorDoor):

@@ -13,12 +13,16 @@ from rest_framework.response import Response
 
 from contracts import acting, changing
 from contracts.api.agreement_shapes import ASKED, FrameworkDetailSerializer
-from contracts.api.agreements import REFUSED, Acts, whole
+from contracts.api.agreements import REFUSED, Acts, agreed
 from contracts.api.fields import LongText
 from contracts.changing import ChangeRefused
 from contracts.models import Amendment
+from hub import conditional
 from hub.api import OneOf, ShapeSerializer
+from hub.conditional import CONDITIONAL, IF_MATCH
 from vendors.models import Vendor
+
+TOLD, CHANGED = FrameworkDetailSerializer, {**REFUSED, **CONDITIONAL}
 
 
 class NewAmendmentSerializer(ShapeSerializer[Any]):
@@ -49,7 +53,10 @@ class NewSupplierSerializer(ShapeSerializer[Any]):
 
 
 class _Changes(Acts):
-    """A change that is refused is a 400 beside its field."""
+    """A change that is refused is a 400 beside its field.
+
+    ``If-Match`` has the ETag of the agreement that is changed: 412 where it is another by now.
+    """
 
     def handle_exception(self, exc: Exception) -> Response:
         """Turn what a verb raised into a problem that a person understands."""
@@ -62,45 +69,50 @@ class AmendmentsView(_Changes):
     """Note an amendment, on behalf of the holder."""
 
     @extend_schema(
-        request=NewAmendmentSerializer, responses={201: FrameworkDetailSerializer, **REFUSED}
+        request=NewAmendmentSerializer, parameters=[IF_MATCH], responses={201: TOLD, **CHANGED}
     )
     def post(self, request: Request, pk: int) -> Response:
         framework = acting.framework_to_change(request.user, pk)
-        said = _asked(NewAmendmentSerializer, request)
-        changing.amend(framework, by=request.user, **said)
-        return Response(whole(request, pk), status=201)
+        of, said = conditional.demanded(request), _asked(NewAmendmentSerializer, request)
+        changing.amend(framework, by=request.user, of=of, **said)
+        return agreed(request, pk, status=201)
 
 
 class LotsView(_Changes):
     """Add a lot, or change the one of the code, on behalf of the holder."""
 
-    @extend_schema(request=NewLotSerializer, responses={201: FrameworkDetailSerializer, **REFUSED})
+    @extend_schema(
+        request=NewLotSerializer, parameters=[IF_MATCH], responses={201: TOLD, **CHANGED}
+    )
     def post(self, request: Request, pk: int) -> Response:
         framework = acting.framework_to_change(request.user, pk)
-        changing.set_lot(framework, by=request.user, **_asked(NewLotSerializer, request))
-        return Response(whole(request, pk), status=201)
+        of, said = conditional.demanded(request), _asked(NewLotSerializer, request)
+        changing.set_lot(framework, by=request.user, of=of, **said)
+        return agreed(request, pk, status=201)
 
 
 class LotView(_Changes):
     """Take a lot away that nothing hangs on."""
 
-    @extend_schema(responses={200: FrameworkDetailSerializer, **REFUSED})
+    @extend_schema(parameters=[IF_MATCH], responses={200: TOLD, **CHANGED})
     def delete(self, request: Request, pk: int, code: str) -> Response:
         framework = acting.framework_to_change(request.user, pk)
-        changing.remove_lot(framework, code=code, by=request.user)
-        return Response(whole(request, pk))
+        of = conditional.demanded(request)
+        changing.remove_lot(framework, code=code, by=request.user, of=of)
+        return agreed(request, pk)
 
 
 class SuppliersView(_Changes):
     """Name a further supplier, on behalf of the holder."""
 
     @extend_schema(
-        request=NewSupplierSerializer, responses={201: FrameworkDetailSerializer, **REFUSED}
+        request=NewSupplierSerializer, parameters=[IF_MATCH], responses={201: TOLD, **CHANGED}
     )
     def post(self, request: Request, pk: int) -> Response:
         framework = acting.framework_to_change(request.user, pk)
-        changing.add_supplier(framework, by=request.user, **_asked(NewSupplierSerializer, request))
-        return Response(whole(request, pk), status=201)
+        of, said = conditional.demanded(request), _asked(NewSupplierSerializer, request)
+        changing.add_supplier(framework, by=request.user, of=of, **said)
+        return agreed(request, pk, status=201)
 
 
 class SupplierView(_Changes):
@@ -109,17 +121,20 @@ class SupplierView(_Changes):
     parameters = ("lot",)
 
     @extend_schema(
-        parameters=[OpenApiParameter("lot", str, description="The lot it is named with.")],
-        responses={200: FrameworkDetailSerializer, **REFUSED},
-    )
+        parameters=[
+            OpenApiParameter("lot", str, description="The lot it is named with."), IF_MATCH,
+        ],
+        responses={200: TOLD, **CHANGED},
+    )  # fmt: skip
     def delete(self, request: Request, pk: int, vendor: str) -> Response:
         framework = acting.framework_to_change(request.user, pk)
         found = Vendor.objects.filter(code=vendor).first()
         if found is None:
             raise Http404
         lot = request.query_params.get("lot", "").replace("\x00", "")[:40]
-        changing.remove_supplier(framework, vendor=found, lot=lot, by=request.user)
-        return Response(whole(request, pk))
+        of = conditional.demanded(request)
+        changing.remove_supplier(framework, vendor=found, lot=lot, by=request.user, of=of)
+        return agreed(request, pk)
 
 
 def _asked(shape: Any, request: Request) -> dict[str, Any]:

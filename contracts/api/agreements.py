@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts import acting, drafting, reading, seen, written
+from contracts import acting, drafting, reading, seen, seen_agreements, written
 from contracts.api.agreement_shapes import (
     ApprovalRequestSerializer,
     CallOffMoveSerializer,
@@ -78,7 +78,7 @@ class FrameworksView(Acts, generics.ListAPIView[FrameworkAgreement]):
         """Put an agreement on record: an entry of ``frameworks`` as a set-up file has it."""
         acting.demand_officer(request.user)
         row = written.begin(entry_in(request), by=request.user)
-        return Response(whole(request, row.pk), status=201)
+        return agreed(request, row.pk, status=201)
 
 
 class EntryView(Acts):
@@ -108,33 +108,38 @@ class FrameworkView(Door):
 
     @extend_schema(responses={200: FrameworkDetailSerializer, **PROBLEMS})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(whole(request, pk))
+        """With the revision of what is agreed as ``ETag``."""
+        return agreed(request, pk)
 
 
 class OptionView(Acts):
     """Exercise or decline the option of an organisation."""
 
     @extend_schema(
-        request=OptionMoveSerializer, responses={200: FrameworkDetailSerializer, **REFUSED}
-    )
+        request=OptionMoveSerializer, parameters=[IF_MATCH],
+        responses={200: FrameworkDetailSerializer, **REFUSED, **CONDITIONAL},
+    )  # fmt: skip
     def post(self, request: Request, pk: int, organisation: str) -> Response:
+        """``If-Match`` has the ETag of the agreement: 412 where it is another by now."""
         acting.demand_officer(request.user)
-        to = _asked(OptionMoveSerializer, request)["state"]
-        acting.move_option(_user(request), pk, organisation=organisation, to=to)
-        return Response(whole(request, pk))
+        to, of = _asked(OptionMoveSerializer, request)["state"], conditional.demanded(request)
+        acting.move_option(_user(request), pk, organisation=organisation, to=to, of=of)
+        return agreed(request, pk)
 
 
 class TermOptionView(Acts):
     """Exercise or decline an option of the agreement itself."""
 
     @extend_schema(
-        request=OptionMoveSerializer, responses={200: FrameworkDetailSerializer, **REFUSED}
-    )
+        request=OptionMoveSerializer, parameters=[IF_MATCH],
+        responses={200: FrameworkDetailSerializer, **REFUSED, **CONDITIONAL},
+    )  # fmt: skip
     def post(self, request: Request, pk: int, code: str) -> Response:
+        """``If-Match`` has the ETag of the agreement: 412 where it is another by now."""
         acting.demand_officer(request.user)
-        to = _asked(OptionMoveSerializer, request)["state"]
-        acting.move_term_option(_user(request), pk, code=code, to=to)
-        return Response(whole(request, pk))
+        to, of = _asked(OptionMoveSerializer, request)["state"], conditional.demanded(request)
+        acting.move_term_option(_user(request), pk, code=code, to=to, of=of)
+        return agreed(request, pk)
 
 
 class CallOffsView(Acts, generics.ListAPIView[CallOff]):
@@ -244,12 +249,13 @@ def _user(request: Request) -> Any:
     return request.user
 
 
-def whole(request: Request, pk: int) -> Any:
-    """One agreement as the API tells it; 404 where it is not the user's."""
+def agreed(request: Request, pk: int, *, status: int = 200) -> Response:
+    """One agreement with its revision; 404 where it is not the user's."""
     found = reading.whole_frameworks(request.user).filter(pk=pk).first()
     if found is None:
         raise Http404
-    return FrameworkDetailSerializer(found, context={"request": request}).data
+    told = FrameworkDetailSerializer(found, context={"request": request}).data
+    return Response(told, status=status, headers={"ETag": f'"{seen_agreements.revision(found)}"'})
 
 
 def _call_off(request: Request, pk: int) -> CallOff:

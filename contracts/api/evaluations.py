@@ -19,7 +19,9 @@ from contracts.api.procedures import REFUSALS
 from contracts.evaluation import WEIGHT_KINDS, Reversal, Tender
 from contracts.models import AwardCriterion, EvaluationModel, Procedure, Protocol, Score
 from contracts.priced_scenario import LONGEST_MONTHS
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
+from hub.conditional import CONDITIONAL, IF_MATCH
 from hub.models import Organisation
 
 
@@ -199,12 +201,15 @@ class EvaluationModelView(TenderDoor):
 
     @extend_schema(responses={200: EvaluationModelSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        return Response(EvaluationModelSerializer(_model(request, code)).data)
+        """With its revision as ``ETag``."""
+        return conditional.tagged(_model_told(request, code))
 
     @extend_schema(
-        request=EvaluationModelSerializer, responses={200: EvaluationModelSerializer, **REFUSALS}
-    )
+        request=EvaluationModelSerializer, parameters=[IF_MATCH],
+        responses={200: EvaluationModelSerializer, **REFUSALS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str) -> Response:
+        """``If-Match`` has the ETag of what is changed: 412 where it is another by now."""
         row = _model(request, code)
         asked = EvaluationModelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -212,8 +217,9 @@ class EvaluationModelView(TenderDoor):
         for name, held in (("code", row.code), ("organisation", row.organisation)):
             if said.pop(name) != held:
                 raise ValidationError({name: [_("cannot be changed")]})
-        written = evaluation_editing.write(row, by=request.user, **said)
-        return Response(EvaluationModelSerializer(written).data)
+        with conditional.unchanged(request, row, lambda: _model_told(request, code), called=code):
+            evaluation_editing.write(row, by=request.user, **said)
+        return conditional.tagged(_model_told(request, code))
 
 
 class EvaluationView(TenderDoor):
@@ -307,6 +313,10 @@ def told(row: Procedure) -> dict[str, Any]:
 def _tender(one: Tender) -> dict[str, Any]:
     points = {code: round(given, 2) for code, given in one.points.items()}
     return {"code": one.code, "price": one.price, "points": points}
+
+
+def _model_told(request: Request, code: str) -> Any:
+    return EvaluationModelSerializer(_model(request, code)).data
 
 
 def _model(request: Request, code: str) -> EvaluationModel:

@@ -16,7 +16,9 @@ from contracts import choosing, listing_needs, tender_access
 from contracts.api.fields import TenderDoor, demand_buyer, demand_each_once
 from contracts.api.procedures import REFUSALS
 from contracts.models import BreadthRule, Need, NeedList, SelectionRun
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer
+from hub.conditional import CONDITIONAL, IF_MATCH
 from hub.models import Organisation
 from marketplace.needs import BEST_COMPETENCE
 
@@ -135,10 +137,15 @@ class NeedListView(TenderDoor):
 
     @extend_schema(responses={200: NeedListSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        return Response(NeedListSerializer(_list(request, code)).data)
+        """With its revision as ``ETag``."""
+        return conditional.tagged(_told(request, code))
 
-    @extend_schema(request=NeedListSerializer, responses={200: NeedListSerializer, **REFUSALS})
+    @extend_schema(
+        request=NeedListSerializer, parameters=[IF_MATCH],
+        responses={200: NeedListSerializer, **REFUSALS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str) -> Response:
+        """``If-Match`` has the ETag of what is changed: 412 where it is another by now."""
         row = _list(request, code)
         asked = NeedListSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -146,8 +153,9 @@ class NeedListView(TenderDoor):
         for name, held in (("code", row.code), ("organisation", row.organisation)):
             if said.pop(name) != held:
                 raise ValidationError({name: [_("cannot be changed")]})
-        written = listing_needs.write(row, by=request.user, **said)
-        return Response(NeedListSerializer(written).data)
+        with conditional.unchanged(request, row, lambda: _told(request, code), called=code):
+            listing_needs.write(row, by=request.user, **said)
+        return conditional.tagged(_told(request, code))
 
 
 class SelectionsView(TenderDoor):
@@ -167,6 +175,10 @@ class SelectionsView(TenderDoor):
 def _each_once(value: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     demand_each_once(one[name] for one in value)
     return value
+
+
+def _told(request: Request, code: str) -> Any:
+    return NeedListSerializer(_list(request, code)).data
 
 
 def _list(request: Request, code: str) -> NeedList:

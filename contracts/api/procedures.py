@@ -26,7 +26,9 @@ from contracts.api.procedure_shapes import (
     ResultNoticeSerializer,
 )
 from contracts.models import Procedure
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, Pages
+from hub.conditional import CONDITIONAL, IF_MATCH
 
 REFUSALS = {400: OpenApiTypes.OBJECT, **PROBLEMS}
 
@@ -65,15 +67,21 @@ class ProcedureView(TenderDoor):
 
     @extend_schema(responses={200: ProcedureSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        return Response(_told(request, code))
+        """With its revision as ``ETag``."""
+        return conditional.tagged(_told(request, code))
 
-    @extend_schema(request=PlanSerializer, responses={200: ProcedureSerializer, **REFUSALS})
+    @extend_schema(
+        request=PlanSerializer, parameters=[IF_MATCH],
+        responses={200: ProcedureSerializer, **REFUSALS, **CONDITIONAL},
+    )  # fmt: skip
     def patch(self, request: Request, code: str) -> Response:
+        """``If-Match`` has the ETag of what is changed: 412 where it is another by now."""
         row = tender_access.procedure_for_buyer(request.user, code)
         asked = PlanSerializer(data=request.data, partial=True, context={"request": request})
         asked.is_valid(raise_exception=True)
-        procedures.replan(row, by=request.user, **asked.validated_data)
-        return Response(_told(request, code))
+        with conditional.unchanged(request, row, lambda: _told(request, code), called=code):
+            procedures.replan(row, by=request.user, **asked.validated_data)
+        return conditional.tagged(_told(request, code))
 
 
 class MovesView(TenderDoor):

@@ -16,7 +16,9 @@ from contracts import specifying, tender_access
 from contracts.api.fields import LongText, TenderDoor, demand_each_once
 from contracts.api.procedures import REFUSALS
 from contracts.models import Participant, Procedure, Requirement, RequirementSpec
+from hub import conditional
 from hub.api import PROBLEMS, OneOf, RowSerializer, ShapeSerializer, demand_whole
+from hub.conditional import CONDITIONAL, IF_MATCH
 
 MOST_REQUIREMENTS = 2_000
 
@@ -139,20 +141,29 @@ class SpecificationView(TenderDoor):
 
     @extend_schema(responses={200: SpecificationSerializer, **PROBLEMS})
     def get(self, request: Request, code: str, stage: str, version: int) -> Response:
+        """With its revision as ``ETag``."""
         row, participant = tender_access.either(request.user, code)
-        return Response(SpecificationSerializer(_spec(row, participant, stage, version)).data)
+        found = _spec(row, participant, stage, version)
+        return conditional.tagged(SpecificationSerializer(found).data)
 
     @extend_schema(
-        request=RequirementsSerializer, responses={200: SpecificationSerializer, **REFUSALS}
-    )
+        request=RequirementsSerializer, parameters=[IF_MATCH],
+        responses={200: SpecificationSerializer, **REFUSALS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str, stage: str, version: int) -> Response:
+        """``If-Match`` has the ETag of what is changed: 412 where it is another by now."""
         row = tender_access.procedure_for_buyer(request.user, code)
         found = _spec(row, None, stage, version)
         asked = RequirementsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         requirements = [dict(one) for one in asked.validated_data["requirements"]]
-        specifying.replace(found, requirements, by=request.user)
-        return Response(SpecificationSerializer(_spec(row, None, stage, version)).data)
+
+        def told() -> Any:
+            return SpecificationSerializer(_spec(row, None, stage, version)).data
+
+        with conditional.unchanged(request, found, told, called=row.code):
+            specifying.replace(found, requirements, by=request.user)
+        return conditional.tagged(told())
 
 
 class SpecificationFreezeView(TenderDoor):

@@ -23,7 +23,9 @@ from contracts.api.fields import (
 )
 from contracts.api.procedures import REFUSALS
 from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel, ValueParameter
+from hub import conditional
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
+from hub.conditional import CONDITIONAL, IF_MATCH
 from hub.models import Organisation
 from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS
 
@@ -203,10 +205,15 @@ class ValueModelView(TenderDoor):
 
     @extend_schema(responses={200: ValueModelSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
-        return Response(ValueModelSerializer(_model(request, code)).data)
+        """With its revision as ``ETag``."""
+        return conditional.tagged(_model_told(request, code))
 
-    @extend_schema(request=ValueModelSerializer, responses={200: ValueModelSerializer, **REFUSALS})
+    @extend_schema(
+        request=ValueModelSerializer, parameters=[IF_MATCH],
+        responses={200: ValueModelSerializer, **REFUSALS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str) -> Response:
+        """``If-Match`` has the ETag of what is changed: 412 where it is another by now."""
         row = _model(request, code)
         asked = ValueModelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -214,8 +221,9 @@ class ValueModelView(TenderDoor):
         for name, held in (("code", row.code), ("organisation", row.organisation)):
             if said.pop(name) != held:
                 raise ValidationError({name: [_("cannot be changed")]})
-        written = listing_needs.write_value_model(row, by=request.user, **said)
-        return Response(ValueModelSerializer(written).data)
+        with conditional.unchanged(request, row, lambda: _model_told(request, code), called=code):
+            listing_needs.write_value_model(row, by=request.user, **said)
+        return conditional.tagged(_model_told(request, code))
 
 
 class SimulationsView(TenderDoor):
@@ -258,6 +266,10 @@ class OutcomesView(TenderDoor):
             source=said["source"], by=request.user,
         )  # fmt: skip
         return Response(MeasurementSerializer(made).data, status=201)
+
+
+def _model_told(request: Request, code: str) -> Any:
+    return ValueModelSerializer(_model(request, code)).data
 
 
 def _model(request: Request, code: str) -> ValueModel:

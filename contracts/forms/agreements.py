@@ -20,6 +20,7 @@ from vendors.models import Vendor
 class AmendmentForm(base.Form):
     """A change after signing."""
 
+    revision = base.revision()
     agreed = base.day(_("Agreed"), needed=True)
     reason = base.choice(_("Reason (BT-200)"), Amendment.Reason.choices)
     value_after = base.money(_("Value of the agreement after it"), needed=True)
@@ -30,6 +31,7 @@ class AmendmentForm(base.Form):
 class LotForm(base.Form):
     """A lot that is added or changed."""
 
+    revision = base.revision()
     code = base.code(_("Code"), says=_("That of a lot which is there changes it."))
     title = base.words(_("Title"))
     estimated_value = base.money(_("Estimated value"))
@@ -39,6 +41,7 @@ class LotForm(base.Form):
 class SupplierForm(base.Form):
     """A further supplier."""
 
+    revision = base.revision()
     vendor = base.row(_("Supplier"))
     lot = base.choice(_("Lot"), (), needed=False, says=_("Left out: all lots."))
     rank = base.whole(_("Rank"), most=999)

@@ -21,6 +21,7 @@ from contracts.forms.agreements import (
 )
 from contracts.models import FrameworkAgreement
 from contracts.views import agreements
+from hub.configuration.entries import ANY, EntryChanged
 from vendors.models import Vendor
 
 
@@ -59,8 +60,10 @@ def remove_lot(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a lot away."""
     framework = acting.framework_to_change(request.user, pk)
     try:
-        changing.remove_lot(framework, code=_given(request, "code"), by=request.user)
-    except ChangeRefused as refused:
+        changing.remove_lot(
+            framework, code=_given(request, "code"), by=request.user, of=_seen(request)
+        )
+    except (ChangeRefused, EntryChanged) as refused:
         messages.error(request, str(refused))
     return redirect("framework", pk)
 
@@ -75,8 +78,10 @@ def remove_supplier(request: HttpRequest, pk: int, vendor: str) -> HttpResponse:
         raise Http404
     lot = _given(request, "lot")
     try:
-        changing.remove_supplier(framework, vendor=found, lot=lot, by=request.user)
-    except ChangeRefused as refused:
+        changing.remove_supplier(
+            framework, vendor=found, lot=lot, by=request.user, of=_seen(request)
+        )
+    except (ChangeRefused, EntryChanged) as refused:
         messages.error(request, str(refused))
     return redirect("framework", pk)
 
@@ -85,14 +90,22 @@ def _given(request: HttpRequest, name: str) -> str:
     return request.POST.get(name, "").replace("\x00", "")[:40]
 
 
+def _seen(request: HttpRequest) -> str:
+    """The revision that the page was made of."""
+    return request.POST.get("revision", "")[:64] or ANY
+
+
 def _changed(
     request: HttpRequest, framework: FrameworkAgreement, form: base.Form, verb: Any, done: str
 ) -> HttpResponse:
     if form.is_valid():
+        said = dict(form.cleaned_data)
         try:
-            verb(framework, by=request.user, **form.cleaned_data)
+            verb(framework, by=request.user, of=said.pop("revision") or ANY, **said)
         except ChangeRefused as refused:
             form.refuse(base.told(refused))
+        except EntryChanged as refused:
+            form.refuse([str(refused)])
         else:
             messages.success(request, done)
             return redirect("framework", framework.pk)

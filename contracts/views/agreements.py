@@ -20,9 +20,9 @@ from contracts import (
     offered,
     reading,
     seen,
+    seen_agreements,
     tender_access,
     utilisation,
-    written,
 )
 from contracts.call_offs import CallOffMoveError
 from contracts.filters import FrameworkFilter
@@ -35,7 +35,7 @@ from contracts.options import OptionMoveError
 from contracts.price_book import terms_of
 from contracts.seen import ANY, ChangedMeanwhile
 from hub.access import holds_role
-from hub.configuration import entries
+from hub.configuration.entries import EntryChanged
 from hub.forms import spoken
 from hub.models import OrganisationRole
 from marketplace.models import Algorithm
@@ -75,6 +75,7 @@ def framework_page(
     if found is None:
         raise Http404
     may_change = acting.may_act_for(request.user, found.holder)
+    revision = seen_agreements.revision(found)
     context = {
         **_with_utilisation(found),
         "authorities": [
@@ -91,9 +92,9 @@ def framework_page(
             {"row": row, **_state(row)} for row in found.term_options.all()
         ],
         "may_extend": may_change,
-        "revision": entries.revision(written.entry_of(found)) if may_change else "",
+        "revision": revision,
         "may_draft": holds_role(request.user, roles=acting.OFFICER),
-        "forms": _forms(found, bound) if may_change else {},
+        "forms": _forms(found, bound, revision) if may_change else {},
         "documents": found.documents.defer("content"),
         "lots": reading.lot_utilisations(found),
         "suppliers": found.suppliers.all(),
@@ -189,7 +190,7 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
     def press(request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
         try:
             messages.success(request, act(request, pk, **kwargs))
-        except (CallOffMoveError, OptionMoveError, ChangedMeanwhile) as refused:
+        except (CallOffMoveError, OptionMoveError, ChangedMeanwhile, EntryChanged) as refused:
             messages.error(request, str(refused))
         return redirect("framework" if "option" in act.__name__ else "call-off", pk)
 
@@ -222,15 +223,23 @@ def move(request: HttpRequest, pk: int) -> str:
 def move_option(request: HttpRequest, pk: int, organisation: str) -> str:
     """Exercise or decline the option of an organisation."""
     to = request.POST.get("state", "")
-    acting.move_option(_user(request), pk, organisation=organisation, to=to)
+    acting.move_option(
+        _user(request), pk, organisation=organisation, to=to, of=_revision_in(request)
+    )
     return _("The option is noted.")
 
 
 @button
 def move_term_option(request: HttpRequest, pk: int, code: str) -> str:
     """Exercise or decline an option of the agreement itself."""
-    acting.move_term_option(_user(request), pk, code=code, to=request.POST.get("state", ""))
+    to = request.POST.get("state", "")
+    acting.move_term_option(_user(request), pk, code=code, to=to, of=_revision_in(request))
     return _("The option is noted.")
+
+
+def _revision_in(request: HttpRequest) -> str:
+    """What the page that was sent has shown of the agreement."""
+    return request.POST.get("revision", "")[:64] or ANY
 
 
 def _state(option: Option | None) -> dict[str, str]:
@@ -250,11 +259,14 @@ def _with_utilisation(found: FrameworkAgreement) -> dict[str, Any]:
     return {"framework": found, "utilisation": utilisation.of_framework(found)}
 
 
-def _forms(found: FrameworkAgreement, bound: base.Form | None) -> dict[str, base.Form]:
+def _forms(
+    found: FrameworkAgreement, bound: base.Form | None, revision: str
+) -> dict[str, base.Form]:
     """The forms on the page, each empty but for the one that was refused."""
+    seen: dict[str, Any] = {"initial": {"revision": revision}}
     empty = [
-        AmendmentForm(key="amend"), LotForm(key="lot"),
-        SupplierForm(framework=found, key="supplier"), DocumentForm(key="document"),
+        AmendmentForm(key="amend", **seen), LotForm(key="lot", **seen),
+        SupplierForm(framework=found, key="supplier", **seen), DocumentForm(key="document"),
     ]  # fmt: skip
     return {one.key: one for one in (*empty, *filter(None, [bound]))}
 

@@ -114,14 +114,17 @@ def revision(entry: Mapping[str, Any]) -> str:
 
 def demand(entry: Mapping[str, Any], of: str, *, called: str) -> None:
     """Raise EntryChanged where the entry is none of the revisions ``of``, apart by spaces."""
-    if ANY in of.split() or revision(entry) in of.split():
-        return
+    if ANY not in of.split() and revision(entry) not in of.split():
+        raise EntryChanged(changed_by_whom(called))
+
+
+def changed_by_whom(called: str) -> str:
+    """The sentence to the second of two: who changed it last, as the audit trail knows."""
     last = AuditEvent.objects.filter(subject=called).order_by("-pk").first()
     if last is None:
-        text = _("%(entry)s was changed meanwhile: look at it as it is now.")
-        raise EntryChanged(text % {"entry": called})
+        return _("%(entry)s was changed meanwhile: look at it as it is now.") % {"entry": called}
     text = _("%(who)s changed %(entry)s meanwhile: look at it as it is now.")
-    raise EntryChanged(text % {"who": last.actor, "entry": called})
+    return text % {"who": last.actor, "entry": called}
 
 
 def entry_of(kind_name: str, row: Any) -> dict[str, Any]:

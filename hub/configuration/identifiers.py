@@ -114,12 +114,17 @@ def udi_di(text: str) -> str:
     return _("a UDI-DI as a GTIN of 14 digits with a check digit (GS1)")
 
 
-def basic_udi_di_doubt(text: str) -> str:
-    """A GS1 Global Model Number whose two check characters (mod 1021) do not fit."""
-    if not text[:1].isdigit():  # HIBCC and IFA write letters or signs first
+def basic_udi_di(text: str) -> str:
+    """A GS1 Global Model Number with its two check characters (mod 1021), or another issuer's.
+
+    Its arithmetic is GS1's own and exact: one that fails it is mistyped, like a GTIN that does.
+    """
+    if what := one_line(text):
+        return what
+    if not text[:1].isdigit():  # HIBCC, ICCBBA and IFA write letters or signs first
         return ""
     if not _GMN_SHORTEST <= len(text) <= _GMN_LONGEST or not set(text) <= set(_GMN_VALUES):
-        return _("this is no Global Model Number of GS1: 6 to 25 characters")
+        return _("a Basic UDI-DI as a Global Model Number of 6 to 25 characters (GS1)")
     body, given = text[:-2], text[-2:]
     weights = _GMN_WEIGHTS[-len(body) :]
     total = sum(
@@ -127,7 +132,8 @@ def basic_udi_di_doubt(text: str) -> str:
     )
     high, low = divmod(total % 1021, 32)
     if given != _GMN_CHECKS[high] + _GMN_CHECKS[low]:
-        return _("this Global Model Number fails its check characters (GS1, mod 1021)")
+        return _("a Basic UDI-DI as a Global Model Number that passes its two check characters "
+                 "(GS1, mod 1021)")  # fmt: skip
     return ""
 
 

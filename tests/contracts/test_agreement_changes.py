@@ -33,7 +33,10 @@ def as_(username: str) -> Client:
 
 
 def send(username: str, where: str, body: Any, *, method: str = "POST") -> Any:
-    return as_(username).generic(method, where, json.dumps(body), content_type="application/json")
+    return as_(username).generic(
+        method, where, json.dumps(body), content_type="application/json",
+        headers={"If-Match": "*"},
+    )  # fmt: skip
 
 
 AMENDMENT = {"agreed": "2026-05-01", "reason": "add-wss", "value_after": "36000000.00"}

@@ -29,8 +29,9 @@ def trust() -> Organisation:
 
 def send(user: User, where: str, body: Any, *, method: str = "POST") -> Any:
     return client_of(user).generic(
-        method, where, json.dumps(body, default=str), content_type="application/json"
-    )
+        method, where, json.dumps(body, default=str), content_type="application/json",
+        headers={"If-Match": "*"},
+    )  # fmt: skip
 
 
 def everything_told(user: User) -> str:

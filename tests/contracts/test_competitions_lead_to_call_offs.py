@@ -39,7 +39,10 @@ def as_(username: str) -> Client:
 
 
 def send(who: str, method: str, where: str, body: Any) -> Any:
-    return as_(who).generic(method, where, json.dumps(body), content_type="application/json")
+    return as_(who).generic(
+        method, where, json.dumps(body), content_type="application/json",
+        headers={"If-Match": "*"},
+    )  # fmt: skip
 
 
 def approve_twice(made: Competition, row: CallOff) -> None:

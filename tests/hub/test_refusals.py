@@ -31,7 +31,9 @@ def test_a_refusal_says_what_was_expected(
     here = parties.first_site()
     officer = parties.member("buyer.of.all", role="procurement_officer")
     path = where.format(framework=here.framework.pk, call_off=here.call_off.pk)
-    answer = parties.client_of(officer).post(f"/api/v1/{path}", body, "application/json")
+    answer = parties.client_of(officer).post(
+        f"/api/v1/{path}", body, "application/json", headers={"If-Match": "*"}
+    )
     assert answer.status_code == 400, answer.content
     (told,) = answer.json()[field]
     assert expected in told

@@ -225,20 +225,26 @@ def test_what_would_pass_the_maximum_is_refused_with_the_headroom(here: FirstSit
     assert "40\N{NO-BREAK SPACE}000\N{NO-BREAK SPACE}000.00 are left" in answer.json()["detail"]
 
 
+def option_moved(username: str, where: str, *, to: str) -> Any:
+    return as_(username).post(
+        where, {"state": to}, format="json", headers={"If-Match": "*"}
+    )
+
+
 def test_an_option_is_exercised_by_whose_it_is_and_by_nobody_else(here: FirstSite) -> None:
     named = Authority.objects.get(organisation=here.other_organisation)
     AuthorityOption.objects.create(authority=named, soft_cap=77)
     where = f"{FRAMEWORKS}{here.framework.pk}/options/ahus/"
 
-    assert as_("officer").post(where, {"state": "exercised"}, format="json").status_code == 403
-    answer = as_("theirs").post(where, {"state": "exercised"}, format="json")
+    assert option_moved("officer", where, to="exercised").status_code == 403
+    answer = option_moved("theirs", where, to="exercised")
 
     told = {row["organisation"]: row["option"] for row in answer.json()["authorities"]}
     beside = as_("officer").get(f"{FRAMEWORKS}{here.framework.pk}/").content.decode()
     assert (told["ahus"]["soft_cap"], "77.00" in beside) == ("77.00", False)
     assert told["ahus"]["state"] == "exercised"
     assert told["vestre-viken"] is None
-    assert as_("theirs").post(where, {"state": "declined"}, format="json").status_code == 409
+    assert option_moved("theirs", where, to="declined").status_code == 409
 
 
 def test_the_holder_extends_the_agreement(here: FirstSite) -> None:
@@ -246,8 +252,8 @@ def test_the_holder_extends_the_agreement(here: FirstSite) -> None:
     TermOption.objects.create(framework=here.framework, code="year 5/6", months=24)
     where = f"{FRAMEWORKS}{here.framework.pk}/term-options/year 5/6/"
 
-    assert as_("officer").post(where, {"state": "exercised"}, format="json").status_code == 403
-    answer = as_("holder").post(where, {"state": "exercised"}, format="json")
+    assert option_moved("officer", where, to="exercised").status_code == 403
+    answer = option_moved("holder", where, to="exercised")
 
     assert answer.json()["valid_to"] == "2031-12-31"
     assert str(FrameworkAgreement.objects.get().valid_to) == "2031-12-31"

@@ -277,13 +277,20 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 def test_doubts_are_warnings_that_stop_nothing(tmp_path):
     text = SETUP.replace("country: NO, organisation_number: \"987654325\"",
                          "country: DK, organisation_number: \"10111111\"")
-    text = text.replace("310c2K", "310c2L").replace('"40000000.00"', '"1.00"')
+    text = text.replace('"40000000.00"', '"1.00"')
     text = text.replace("organisation: vv\n    valid", "organisation: sp\n    valid")
     warnings = applied(write(tmp_path, text)).warnings
     assert [one.field for one in warnings] == [
-        "organisation_number", "versions[0].clearance.basic_udi_di", "maximum_value",
-        "organisation", "lines[0].site",
-    ]  # fmt: skip
+        "organisation_number", "maximum_value", "organisation", "lines[0].site",
+    ]
+
+
+def test_a_basic_udi_di_with_wrong_check_characters_is_refused(tmp_path):
+    """As over the API and on the page; one of another issuer has no check that we know."""
+    (problem,) = refused(write(tmp_path, SETUP.replace("310c2K", "310c2L")))
+    assert problem.field == "versions[0].clearance.basic_udi_di"
+    assert "(GS1, mod 1021), found" in problem.text
+    assert applied(write(tmp_path, SETUP.replace("1987654Ad4X4bL5ttr2310c2K", "++B999ABC")))
 
 
 def test_norway_that_a_tool_for_yaml_1_1_wrote_is_read_with_a_doubt(tmp_path):
