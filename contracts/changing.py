@@ -7,6 +7,7 @@ where it is another by now (seen_agreements).
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -37,39 +38,41 @@ class ChangeRefused(ValueError):
         self.field = field
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What an amendment says: when it was agreed, why (BT-200), and what is the value after it."""
+
+    agreed: date
+    reason: str
+    value_after: Decimal
+    description: str = ""
+    notice: str = ""
+
+
 @transaction.atomic
 def amend(
-    framework: FrameworkAgreement,
-    *,
-    agreed: date,
-    reason: str,
-    value_after: Decimal,
-    description: str,
-    notice: str,
-    by: Any,
-    of: str = ANY,
+    framework: FrameworkAgreement, said: Agreed, *, by: Any, of: str = ANY
 ) -> Amendment:
     """Note an amendment with the next number; its value before is that after the one before."""
     seen_agreements.lock(framework, of=of)
     last = framework.amendments.order_by("-number").first()
-    if agreed < (last.agreed if last else framework.valid_from):
+    if said.agreed < (last.agreed if last else framework.valid_from):
         raise ChangeRefused(
             "agreed",
             _("expected a day from %(day)s on")
             % {"day": last.agreed if last else framework.valid_from},
         )
-    if reason not in Amendment.Reason.values:
+    if said.reason not in Amendment.Reason.values:
         raise ChangeRefused("reason", _("expected a reason of eForms BT-200"))
     made = Amendment.objects.create(
         framework=framework,
         number=(framework.amendments.aggregate(Max("number"))["number__max"] or 0) + 1,
-        agreed=agreed, reason=reason,
         value_before=last.value_after if last else framework.estimated_value,
-        value_after=value_after, description=description, notice=notice,
+        **asdict(said),
     )  # fmt: skip
     audit.record(
-        "framework_amended", actor=by, subject=framework.code, number=made.number, reason=reason,
-        before=str(made.value_before), after=str(value_after),
+        "framework_amended", actor=by, subject=framework.code, number=made.number,
+        reason=said.reason, before=str(made.value_before), after=str(said.value_after),
     )  # fmt: skip
     return made
 

@@ -15,7 +15,7 @@ from contracts import acting, changing
 from contracts.api.agreement_shapes import ASKED, FrameworkDetailSerializer
 from contracts.api.agreements import REFUSED, Acts, agreed
 from contracts.api.fields import LongText
-from contracts.changing import ChangeRefused
+from contracts.changing import Agreed, ChangeRefused
 from contracts.models import Amendment
 from hub import conditional
 from hub.api import OneOf, ShapeSerializer
@@ -74,7 +74,7 @@ class AmendmentsView(_Changes):
     def post(self, request: Request, pk: int) -> Response:
         framework = acting.framework_to_change(request.user, pk)
         of, said = conditional.demanded(request), _asked(NewAmendmentSerializer, request)
-        changing.amend(framework, by=request.user, of=of, **said)
+        changing.amend(framework, Agreed(**said), by=request.user, of=of)
         return agreed(request, pk, status=201)
 
 

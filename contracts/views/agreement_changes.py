@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from contracts import acting, changing
-from contracts.changing import ChangeRefused
+from contracts.changing import Agreed, ChangeRefused
 from contracts.forms import base
 from contracts.forms.agreements import (
     AmendmentForm,
@@ -31,7 +31,11 @@ def amend(request: HttpRequest, pk: int) -> HttpResponse:
     """Note an amendment."""
     framework = acting.framework_to_change(request.user, pk)
     form = AmendmentForm(request.POST, key="amend")
-    return _changed(request, framework, form, changing.amend, _("The amendment is noted."))
+
+    def verb(row: FrameworkAgreement, *, by: Any, of: str, **said: Any) -> None:
+        changing.amend(row, Agreed(**said), by=by, of=of)
+
+    return _changed(request, framework, form, verb, _("The amendment is noted."))
 
 
 @login_required
