@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from marketplace.models import Gate, GateFile
 from vendors import filing
-from vendors.file_doors import is_replaced
 
 Kind = Gate.Kind
 # The regulatory snapshot is looked up, and call-offs are asked: the others are decided on a paper.
@@ -25,7 +24,7 @@ def behind(owners: Mapping[Kind, int]) -> dict[Kind, list[GateFile]]:
 
 def standing(files: list[GateFile]) -> list[GateFile]:
     """Those whose place no newer one took."""
-    return [one for one in files if not is_replaced(one)]
+    return [one for one in files if not one.is_replaced]
 
 
 def is_missing(kind: Kind, files: list[GateFile]) -> bool:

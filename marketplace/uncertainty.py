@@ -6,15 +6,18 @@ again with the same version of NumPy, which is kept with each run.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 
 from marketplace.value import Case, npv
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ENGINE = "value 1"
 MOST_DRAWS = 200_000
@@ -51,8 +54,10 @@ def check(spec: Mapping[str, Any]) -> None:
 
 
 def _number(spec: Mapping[str, Any], name: str) -> float:
-    value = spec.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+    value: Any = spec.get(name)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # which no NaN is, and no whole number that a float cannot hold
+    if not is_number or not abs(value) <= sys.float_info.max:
         raise NoSuchDistribution(_unlike(name, _("a number"), repr(value)))
     return float(value)
 
@@ -148,9 +153,9 @@ class Spread:
     chance_of_gain: float
     percentiles: Mapping[str, float]
     evpi: float
+    numpy: str
     ceac: tuple[tuple[float, float], ...] = ()
     engine: str = ENGINE
-    numpy: str = np.__version__
 
 
 def simulate(
@@ -164,6 +169,9 @@ def simulate(
     """Monte Carlo over the NPV: independent draws of the named parameters."""
     if not 2 <= draws <= MOST_DRAWS:
         raise NoSuchDistribution(_unlike("draws", _span(2, MOST_DRAWS), str(draws)))
+    # here, because most processes of the hub never draw
+    import numpy as np
+
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = {name: draw(generator, distributions[name], draws) for name in sorted(distributions)}
     some = _by_draw(case.but(**drawn))
@@ -178,6 +186,7 @@ def simulate(
         chance_of_gain=float((values > 0).mean()),
         percentiles={f"{p:g}": float(np.percentile(values, p)) for p in (5, 25, 50, 75, 95)},
         evpi=float(np.maximum(values, 0).mean()) - max(mean, 0.0),
+        numpy=np.__version__,
         ceac=tuple(
             (float(one), float((npv(some.but(qaly_value=one)) > 0).mean())) for one in thresholds
         ),
@@ -186,6 +195,7 @@ def simulate(
 
 def _by_draw(case: Case) -> Case:
     """The case with a price that takes many quantities at once; each distinct one asked once."""
+    import numpy as np
 
     def cost_of(quantity: Any) -> Any:
         if np.ndim(quantity) == 0:

@@ -34,7 +34,7 @@ class HandedInSerializer(ShapeSerializer[Any]):
 
     def get_is_replaced(self, row: HandedIn) -> bool:
         """Whether a newer file took its place."""
-        return is_replaced(row)
+        return row.is_replaced
 
 
 class NewFileSerializer(ShapeSerializer[Any]):
@@ -87,11 +87,6 @@ def asked(request: Request) -> Brought:
 def brought(said: Mapping[str, Any]) -> Brought:
     """The file of a request, of which it said no more or somebody has read the rest."""
     return Brought(said["file"].name, said["file"].read(), said["sha256"], said["replaces"])
-
-
-def is_replaced(row: HandedIn) -> bool:
-    """Whether a newer file took its place."""
-    return getattr(row, "replaced_by", None) is not None
 
 
 def attachment(row: HandedIn | None) -> HttpResponse:

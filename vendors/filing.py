@@ -104,7 +104,7 @@ def keep(model: type[Row], place: Place, brought: Brought, *, by: Any) -> Row:
 
 def standing(rows: QuerySet[Row]) -> list[Row]:
     """Those whose place no newer one took, without their bytes."""
-    return [one for one in whole(rows) if getattr(one, "replaced_by", None) is None]
+    return [one for one in whole(rows) if not one.is_replaced]
 
 
 def whole(rows: QuerySet[Row]) -> QuerySet[Row]:

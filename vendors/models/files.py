@@ -47,6 +47,11 @@ class HandedIn(AddedOnce):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a newer file took its place."""
+        return getattr(self, "replaced_by", None) is not None
+
 
 class OnboardingFile(HandedIn):
     """A file that shows what an item of the checklist of a vendor asks for."""
