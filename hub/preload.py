@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 
@@ -17,7 +18,6 @@ _MODULES = (
     "routing.intake",
     "routing.tasks",
     "celery.apps.worker",
-    "celery.bin.celery",
     "celery.concurrency.thread",
     "celery.worker.components",
     "celery.worker.consumer",
@@ -33,10 +33,13 @@ def preload() -> None:
     """Import them all; no thread is started, and no connection opened."""
     given = os.environ.get(_NO_THREADS)
     os.environ[_NO_THREADS] = "1"
+    # Nothing that is imported is garbage; to look whether it is takes a seventh of the time.
+    gc.disable()
     try:
         for name in _MODULES:
             importlib.import_module(name)
     finally:
+        gc.enable()
         # Algorithms that are started as processes do with theirs as they like.
         if given is None:
             del os.environ[_NO_THREADS]

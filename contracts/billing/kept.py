@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from contracts.billing import documents, pdf, reading, specification, ubl
+from contracts.billing import documents, reading, specification, ubl
 from contracts.models import Invoice, InvoiceFile
 from hub import VERSION
 
@@ -85,6 +85,9 @@ def _written(one: Invoice) -> dict[Kind, bytes]:
 
     From the rows as the database gives them: what was just made has amounts of other precision.
     """
+    # here, because what lays it out takes long to import, and most processes never do
+    from contracts.billing import pdf
+
     lines = reading.lines_of(one)
     one = Invoice.objects.select_related("credits").get(pk=one.pk)
     with translation.override(documents.language_of(one.document["buyer"]["country"])):

@@ -9,9 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pygal
 from django.utils.translation import gettext as _
-from pygal.style import Style
 
 from contracts.templatetags.money import plain, whole
 from contracts.templatetags.value_words import value_word
@@ -30,6 +28,10 @@ def draw(
 
     Narrow, for a telephone, it leaves the ranges to the table below it.
     """
+    # here, because most processes of the hub never draw one
+    import pygal
+    from pygal.style import Style
+
     style = Style(
         background="transparent", plot_background="transparent", foreground=_GREY,
         foreground_strong=_GREY, foreground_subtle=_GREY, opacity="1", colors=(_LOW, _HIGH),
