@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -115,6 +115,21 @@ def require(held: Workitem | Delivery) -> None:
     )
     if not ours.exists():
         raise Overtaken(f"{held} is no longer held by this worker")
+
+
+@contextmanager
+def locked(held: Held) -> Iterator[None]:
+    """Do what must not happen once the lease has gone, such as to replace a folder; or Overtaken.
+
+    The row is locked, so that nobody takes it meanwhile: for what is over at once.
+    """
+    with transaction.atomic():
+        ours = type(held).objects.select_for_update(no_key=True).filter(
+            pk=held.pk, fence=held.fence, lease_owner=held.lease_owner, state=held.state
+        )  # fmt: skip
+        if ours.values_list("pk", flat=True).first() is None:
+            raise Overtaken(f"{held} is no longer held by this worker")
+        yield
 
 
 def _beat(ours: models.QuerySet[Any], stop: threading.Event) -> None:

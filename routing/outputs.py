@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from hub.phrases import Phrase, phrase
 from routing import run_files, staging, taking_in
 from routing.copying import pseudonymiser_of
 from routing.models import Finding, Instance, Result, Series, Workitem
-from routing.places import spool, work_folder
+from routing.places import desk, spool
 from routing.surviving import prior_ids
 from routing.worklist import URGENCY
 from vendors.findings import LARGEST_FILE, Findings, FindingsInvalid
@@ -56,11 +57,22 @@ class Outputs:
 
 def read(workitem: Workitem, manifest: Manifest) -> Outputs:
     """Read, check and turn back everything; raises OutputRefused, and then nothing is kept."""
+    own = desk(workitem)
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True, mode=0o700)
+    try:
+        return _read(workitem, manifest, own)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _read(workitem: Workitem, manifest: Manifest, own: Path) -> Outputs:
     run = staging.run_of(workitem, manifest)
     output_dir = run.output_dir
     if run.transfer is not None:
+        output_dir = own / "output"
         try:
-            run_files.lay_out(workitem, run)
+            run_files.lay_out(workitem, output_dir)
         except run_files.NoOutput as fault:
             raise OutputRefused(fault.why) from fault
     stated = _findings(output_dir, manifest)
@@ -70,7 +82,7 @@ def read(workitem: Workitem, manifest: Manifest) -> Outputs:
         _finding(workitem, ordinal, one, manifest, originals, instances)
         for ordinal, one in enumerate(stated.findings)
     ]
-    objects = _objects(workitem, output_dir, originals)
+    objects = _objects(workitem, output_dir, own, originals)
     _require_promised(manifest, [one.modality for one in objects])
     # Kept only now: what is refused leaves nothing behind in the spool.
     return Outputs(rows, [_result(workitem, one) for one in objects])
@@ -181,7 +193,7 @@ def _region(
 
 
 def _objects(
-    workitem: Workitem, output_dir: Path, originals: Originals | None
+    workitem: Workitem, output_dir: Path, own: Path, originals: Originals | None
 ) -> list[ReturnedObject]:
     files = staging.output_files(output_dir)
     _refuse_too_much(files)
@@ -189,7 +201,8 @@ def _objects(
     if originals is not None:
         originals = originals.accepting(siblings)
     found = [
-        _object(workitem, place, path, originals, siblings) for place, path in enumerate(files)
+        _object(workitem, path, own / f"returned-{place:04}.dcm", originals, siblings)
+        for place, path in enumerate(files)
     ]
     if len({one.sop_instance_uid for one in found}) < len(found):
         words = _("two returned objects have the same SOP Instance UID")
@@ -222,12 +235,11 @@ def _refuse_too_much(files: list[Path]) -> None:
 
 def _object(
     workitem: Workitem,
-    place: int,
     path: Path,
+    target: Path,
     originals: Originals | None,
     siblings: frozenset[str],
 ) -> ReturnedObject:
-    target = work_folder(workitem) / f"returned-{place:04}.dcm"
     try:
         if path.stat().st_size > _LARGEST_OBJECT:
             raise ReturnedObjectRefused("larger than 2 GiB", "PixelData")

@@ -80,3 +80,8 @@ def exclusion_file() -> Path:
 def work_folder(workitem: Workitem) -> Path:
     """The folder of one Workitem: ``input``, ``output`` and the Performer's own ``work``."""
     return work_root() / workitem.uid.hex
+
+
+def desk(workitem: Workitem) -> Path:
+    """Where the present holder of its lease works on the files of a Workitem, and nobody else."""
+    return work_root() / f"{workitem.uid.hex}.{workitem.fence}"

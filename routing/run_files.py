@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop as _
 from hub import audit
 from hub.dicom.durable import Part
 from hub.phrases import Phrase, phrase, render
-from routing import nudges, run_tokens
+from routing import lease, nudges, run_tokens
 from routing.models import RunFiles, Workitem
 from routing.places import parcels
 from vendors.performers.base import CARRIED, Progress, Run
@@ -58,12 +58,15 @@ class Taken:
 
 
 # -- the way in ------------------------------------------------------------------------------------
-def offer(workitem: Workitem, run: Run, *, other_uids: list[str]) -> Run:
-    """Pack the staged input for whoever fetches it, and take it off this disk. Raises OSError."""
+def offer(workitem: Workitem, run: Run, staged: Path, *, other_uids: list[str]) -> Run:
+    """Pack the staged input for whoever fetches it, and take it off this disk.
+
+    Raises OSError, and Overtaken where the lease has gone: then whoever took over offers its own.
+    """
     part = parcels().open_part()
     try:
         size, digest = 0, hashlib.sha256()
-        for piece in pack(str(run.input_dir), _INPUT):
+        for piece in pack(str(staged), _INPUT):
             part.write(piece)
             digest.update(piece)
             size += len(piece)
@@ -72,14 +75,15 @@ def offer(workitem: Workitem, run: Run, *, other_uids: list[str]) -> Run:
         parcels().keep(key, part, sha256)
     finally:
         part.discard()
-    # all anew: a run that is staged again was not submitted, or is not known to have been
-    RunFiles.objects.update_or_create(
-        workitem=workitem, run=workitem.runs,
-        defaults={"input_key": key, "input_sha256": sha256, "input_bytes": size,
-                  "other_uids": other_uids, "asked_at": None},
-    )  # fmt: skip
-    shutil.rmtree(run.input_dir)
-    run.input_dir.mkdir()
+    with lease.locked(workitem):
+        # all anew: a run that is staged again was not submitted, or is not known to have been
+        RunFiles.objects.update_or_create(
+            workitem=workitem, run=workitem.runs,
+            defaults={"input_key": key, "input_sha256": sha256, "input_bytes": size,
+                      "other_uids": other_uids, "asked_at": None},
+        )  # fmt: skip
+    shutil.rmtree(staged)
+    staged.mkdir()
     transfer = run_tokens.transfer_of(workitem, run.spec, input_bytes=size)
     return dataclasses.replace(run, transfer=transfer)
 
@@ -183,14 +187,11 @@ def _nudge(row: RunFiles) -> None:
 
 
 # -- for `collect` ---------------------------------------------------------------------------------
-def lay_out(workitem: Workitem, run: Run) -> None:
-    """Put what was brought into the output folder of this host, all or nothing; raises NoOutput."""
+def lay_out(workitem: Workitem, folder: Path) -> None:
+    """Put what was brought into a folder that is not there yet; raises NoOutput."""
     row = _row(workitem)
     if row is None or not row.output_sha256:
         raise NoOutput(_why_none(row))
-    folder = run.output_dir.with_name("output.part")
-    for old in (folder, run.output_dir):
-        shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
         with parcels().open(row.output_key) as file:
@@ -198,7 +199,6 @@ def lay_out(workitem: Workitem, run: Run) -> None:
     except (LookupError, Unfit) as fault:
         words = _("the output cannot be read again: %(why)s")
         raise NoOutput(phrase(words, why=str(fault))) from fault
-    os.replace(folder, run.output_dir)
 
 
 def judged(workitem: Workitem, progress: Progress) -> Progress:
@@ -217,10 +217,14 @@ def other_uids(workitem: Workitem) -> list[str]:
     return list(row.other_uids) if row else []
 
 
-def discard(workitem: Workitem) -> None:
-    """Take the parcels of a Workitem away."""
-    if workitem.version.declared.performer.kind in CARRIED:
-        parcels().discard(workitem.uid.hex)
+def discard(workitem: Workitem, *, number: int) -> None:
+    """Take away the parcels of a Workitem's runs up to one."""
+    if workitem.version.declared.performer.kind not in CARRIED:
+        return
+    for name in parcels().names(workitem.uid.hex):
+        # those of a later run may be somebody's who has taken the Workitem over
+        if int(name.partition("-")[0]) <= number:
+            parcels().discard(workitem.uid.hex, name)
 
 
 def _row(workitem: Workitem) -> RunFiles | None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from django.conf import settings
 
 from hub.dicom.deidentify import OLDEST_YEARS
 from hub.dicom.objects import read_header_of
-from routing import run_files, run_tokens, serving
+from routing import lease, run_files, run_tokens, serving
 from routing.copying import Copier
 from routing.facts import patient_age_years
 from routing.models import Instance, Series, Workitem
-from routing.places import spool, work_folder, work_root
+from routing.pathway import Overtaken
+from routing.places import desk, spool, work_folder, work_root
 from vendors.manifest import Manifest
 from vendors.performers.base import Limits, Performer, Run, SubmitFailed, performer_for
 
@@ -98,28 +100,62 @@ def _least_free_bytes() -> int:
 
 
 def stage(workitem: Workitem, manifest: Manifest) -> Run:
-    """Lay the input out anew and return the Run; raises DeidentificationFailed, OSError."""
+    """Lay the input out anew and return the Run.
+
+    All is made on the desk of who holds the lease, and put in its place whole, while the row is
+    locked: a worker that was paused for longer than its lease, and does not know it, changes
+    nothing under the run of who took over. Raises DeidentificationFailed, OSError, Overtaken.
+    """
     run = run_of(workitem, manifest)
-    folder = work_folder(workitem)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    for place in (run.input_dir, run.output_dir, run.work_dir):
+    draft = desk(workitem)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True, mode=0o700)
+    try:
+        others = _lay_out(workitem, manifest, draft)
+        if run.transfer is not None:
+            run = run_files.offer(workitem, run, draft / run.input_dir.name, other_uids=others)
+        _put_in_place(draft, workitem)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return run
+
+
+def _lay_out(workitem: Workitem, manifest: Manifest, draft: Path) -> list[str]:
+    """Fill the three folders of a run; the further original UIDs of its input."""
+    input_dir = draft / "input"
+    for place in (input_dir, draft / "output", draft / "work"):
         place.mkdir()
     instances = list(workitem.input_instances())
+    others: list[str] = []
     if manifest.needs.identity == "as_is":
-        staged = [_link(run, place, one) for place, one in enumerate(instances)]
+        staged = [_link(input_dir, place, one) for place, one in enumerate(instances)]
         study_instance_uid = workitem.study.study_instance_uid
     else:
         copier = Copier(workitem.study, manifest)
-        staged = _pseudonymise(run, workitem, instances, copier)
+        staged, others = _pseudonymise(draft, instances, copier)
         study_instance_uid = copier.pseudonymiser.uid(workitem.study.study_instance_uid)
     description = _describe(workitem, study_instance_uid, staged)
     if manifest.needs.identity != "as_is":
-        _tell_no_more_than_the_files(description, run.input_dir)
-    (run.input_dir / "study.json").write_text(json.dumps(description, ensure_ascii=False))
-    if run.transfer is not None:
-        return run_files.offer(workitem, run, other_uids=other_uids(workitem))
-    return run
+        _tell_no_more_than_the_files(description, input_dir)
+    (input_dir / "study.json").write_text(json.dumps(description, ensure_ascii=False))
+    return others
+
+
+def _put_in_place(draft: Path, workitem: Workitem) -> None:
+    folder = work_folder(workitem)
+    with lease.locked(workitem):
+        before = _taken_away(folder, workitem)
+        draft.rename(folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _taken_away(folder: Path, workitem: Workitem) -> Path:
+    """Where a folder is now that was given another name, which takes no longer than a lock may."""
+    gone = desk(workitem).with_suffix(f".{workitem.fence}-gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        folder.rename(gone)
+    return gone
 
 
 def end_earlier(workitem: Workitem, manifest: Manifest, performer: Performer) -> None:
@@ -154,20 +190,33 @@ def stop(workitem: Workitem) -> None:
     discard(workitem)
 
 
-def clean_up(workitem: Workitem, performer: Performer) -> None:
-    """Leave nothing of a run that is over; where its performer does not answer, tidy() will."""
+def clean_up(workitem: Workitem, performer: Performer, *, number: int | None = None) -> None:
+    """Leave nothing of a run that is over; where its performer does not answer, tidy() will.
+
+    ``number`` is that of an earlier run; the present one otherwise.
+    """
     try:
-        performer.cleanup(run_of(workitem, workitem.version.declared))
+        performer.cleanup(run_of(workitem, workitem.version.declared, number=number))
     except SubmitFailed as fault:
         log.warning("staging.not_cleaned_up", workitem=str(workitem.uid), why=fault.reason)
     else:
-        discard(workitem)
+        discard(workitem, number=number)
 
 
-def discard(workitem: Workitem) -> None:
-    """Remove the working folder of a Workitem that is over, and what it gave to fetch."""
-    run_files.discard(workitem)
-    shutil.rmtree(work_folder(workitem), ignore_errors=True)
+def discard(workitem: Workitem, *, number: int | None = None) -> None:
+    """Remove the working folder of a Workitem, and what its runs up to one gave to fetch.
+
+    Where the Workitem has gone on since it was last seen they are another's, and stay. ``number``
+    is that of the run; the present one otherwise.
+    """
+    try:
+        with lease.locked(workitem):
+            gone = _taken_away(work_folder(workitem), workitem)
+    except Overtaken:
+        log.info("staging.kept", workitem=str(workitem.uid))
+        return
+    shutil.rmtree(gone, ignore_errors=True)
+    run_files.discard(workitem, number=workitem.runs if number is None else number)
 
 
 # row, Series Instance UID, SOP Instance UID, path, Instance Number
@@ -188,9 +237,9 @@ def other_uids(workitem: Workitem) -> list[str]:
     return list(json.loads(kept.read_text())) if kept.exists() else run_files.other_uids(workitem)
 
 
-def _link(run: Run, place: int, instance: Instance) -> Staged:
+def _link(input_dir: Path, place: int, instance: Instance) -> Staged:
     path = _path(instance, place)
-    target = run.input_dir / path
+    target = input_dir / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # A copy, not a link: an algorithm must not be able to reach the one kept in the spool.
     shutil.copyfile(spool().fetched(instance.key), target)
@@ -199,12 +248,13 @@ def _link(run: Run, place: int, instance: Instance) -> Staged:
 
 
 def _pseudonymise(
-    run: Run, workitem: Workitem, instances: list[Instance], copier: Copier
-) -> list[Staged]:
-    targets = {one.pk: run.input_dir / _path(one, place) for place, one in enumerate(instances)}
+    draft: Path, instances: list[Instance], copier: Copier
+) -> tuple[list[Staged], list[str]]:
+    paths = {one.pk: _path(one, place) for place, one in enumerate(instances)}
+    targets = {pk: draft / "input" / path for pk, path in paths.items()}
     for folder in {target.parent for target in targets.values()}:
         folder.mkdir(parents=True)
-    prepared = copier.take(work_folder(workitem) / "prepared")
+    prepared = copier.take(draft / "prepared")
     made = {one.pk: prepared.move(one, targets[one.pk]) for one in instances}
     prepared.discard()
     missing = [one for one in instances if made[one.pk] is None]
@@ -213,13 +263,14 @@ def _pseudonymise(
             copied = pool.map(lambda one: copier.copy(one, targets[one.pk]), missing)
             made |= zip((one.pk for one in missing), copied, strict=True)
     others = sorted({uid for one in made.values() if one for uid in one.other_uids})
-    (work_folder(workitem) / _OTHER_UIDS).write_text(json.dumps(others))
-    return [
-        (one, names.series_instance_uid, names.sop_instance_uid, _path(one, place),
+    (draft / _OTHER_UIDS).write_text(json.dumps(others))
+    staged = [
+        (one, names.series_instance_uid, names.sop_instance_uid, paths[one.pk],
          names.instance_number)
-        for place, one in enumerate(instances)
+        for one in instances
         if (names := made[one.pk])
     ]  # fmt: skip
+    return staged, others
 
 
 def _path(instance: Instance, place: int) -> str:

@@ -55,13 +55,18 @@ def _is_at_work(owner: str) -> bool:
 
 
 def _tidy(folder: Path) -> bool:
+    owner, _dot, fence = folder.name.partition(".")
     try:
         workitem = Workitem.objects.select_related("study__site", "version").get(
-            uid=uuid.UUID(folder.name)
+            uid=uuid.UUID(owner)
         )
     except (ValueError, Workitem.DoesNotExist):
         return False
-    if workitem.state in staging.AT_WORK:
+    if fence and (workitem.state not in staging.AT_WORK or fence != str(workitem.fence)):
+        # The desk of a worker that lost its lease, and then nobody's.
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    if fence or workitem.state in staging.AT_WORK:
         return False
     try:
         staging.stop(workitem)

@@ -66,13 +66,28 @@ class Parcels:
         file.seek(start)
         return file
 
-    def discard(self, owner: str) -> None:
-        """Take all parcels of an owner away."""
-        if self._store is None:
-            shutil.rmtree(self._root / _AREA / owner, ignore_errors=True)
+    def discard(self, owner: str, name: str = "") -> None:
+        """Take a parcel of an owner away, or all; what is not there is no error."""
+        if self._store is not None:
+            for key in [name] if name else self.names(owner):
+                self._store.delete(f"{_AREA}/{owner}/{key}")
             return
-        for key in list(self._store.keys(f"{_AREA}/{owner}/")):
-            self._store.delete(key)
+        folder = self._root / _AREA / owner
+        if not name:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # others are left in it
+            folder.rmdir()
+
+    def names(self, owner: str) -> list[str]:
+        """What an owner has."""
+        if self._store is not None:
+            prefix = f"{_AREA}/{owner}/"
+            return [key.removeprefix(prefix) for key in self._store.keys(prefix)]
+        with suppress(FileNotFoundError):
+            return os.listdir(self._root / _AREA / owner)
+        return []
 
     def owners(self) -> set[str]:
         """Who has parcels."""

@@ -62,7 +62,7 @@ def _look(workitem: Workitem) -> None:
         elif progress.state == "succeeded":
             _take(held, manifest, performer, progress)
         else:
-            _give_up(held, manifest, performer, progress)
+            _give_up(held, performer, progress)
 
 
 def _may_still_run(workitem: Workitem, manifest: Manifest, progress: Progress) -> bool:
@@ -106,26 +106,29 @@ def _keep(workitem: Workitem, found: Outputs, progress: Progress) -> None:
     nudges.write_back(workitem.pk)
 
 
-def _give_up(
-    workitem: Workitem, manifest: Manifest, performer: Performer, progress: Progress
-) -> None:
-    """A run that ended badly: tried again where that can help, otherwise failed with the reason."""
-    staging.clean_up(workitem, performer)
+def _give_up(workitem: Workitem, performer: Performer, progress: Progress) -> None:
+    """A run that ended badly: tried again where that can help, otherwise failed with the reason.
+
+    Its traces go only after the move: whoever was overtaken must not take those of a run that goes
+    on, and after it they are nobody's.
+    """
+    number = workitem.runs
     # What the cluster took away is run again, and was no attempt of the algorithm.
     attempts = workitem.attempts + (0 if progress.is_disruption else 1)
     why = phrase(_("the algorithm failed: %(why)s"), why=progress.why or "no trace of the run")
     can_help = progress.is_retryable or progress.state in ("unknown", "silent")
-    if can_help and attempts < MOST_ATTEMPTS and workitem.runs < MOST_RUNS:
+    if can_help and attempts < MOST_ATTEMPTS and number < MOST_RUNS:
         with transaction.atomic():
             pathway.advance(
                 workitem, Workitem.State.ENTITLED,
                 why=phrase(_("tried again: %(why)s"), why=why),
-                attempts=attempts, runs=workitem.runs + 1,
+                attempts=attempts, runs=number + 1,
                 log_tail="\n".join(progress.log_tail),
                 due_at=timezone.now() + timedelta(seconds=2**max(attempts, 1)),
             )  # fmt: skip
     else:
         _fail(workitem, why, progress)
+    staging.clean_up(workitem, performer, number=number)
     nudges.dispatch(workitem.version_id)
 
 

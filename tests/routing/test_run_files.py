@@ -17,10 +17,10 @@ import pytest
 from django.utils import timezone
 
 from hub.models import AuditEvent
-from routing import outputs, run_tokens, staging, taking_in, tidying
+from routing import outputs, run_files, run_tokens, staging, taking_in, tidying
 from routing.models import RunFiles, Study, Workitem
 from routing.outputs import OutputRefused
-from routing.places import parcels, work_folder
+from routing.places import desk, parcels, work_folder
 from tests.builders import worker, worklists
 from tests.builders.studies import another_head_ct, head_ct, send
 from tests.fakes.web import serving
@@ -240,7 +240,9 @@ def test_an_output_is_brought_whole_and_wakes_collect(away: Away) -> None:
     staging.shutil.rmtree(work_folder(away.item))
     with pytest.raises(OutputRefused, match="not as agreed"):
         outputs.read(away.item, away.item.version.declared)
-    found = away.run.output_dir
+    assert not desk(away.item).exists()
+    found = away.folder / "laid out"
+    run_files.lay_out(away.item, found)
     assert {str(one.relative_to(found)) for one in files(found)} == {"findings.json", "dicom/a.dcm"}
     assert (found / "dicom" / "a.dcm").read_bytes() == b"x" * 70_000
 

@@ -62,7 +62,7 @@ class ProcessPerformer:
     def poll(self, run: Run) -> Progress:
         """How the run stands; a shim that is gone and left no word is told as lost."""
         control = _control(run)
-        if not (control / "job.json").exists():
+        if not _is_of(run, control):
             return Progress("unknown", why="no such run was started here")
         # the lock before the file: a shim that ends between the two has written the file
         is_alive = _is_alive(control)
@@ -86,6 +86,8 @@ class ProcessPerformer:
     def cancel(self, run: Run) -> None:
         """Stop the run and remove what it kept; one that is not there is no error."""
         control = _control(run)
+        if (control / "job.json").exists() and not _is_of(run, control):
+            return
         if control.exists():
             self._stop(run, control)
         for folder in (control, _home(run)):
@@ -98,7 +100,9 @@ class ProcessPerformer:
     def _start(self, run: Run, control: Path, lock: int) -> None:
         home = _home(run)
         home.mkdir(mode=0o700, exist_ok=True)
-        (control / "job.json").write_text(json.dumps(self._job(run, home)), "utf-8")
+        part = control / "job.part"
+        part.write_text(json.dumps(self._job(run, home)), "utf-8")
+        part.rename(control / "job.json")
         command = [sys.executable, "-I", "-S", str(SHIM), str(control), str(lock)]
         quiet = subprocess.DEVNULL
         subprocess.run(
@@ -109,6 +113,7 @@ class ProcessPerformer:
         resources = run.spec.resources
         processors = max(1, math.ceil(resources.cpu_count))
         return {
+            "run": run.name,
             "command": list(run.spec.command),
             "env": self._environment(run, home, processors),
             "cwd": str(home),
@@ -179,6 +184,18 @@ def _control(run: Run) -> Path:
 
 def _home(run: Run) -> Path:
     return run.work_dir.absolute() / "home"
+
+
+def _is_of(run: Run, control: Path) -> bool:
+    """Whether what was started there is this run: a later one of its Workitem has the same folder.
+
+    The release before did not write down which it was; a worker of it that was killed left half.
+    """
+    try:
+        job = read_json(control / "job.json")
+    except ValueError:
+        return True
+    return job is not None and job.get("run", run.name) == run.name
 
 
 def _mark(run: Run) -> str:
