@@ -7,6 +7,9 @@ the further variables.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from tests.fakes.waiting import until
 from tests.real_cluster.real_hub import Real, algorithm_of
 
@@ -15,8 +18,10 @@ WHY = {
     "refuses": "ended with exit code 65",
     "overeats": "out of memory: the limit is 64Mi",
     "hangs": "timed out after 5 s",
-    "absent": "image",
 }
+WAITING = ("greedy", "absent")
+# a registry that answers is asked twice within this
+PULL_SECONDS = 180.0
 
 
 def test_the_example_algorithm_reads_a_head_and_the_pacs_gets_its_report(real: Real) -> None:
@@ -41,6 +46,25 @@ def test_failures_are_told_apart(real: Real) -> None:
         assert real.region.usage(scans[does]) == 0
 
 
+def test_an_image_that_is_missing_is_told_from_a_registry_that_is_away(
+    real: Real, leave_out: Callable[[str], None]
+) -> None:
+    scan, end = real.send("absent"), time.monotonic() + PULL_SECONDS
+
+    def stands() -> tuple[str, str]:
+        (item,) = real.region.study(scan)["workitems"] or [{"state": "", "why": ""}]
+        return item["state"], item["why"]
+
+    until(lambda: stands()[0] == "failed" or time.monotonic() > end, "it ends", seconds=300)
+    state, why = stands()
+    assert real.region.usage(scan) == 0
+    if state == "failed":
+        assert "the registry has no such image" in why or "the registry refuses the image" in why
+        return
+    assert "waits for the image, which could not be pulled yet" in why
+    leave_out("the registry of HUB_TEST_ALGORITHM_IMAGE does not answer the nodes")
+
+
 def test_who_asks_for_more_than_there_is_waits_and_says_so(real: Real) -> None:
     scan = real.send("greedy")
 
@@ -53,7 +77,8 @@ def test_who_asks_for_more_than_there_is_waits_and_says_so(real: Real) -> None:
 
 def test_nothing_is_left_of_what_is_over(real: Real) -> None:
     def left() -> list[str]:
-        return [code for code in map(algorithm_of, real.jobs()) if code != "greedy"]
+        # who waits for room, or for a registry, is not over
+        return [code for code in map(algorithm_of, real.jobs()) if code not in WAITING]
 
     until(lambda: not left(), "all Jobs are deleted", seconds=120)
 
