@@ -16,6 +16,7 @@ CHART = ROOT / "charts" / "hub"
 VALUES = Path(__file__).parent / "values"
 SETS = ("default", *sorted(path.stem for path in VALUES.glob("*.yaml")))
 NAMESPACE = "ai"
+FOREIGN = ("postgresql", "redis", "s3")
 Object = dict[str, Any]
 
 
@@ -58,5 +59,5 @@ def pods(found: list[Object]) -> Iterator[tuple[str, Object]]:
 
 
 def is_hub(pod: Object) -> bool:
-    """Whether it runs the hub's own image, and not PostgreSQL or Redis."""
-    return pod["metadata"]["labels"]["app.kubernetes.io/component"] not in ("postgresql", "redis")
+    """Whether it runs the hub's own image, and not PostgreSQL, Redis or a store of objects."""
+    return pod["metadata"]["labels"]["app.kubernetes.io/component"] not in FOREIGN

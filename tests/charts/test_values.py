@@ -9,6 +9,7 @@ import helm_python
 import pytest
 import yaml
 
+from hub.dicom.object_store import Address
 from hub.management.commands.worker import Command as Worker
 from tests.charts.rendering import (
     CHART,
@@ -16,6 +17,7 @@ from tests.charts.rendering import (
     Object,
     is_hub,
     kind,
+    named,
     objects,
     of,
     pods,
@@ -25,6 +27,7 @@ from tests.charts.rendering import (
 from tests.docs.test_settings_are_documented import in_code
 
 SECRET = {"HUB_SECRET_KEY", "HUB_DATABASE_URL", "HUB_BROKER_URL"}
+STORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 DIGEST = "sha256:" + "b" * 64
 UNFIT: list[tuple[Object, str]] = [
     ({"replica": 3}, "replica"),
@@ -51,6 +54,9 @@ CONTRADICTIONS: list[tuple[Object, str]] = [
     ({"storage": {"kind": "file", "accessMode": "ReadWriteOnce"}},
      "storage.accessMode: expected ReadWriteMany"),
     ({"bundled": {"enabled": True}, "storage": {"kind": "s3"}}, "storage.kind: expected file"),
+    ({"bundled": {"s3": {"enabled": True}}}, "bundled.s3.enabled: expected only with"),
+    ({"bundled": {"enabled": True, "s3": {"enabled": True}}, "storage": {"kind": "file"}},
+     "storage.kind: expected s3 or none with bundled.s3.enabled, found file"),
     ({"workers": {"run": None}}, "workers: expected one that serves the queue run"),
     ({"gpu": {"enabled": True}}, "image.digest: expected sha256:"),
     ({"image": {"digest": DIGEST}, "gpu": {"enabled": True, "namespace": "ai"}},
@@ -97,7 +103,7 @@ def variables(pod: Object) -> dict[str, Any]:
 def test_every_variable_is_a_setting_of_the_hub(name: str) -> None:
     given = {key for _, pod in pods(of(name)) if is_hub(pod) for key in variables(pod)}
     assert any(key.startswith("HUB_CLUSTER_") for key in given) == (name == "gpu")
-    assert given - {"POD_IP"} <= set(in_code())
+    assert given - {"POD_IP", *STORE} <= set(in_code())
     assert given > SECRET
 
 
@@ -138,6 +144,25 @@ def test_nothing_that_holds_data_is_in_the_release_unless_that_is_asked_for() ->
     assert (volume["spec"]["accessModes"], volume["spec"]["storageClassName"]) == (
         ["ReadWriteMany"], "nfs"
     )  # fmt: skip
+
+
+def test_the_bundled_store_is_where_every_process_looks_and_its_keys_are_nobody_elses() -> None:
+    found = of("bundled-s3")
+    (secret,) = kind(found, "Secret")
+    told, service = secret["stringData"], named(found, "Service", "avrop-s3")
+    assert told["HUB_STORAGE_URL"] == "s3://hub?endpoint=http://avrop-s3:9000"
+    assert Address.of(told["HUB_STORAGE_URL"]).bucket == "hub"
+    assert service["spec"]["ports"][0]["port"] == 9000
+    assert len(told["AWS_SECRET_ACCESS_KEY"]) == 40
+    for owner, pod in pods(found):
+        if is_hub(pod):
+            for key in ("HUB_STORAGE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                wanted = {"secretKeyRef": {"name": "avrop-bundled", "key": key}}
+                assert variables(pod)[key] == wanted, owner
+    assert kind(found, "PersistentVolumeClaim") == []
+    # without it nothing of it is there
+    assert "AWS_ACCESS_KEY_ID" not in kind(of("bundled"), "Secret")[0]["stringData"]
+    assert not [one for one in of("bundled") if one["metadata"]["name"] == "avrop-s3"]
 
 
 @pytest.mark.parametrize("name", SETS)

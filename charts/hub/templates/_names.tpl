@@ -26,9 +26,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ if .Values.bundled.enabled }}{{ include "hub.fullname" . }}-bundled{{ else }}{{ .Values.secret.name }}{{ end }}
 {{- end }}
 
-{{/* Outside, unless that is said or the chart brings what holds data: then a volume that needs no more than a class. */}}
+{{/* Outside, unless that is said or the chart brings what holds data: then a volume that needs no more than a class,
+or the store that is asked for beside it. */}}
 {{- define "hub.storageKind" -}}
-{{ .Values.storage.kind | default (ternary "file" "s3" .Values.bundled.enabled) }}
+{{ .Values.storage.kind | default (ternary "file" "s3" (and .Values.bundled.enabled (not .Values.bundled.s3.enabled))) }}
 {{- end }}
 
 {{- define "hub.accessMode" -}}

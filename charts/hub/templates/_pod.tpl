@@ -4,7 +4,8 @@
 {{- range $name, $value := .Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
-{{- range $name := concat (list "HUB_SECRET_KEY" "HUB_DATABASE_URL" "HUB_BROKER_URL") .Values.secret.more }}
+{{- $store := ternary (list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY") list .Values.bundled.s3.enabled }}
+{{- range $name := concat (list "HUB_SECRET_KEY" "HUB_DATABASE_URL" "HUB_BROKER_URL") $store .Values.secret.more | uniq }}
 - name: {{ $name }}
   valueFrom: {secretKeyRef: {name: {{ include "hub.secret" $root }}, key: {{ $name }}}}
 {{- end }}
