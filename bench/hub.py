@@ -50,8 +50,9 @@ class Hub:
 
     @property
     def receivers(self) -> list[int]:
-        """Those of its processes that listen for DICOM."""
-        return processes.listeners(self.dicom_port, self.pids)
+        """Those of its processes that receive DICOM: who listens, and whom it gives connections."""
+        listening = processes.listeners(self.dicom_port, self.pids)
+        return [pid for one in listening for pid in processes.family(one)]
 
     def manage(self, *words: object) -> str:
         """What a management command prints. Raises NotMeasured where it fails."""

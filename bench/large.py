@@ -35,18 +35,18 @@ def measure(*, is_quick: bool) -> list[Measurement]:
     frames = _QUICK_FRAMES if is_quick else _FRAMES
     with folder() as here, running_hub(here / "hub", **NEVER_QUIET) as hub:
         file = _head(here, frames)
-        idle = processes.resident_bytes(hub.receivers)
-        watch = Watch(lambda: processes.resident_bytes(hub.receivers))
+        idle = _largest(hub)
+        watch = Watch(lambda: _largest(hub))
         failures = {}
         try:
             seconds = _send(file, frames * _FRAME, hub)
         except NotMeasured as fault:
             seconds, failures = 0.0, {HUB: str(fault)}
-        highest = max(watch.stop(), processes.resident_bytes(hub.receivers, highest=True))
+        highest = max(watch.stop(), _largest(hub, highest=True))
     return [
         Measurement(
             name="large_memory",
-            says=f"Listener's memory while {frames * _FRAME / 1e9:.1f} GB come as one instance",
+            says=f"Memory of a listener while {frames * _FRAME / 1e9:.1f} GB come as one instance",
             unit="MB resident",
             figures={} if failures else {HUB: [highest / 1e6]},
             is_rate=False,
@@ -57,6 +57,11 @@ def measure(*, is_quick: bool) -> list[Measurement]:
             failures=failures,
         )
     ]  # fmt: skip
+
+
+def _largest(hub: Hub, *, highest: bool = False) -> int:
+    """Of the largest of the processes that receive: one of them holds the association."""
+    return max(processes.resident_bytes([pid], highest=highest) for pid in hub.receivers)
 
 
 class Watch:

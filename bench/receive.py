@@ -34,8 +34,6 @@ _ASSOCIATIONS = (1, 2, 4)
 _MOST_CPU_MS = 1.5
 _BOTH_ENDS = "TCP_NODELAY=1 for storescu and dcmtk's receivers"
 # As storescp --fork and Orthanc's threads use them all.
-_PROCESSORS = len(os.sched_getaffinity(0))
-_LISTENERS = f"HUB_LISTENERS={_PROCESSORS}, a process for each processor"
 _FACTORY = "factory settings, no TCP_NODELAY in any environment"
 Start = Callable[[Path], AbstractContextManager[Door]]
 
@@ -82,7 +80,7 @@ def _series() -> list[Series]:
             "receive_unsynced", "Receive, not synced",
             {HUB: _unsynced_hub(), "Orthanc": _orthanc(is_synced=False), **storescp,
              "pynetdicom": _peer(peers.pynetdicom_storescp), **given},
-            {"synced": "nobody", "network": _BOTH_ENDS, "hub": _LISTENERS,
+            {"synced": "nobody", "network": _BOTH_ENDS,
              **({mercure.NAME: "storescp --fork, a process for each file"} if given else {})},
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
@@ -106,7 +104,7 @@ def _series() -> list[Series]:
         Series(
             "receive_limit", "Receive, not synced, from a sender without a limit of its own",
             {HUB: _unsynced_hub(), **storescp, "tcpcopy": _tcpcopy},
-            {"synced": "nobody", "network": _BOTH_ENDS, "hub": _LISTENERS,
+            {"synced": "nobody", "network": _BOTH_ENDS,
              "tcpcopy": "the same bytes from a socket to a file, without DICOM"},
             associations=(1, 4), is_raw=True,
         ),
@@ -192,7 +190,7 @@ def _hub(**settings: str) -> Start:
 
 
 def _unsynced_hub() -> Start:
-    return _hub(HUB_SYNC="off", HUB_LISTENERS=str(_PROCESSORS))
+    return _hub(HUB_SYNC="off")
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class CommitBehind(Generic[Item]):
 
     What comes in one burst is committed together (hub.bursts). An item may be committed again after
     something went wrong, which has to be harmless. Once ``most_waiting`` items wait, callers wait
-    too, and get TooFarBehind after ``patience_seconds``.
+    too, and get TooFarBehind after ``patience_seconds``, or wait for ever where that is None.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CommitBehind(Generic[Item]):
         pause_seconds: float = PAUSE_SECONDS,
         largest_batch: int = 200,
         most_waiting: int = 2000,
-        patience_seconds: float = 10.0,
+        patience_seconds: float | None = 10.0,
     ) -> None:
         self._commit = commit
         self._largest_batch = largest_batch

@@ -133,6 +133,11 @@ def whole(name: str, default: int, *, least: int = 1, most: int | None = None) -
     return number
 
 
+def processes(name: str) -> int:
+    """How many processes: unless it is said, two for each processor, and not more than eight."""
+    return whole(name, min(2 * (os.cpu_count() or 1), 8))
+
+
 def port(name: str, default: int) -> int:
     """A TCP port."""
     return whole(name, default, most=65535)

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -31,14 +31,13 @@ _LOOK_SECONDS = 1.0
 
 
 class _Entry(Generic[Item, Answer]):
-    """One item, its caller's bell, and in the end its answer or fault; ``leads`` until then."""
+    """The items of one caller, their bell, and in the end ``outcomes``; ``leads`` until then."""
 
-    __slots__ = ("answer", "bell", "fault", "item", "leads")
+    __slots__ = ("bell", "items", "leads", "outcomes")
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self.answer: Answer | None = None
-        self.fault: Exception | None = None
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+        self.outcomes: dict[int, Answer | Exception] = {}
         self.leads = False
         # Taken once here and given back by whoever rings; cheaper than an Event.
         self.bell = threading.Lock()
@@ -68,7 +67,14 @@ class GroupCommit(Generic[Item, Answer]):
 
     def submit(self, item: Item) -> Answer:
         """Wait until ``item`` is committed; raises what kept this item from being committed."""
-        entry: _Entry[Item, Answer] = _Entry(item)
+        (outcome,) = self.submit_all([item])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def submit_all(self, items: Sequence[Item]) -> list[Answer | Exception]:
+        """Wait until all are committed; of each the answer, or what kept it from being."""
+        entry: _Entry[Item, Answer] = _Entry(items)
         with self._lock:
             self._waiting.append(entry)
             if not self._has_leader:
@@ -77,9 +83,7 @@ class GroupCommit(Generic[Item, Answer]):
             entry.bell.acquire()
         if entry.leads:
             self._lead(entry)
-        if entry.fault is not None:
-            raise entry.fault
-        return cast(Answer, entry.answer)
+        return [entry.outcomes[place] for place in range(len(items))]
 
     def close(self) -> None:
         """Give the connection back; whoever comes now makes another."""
@@ -93,18 +97,18 @@ class GroupCommit(Generic[Item, Answer]):
 
     def _lead(self, own: _Entry[Item, Answer]) -> None:
         """Commit what has gathered, with ``own`` as the oldest; then let the next one lead."""
-        with self._lock:
-            count = min(len(self._waiting), self._largest_batch)
-            batch = [self._waiting.popleft() for _ in range(count)]
+        batch = self._gather()
         try:
             with self._own_connection():
-                self._settle(batch)
+                self._settle([(entry, n) for entry in batch for n in range(len(entry.items))])
         except BaseException as fault:
             # Also what is no Exception, a thread that is ended, must leave nobody waiting.
             stopped = RuntimeError(f"the commit was stopped by {type(fault).__name__}")
             for entry in batch:
-                if entry.answer is None and entry.fault is None:
-                    entry.fault = fault if isinstance(fault, Exception) else stopped
+                for place in range(len(entry.items)):
+                    entry.outcomes.setdefault(
+                        place, fault if isinstance(fault, Exception) else stopped
+                    )
             if not isinstance(fault, Exception):
                 raise
         finally:
@@ -112,6 +116,18 @@ class GroupCommit(Generic[Item, Answer]):
             for entry in batch:
                 if entry is not own:
                     entry.ring()
+
+    def _gather(self) -> list[_Entry[Item, Answer]]:
+        """What is committed next: the oldest, and others as far as a batch goes."""
+        with self._lock:
+            batch = [self._waiting.popleft()]
+            count = len(batch[0].items)
+            while self._waiting:
+                count += len(self._waiting[0].items)
+                if count > self._largest_batch:
+                    break
+                batch.append(self._waiting.popleft())
+        return batch
 
     def _hand_over(self) -> None:
         with self._lock:
@@ -121,24 +137,28 @@ class GroupCommit(Generic[Item, Answer]):
             following.leads = True
             following.ring()
 
-    def _settle(self, batch: Sequence[_Entry[Item, Answer]], *, is_again: bool = False) -> None:
+    def _settle(
+        self, batch: Sequence[tuple[_Entry[Item, Answer], int]], *, is_again: bool = False
+    ) -> None:
+        """Commit items, each named by its entry and its place there."""
         was_open = connection.connection is not None
         try:
             with turn_to_write():
-                answers = self._commit([entry.item for entry in batch])
+                answers = self._commit([entry.items[place] for entry, place in batch])
         except Exception as fault:
             if len(batch) > 1:
                 # One bad item must not spoil the others: commit each by itself.
                 log.warning("group_commit.batch_failed", items=len(batch), exc_info=True)
-                for entry in batch:
-                    self._settle([entry])
+                for one in batch:
+                    self._settle([one])
             elif not is_again and (_gave_way(fault) or (was_open and _is_lost())):
                 self._settle(batch, is_again=True)
             else:
-                batch[0].fault = fault
+                entry, place = batch[0]
+                entry.outcomes[place] = fault
             return
-        for entry, answer in zip(batch, answers, strict=True):
-            entry.answer = answer
+        for (entry, place), answer in zip(batch, answers, strict=True):
+            entry.outcomes[place] = answer
 
     @contextmanager
     def _own_connection(self) -> Iterator[None]:

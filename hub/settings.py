@@ -22,6 +22,7 @@ from hub.environment import (
     keys,
     language,
     port,
+    processes,
     read_file,
     refuse_unknown,
     seconds,
@@ -44,7 +45,7 @@ HUB_BIND = text("HUB_BIND", "127.0.0.1")
 HUB_HTTP_PORT = port("HUB_HTTP_PORT", 8000)
 HUB_DICOM_PORT = port("HUB_DICOM_PORT", 11112)
 HUB_AE_TITLE = ae_title("HUB_AE_TITLE", "HUB")
-HUB_LISTENERS = whole("HUB_LISTENERS", 1)
+HUB_LISTENERS = processes("HUB_LISTENERS")
 HUB_HL7_PORT = port("HUB_HL7_PORT", 2575)
 HUB_DATABASE_URL = url(
     "HUB_DATABASE_URL", f"sqlite:///{HUB_STATE_DIR}/hub.sqlite3", schemes=DATABASE_SCHEMES
@@ -60,8 +61,7 @@ HUB_ALLOW_PROCESS_PERFORMER = flag("HUB_ALLOW_PROCESS_PERFORMER", default=False)
 HUB_CONTAINER_COMMAND = text("HUB_CONTAINER_COMMAND", "podman")
 HUB_CONTAINER_ARGS = texts("HUB_CONTAINER_ARGS")
 HUB_CONTAINER_RUN_ARGS = texts("HUB_CONTAINER_RUN_ARGS")
-# how large a document of a procedure or an agreement may be
-HUB_DOCUMENT_BYTES = whole("HUB_DOCUMENT_BYTES", 10 * 1024 * 1024)
+HUB_DOCUMENT_BYTES = whole("HUB_DOCUMENT_BYTES", 10 * 1024**2)  # of a procedure, an agreement
 HUB_OUTPUT_BYTES = whole("HUB_OUTPUT_BYTES", 1024**3)
 HUB_ENGINE_PATIENCE_SECONDS = seconds("HUB_ENGINE_PATIENCE_SECONDS", 14400.0)
 HUB_CLUSTER_HUB_URL = url("HUB_CLUSTER_HUB_URL", "http://hub-web:8000", schemes=("http", "https"))

@@ -151,16 +151,21 @@ def _stand_alone(parent: int, name: str) -> None:
     """In a new child: nothing of the supervisor's but its memory."""
     for number in _ENDING:
         signal.signal(number, signal.SIG_DFL)
-    # Ctrl-C goes to the supervisor alone; children are asked in order.
-    os.setsid()
     die_with_parent()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode())  # what ps and top show
-    if os.getppid() != parent:
-        os._exit(0)  # it was killed before the system knew that this one dies with it
+    stand_apart(parent, name)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+
+
+def stand_apart(parent: int, name: str) -> None:
+    """In a fork: a session of its own, and a name of up to 15 characters that ps and top show."""
+    # Ctrl-C goes to the parent alone; children are asked in order.
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode())
+    if os.getppid() != parent:
+        os._exit(0)  # it was killed before the system knew that this one ends with it
 
 
 def die_with_parent() -> None:

@@ -25,7 +25,7 @@ from routing.models import Arrived
 # SQLite takes at least 999 parameters in one statement; a row has thirteen.
 _AT_ONCE = 50
 # Instances of this process of which the rows need not be read again, to be taken in.
-_MOST_RECENT = 1000
+_MOST_RECENT = 2000
 _COLUMNS = (
     "site_id", "study_instance_uid", "patient_id", "issuer_of_patient_id", "node_id",
     "sop_instance_uid", "key", "sha256", "size", "sender", "header", "received_at",

@@ -15,7 +15,7 @@ from routing.addresses import may_come_from
 
 log = structlog.get_logger(__name__)
 
-_FRESH_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 
 
 class Peers:
@@ -32,6 +32,10 @@ class Peers:
             if node.ae_title == calling_ae_title and may_come_from(node.host, address):
                 return node
         return None
+
+    def node(self, pk: int) -> Node | None:
+        """The node with this key, if it may still send."""
+        return next((node for node in self._sources() if node.pk == pk), None)
 
     def policy(self, calling_ae_title: str, address: str) -> Refusal | None:
         """Refuse whom the set-up does not name, and say so in log and audit trail.
@@ -59,7 +63,7 @@ class Peers:
             connection.close()
 
     def _sources(self) -> list[Node]:
-        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+        if time.monotonic() - self._read_at > FRESH_SECONDS:
             rows = Node.objects.filter(protocol=Node.Protocol.DICOM).select_related("site")
             nodes = [node for node in rows if node.has_role("source")]
             # Who is set up for one address goes before who may have the AE title anywhere: two

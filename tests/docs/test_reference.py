@@ -12,10 +12,9 @@ from drf_spectacular.generators import SchemaGenerator
 
 from contracts import call_offs, options
 from hub.dicom import scp
-from routing import conditions, pathway, slots, worklist
+from routing import conditions, pathway, register, slots, worklist
 from routing.metrics import RoutingCollector
 from routing.models import Priority, Study
-from routing.steps import receive
 from tests.docs import pages
 
 STATES = "docs/reference/states.md"
@@ -179,6 +178,6 @@ def test_every_status_that_receiving_answers_is_in_the_conformance_statement() -
     )
     told = {int(cell, 16) for cell in pages.first_cells(text) if cell.startswith("0x")}
     assert told == {
-        scp.SUCCESS, scp.NOT_AUTHORISED, scp.OUT_OF_RESOURCES, receive.SET_ASIDE,
+        scp.SUCCESS, scp.NOT_AUTHORISED, scp.OUT_OF_RESOURCES, register.SET_ASIDE,
         scp.CANNOT_UNDERSTAND, scp.PROCESSING_FAILURE,
     }  # fmt: skip

@@ -121,15 +121,13 @@ class RunningHub:
 
     def child(self, name: str) -> int | None:
         """The process id of one of its processes, while it lives."""
-        assert self.process is not None
-        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in listed.read_text().split():
+        for pid in self.descendants():
             try:
                 is_it = Path(f"/proc/{pid}/comm").read_text().strip() == name
             except OSError:
                 continue
             if is_it:
-                return int(pid)
+                return pid
         return None
 
     def descendants(self) -> list[int]:

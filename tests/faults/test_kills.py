@@ -57,7 +57,7 @@ def _name(pid: int) -> str:
         said = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "gone"
-    return said if said in PROCESSES else "algorithm or child"
+    return said if said in PROCESSES or said.startswith("hand") else "algorithm or child"
 
 
 def _kill(pid: int) -> bool:

@@ -1,12 +1,10 @@
-"""What HUB_SYNC and HUB_LISTENERS change, as a process of the hub reads them."""
+"""What HUB_SYNC changes, as a process of the hub reads them."""
 
 import os
 import subprocess
 import sys
 
 import pytest
-
-from hub.management.commands import hub
 
 ASK = """
 import django; django.setup()
@@ -28,10 +26,3 @@ def test_disk_and_database_are_synchronised_unless_told_not_to(tmp_path, given, 
         [sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True
     )
     assert asked.stdout.strip() == said
-
-
-def test_as_many_listeners_are_started_as_are_asked_for(settings):
-    settings.HUB_LISTENERS = 3
-    processes = [" ".join(child.words) for child in hub._processes()]
-    assert processes.count("listen_dicom") == 3
-    assert len(processes) == len(set(processes)) + 2

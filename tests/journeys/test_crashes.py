@@ -59,7 +59,7 @@ def test_a_morning_of_random_kills_loses_and_doubles_nothing(rough: Rough) -> No
     killed: list[str] = []
 
     def kill() -> float:
-        name = chance.choice(["worker", "worker", "listen_dicom", "listen_hl7", "web", "beat"])
+        name = chance.choice(["worker", "worker", *PROCESSES, "hand 1"])
         if rough.hub.kill(name):
             killed.append(name)
         return chance.uniform(0.3, 2.0)
@@ -107,7 +107,10 @@ def test_a_worker_killed_while_the_algorithm_runs_finds_it_again(rough: Rough) -
     assert rough.hub.rows(started, scan.uid, "dispatched") == [(1,)]
 
 
-def test_a_listener_killed_in_the_middle_of_a_study_loses_no_instance(rough: Rough) -> None:
+@pytest.mark.parametrize("name", ["listen_dicom", "hand"])
+def test_a_listener_killed_in_the_middle_of_a_study_loses_no_instance(
+    rough: Rough, name: str
+) -> None:
     scan = rough.scan(slices=120, size=128)
     rough.order(scan)
     sender = threading.Thread(target=rough.store, args=(scan,))
@@ -115,7 +118,11 @@ def test_a_listener_killed_in_the_middle_of_a_study_loses_no_instance(rough: Rou
     count = "SELECT count(*) FROM routing_instance i JOIN routing_study s ON s.id = i.study_id"
     count += " WHERE s.study_instance_uid = ?"
     until(lambda: rough.hub.rows(count, scan.uid)[0][0] > 10, "some instances came")
-    assert rough.hub.kill("listen_dicom")
+    if name == "hand":
+        # whichever has the association: the other would have nothing to lose
+        assert [rough.hub.kill(f"hand {number}") for number in (1, 2)] == [True, True]
+    else:
+        assert rough.hub.kill(name)
     sender.join(60)
     rough.assert_whole_way([scan])
     assert rough.hub.rows(count, scan.uid) == [(120,)]

@@ -37,7 +37,7 @@ from routing.models import Arrived, Breaker, Delivery, Instance, Study, Transiti
 from routing.order_nodes import OrderNodes
 from routing.pathway import MoveRefused, Overtaken
 from routing.places import spool
-from routing.steps.receive import SET_ASIDE, record
+from routing.register import SET_ASIDE, record
 from tests import emptying
 from tests.builders import worker
 from tests.builders.orders import bare_message, order_message

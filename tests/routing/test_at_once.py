@@ -14,9 +14,9 @@ from hub.phrases import phrase
 from routing import intake, lease, pathway, settling, taking_in
 from routing.models import Delivery, Order, Priority, Study, Workitem
 from routing.order_nodes import OrderNodes
+from routing.register import record
 from routing.steps import match as match_step
 from routing.steps import write_back as step
-from routing.steps.receive import record
 from tests.builders import parties, worker
 from tests.builders.orders import order_message
 from tests.builders.studies import head_ct

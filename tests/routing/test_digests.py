@@ -12,11 +12,13 @@ import pytest
 from pydicom.dataset import Dataset
 
 from hub.dicom.headers import read_header
+from hub.dicom.scp import SUCCESS
 from routing import forgetting, healing, taking_in
 from routing.arrivals import Arrival
 from routing.models import Arrived, Discarded, Instance, SetAside
 from routing.places import spool
-from routing.steps.receive import SET_ASIDE, SUCCESS, Receiver, record
+from routing.register import SET_ASIDE, record
+from routing.steps.receive import Receiver
 from tests.builders.studies import head_ct, received
 from tests.routing.conftest import Place
 from tests.routing.test_receive import arrival

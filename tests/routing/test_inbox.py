@@ -10,13 +10,15 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from hub.dicom.scp import SUCCESS
 from hub.models import AuditEvent
 from hub.phrases import render
 from routing import healing, inbox, sweeping, taking_in
 from routing.arrivals import Arrival
 from routing.models import Arrived, Instance, SetAside, Study
+from routing.register import SET_ASIDE, record
 from routing.steps import complete as complete_step
-from routing.steps.receive import SET_ASIDE, SUCCESS, Receiver, record
+from routing.steps.receive import Receiver
 from tests.builders.studies import head_ct
 from tests.fakes.killing import killed_at
 from tests.fakes.waiting import until

@@ -17,10 +17,10 @@ from hub.dicom import headers, scp
 from hub.models import Node
 from hub.phrases import render
 from routing import unreadable
-from routing.management.commands.listen_dicom import take
 from routing.models import Instance, SetAside, Study
 from routing.peers import Peers
 from routing.places import spool
+from routing.receiving import take
 from routing.steps.receive import Receiver
 from tests.builders.studies import head_ct, received
 from tests.routing.conftest import Place

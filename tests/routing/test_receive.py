@@ -18,7 +18,8 @@ from routing import taking_in
 from routing.arrivals import Arrival
 from routing.models import Instance, SetAside, Study, Transition
 from routing.places import spool
-from routing.steps.receive import SET_ASIDE, Receiver, record
+from routing.register import SET_ASIDE, Register, record
+from routing.steps.receive import Receiver
 from tests.builders.orders import order_message
 from tests.builders.studies import PATIENT, head_ct, received
 from tests.routing.conftest import Place
@@ -210,9 +211,10 @@ def test_without_a_row_there_is_no_success(place: Place) -> None:
 
     from hub.group_commit import GroupCommit
 
-    receiver = Receiver()
-    receiver.close()
-    receiver._rows = GroupCommit(commit)
+    register = Register()
+    register.close()
+    register._rows = GroupCommit(commit)
+    receiver = Receiver(register)
     answers: dict[str, int] = {}
 
     def one(dataset: Dataset) -> None:

@@ -19,9 +19,9 @@ from hub.dicom.limiting import AssociationLimits
 from hub.hl7.er7 import Message as Er7
 from hub.models import AuditEvent, Node
 from routing.intake import Intake
-from routing.management.commands.listen_dicom import take
 from routing.models import Order, SetAside, Study
 from routing.peers import Peers
+from routing.receiving import take
 from routing.steps.receive import Receiver
 from tests.builders.orders import order_message
 from tests.builders.studies import head_ct

@@ -79,11 +79,9 @@ class Command(BaseCommand):
 
 
 def _processes() -> list[Child]:
-    """Each process; several listeners share the port (HUB_LISTENERS)."""
     once = [Child([name]) for name in PROCESSES if name != "worker"]
-    listeners = [Child(["listen_dicom"]) for _ in range(1, settings.HUB_LISTENERS)]
     watch = [Child(["watch_cluster"])] if settings.HUB_CLUSTER["namespace"] else []
-    return [*once, *_workers(), *listeners, *watch]
+    return [*once, *_workers(), *watch]
 
 
 def _workers() -> list[Child]:

@@ -120,7 +120,7 @@ def test_more_associations_than_allowed_are_rejected_for_now():
 
 def test_an_associations_socket_does_not_wait_to_fill_packets(hub):
     association = hub.associate()
-    (served,) = hub.server._listener.connections
+    (served,) = hub.server._associations._now()
     assert served._wire._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     association.release()
 

@@ -1,0 +1,125 @@
+"""Connections are held by processes of their own, and one in front answers them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.handing import connect, say
+from tests.fakes.waiting import until
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Front:
+    """The one in front, its port and its hands."""
+
+    process: subprocess.Popen[str]
+    port: int
+    hands: list[int]
+
+
+@pytest.fixture
+def front() -> Iterator[Front]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.handing", "2"], cwd=ROOT, stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    port, *hands = map(int, process.stdout.readline().split())
+    yield Front(process, port, hands)
+    process.kill()
+    process.wait()
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
+def test_each_connection_goes_to_the_hand_that_has_the_fewest(front: Front) -> None:
+    held = [connect(front.port) for _ in range(6)]
+    assert Counter(pid for _one, pid in held) == {front.hands[0]: 3, front.hands[1]: 3}
+    ended = held.pop(0)
+    ended[0].close()
+    until(lambda: _next_is(front, ended[1]), "the place is given again")
+
+
+def _next_is(front: Front, pid: int) -> bool:
+    connection, has_it = connect(front.port)
+    connection.close()
+    return has_it == pid
+
+
+def test_what_comes_together_is_written_together_and_answered_each_with_its_own(
+    front: Front,
+) -> None:
+    held = [connect(front.port)[0] for _ in range(4)]
+    answers: dict[int, str] = {}
+
+    def write(number: int) -> None:
+        answers[number] = say(held[number], f"write {number}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {number: answer.split()[0] for number, answer in answers.items()} == {
+        number: str(number) for number in range(4)
+    }
+    # the first goes at once, and the others wait for it
+    assert max(int(answer.split()[-1]) for answer in answers.values()) > 1
+
+
+def test_who_gets_no_answer_is_told_so_and_may_go_on(front: Front) -> None:
+    connection, _pid = connect(front.port)
+    assert say(connection, "write fail") == "not answered: it could not"
+    assert say(connection, "ask who") == "asked who"
+    assert say(connection, "write this") == "this of 1"
+
+
+def test_a_hand_that_is_lost_ends_all_and_says_so(front: Front) -> None:
+    held = [connect(front.port) for _ in range(2)]
+    os.kill(front.hands[0], signal.SIGKILL)
+    assert front.process.wait(20) == 1
+    assert is_gone(front.hands[1])
+    assert {say_or_nothing(one) for one, _pid in held} == {""}
+
+
+def test_hands_end_when_the_one_in_front_is_killed(front: Front) -> None:
+    connect(front.port)
+    front.process.kill()
+    front.process.wait()
+    until(lambda: all(map(is_gone, front.hands)), "no hand is left")
+
+
+def test_who_is_told_to_stop_lets_hands_finish_what_they_have(front: Front) -> None:
+    """Also where the system tells all of them, as systemd does."""
+    connection, _pid = connect(front.port)
+    for pid in (*front.hands, front.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert say(connection, "write last") == "last of 1"
+    connection.close()
+    assert front.process.wait(20) == 0
+    assert all(map(is_gone, front.hands))
+
+
+def say_or_nothing(connection: object) -> str:
+    try:
+        return say(connection, "ask anything")  # type: ignore[arg-type]
+    except OSError:
+        return ""

@@ -1,0 +1,160 @@
+"""What a hand says to the one in front is what is written, and what is refused is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hub.desk import WRITE, NotAnswered
+from hub.dicom import scp
+from hub.models import AuditEvent, Node
+from routing.arrivals import Arrival
+from routing.models import Arrived, Instance, SetAside, Study
+from routing.peers import Peers
+from routing.receiving import take
+from routing.register import Register
+from routing.relay import Front, Heard, Reception
+from routing.steps.receive import Receiver
+from tests.builders.studies import head_ct, received
+from tests.routing.conftest import Place
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Line:
+    """A line that ends in this process; keeps what was said."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception, self._heard = reception, Heard()
+        self.said: list[bytes] = []
+        self.is_cut = False
+
+    def ask(self, message: bytes, *, kind: bytes = b"?") -> bytes:
+        if self.is_cut:
+            raise NotAnswered("gone")
+        if kind != WRITE:
+            return self._reception.answer(self._heard, message)
+        self.say(message)
+        (answer,) = self._reception.write([(self._heard, message)])
+        return answer
+
+    def say(self, message: bytes, *, kind: bytes = b".") -> None:
+        self.said.append(message)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Recorder(Register):
+    """Keeps what it is given to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[Arrival] = []
+
+    def record_all(self, arrivals: Any) -> list[int]:
+        self.got += arrivals
+        return super().record_all(arrivals)
+
+
+@pytest.fixture
+def register(place: Place) -> Iterator[Recorder]:
+    found = Recorder()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def line(register: Recorder) -> Line:
+    return Line(Reception(Peers(), register))
+
+
+def test_an_arrival_is_the_same_at_the_other_end(line: Line, register: Recorder) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    sent: list[Arrival] = []
+    keeper = front.record
+    front.record = lambda one: (sent.append(one), keeper(one))[1]  # type: ignore[method-assign]
+    receiver = Receiver(front)
+    for one in head_ct(slices=3, ImageType=["DERIVED", "PRIMARY", "AXIAL"], PatientAge="034Y"):
+        assert take(front, receiver, received(one)) == scp.SUCCESS
+    assert [(one.header, one.stored, one.sender, one.received_at) for one in register.got] == [
+        (one.header, one.stored, one.sender, one.received_at) for one in sent
+    ]
+    assert {one.node for one in register.got} == {Node.objects.get(ae_title="DRAMMENPACS")}
+    assert (Study.objects.count(), Instance.objects.count() + Arrived.objects.count()) == (1, 3)
+
+
+def test_study_and_series_are_said_once(line: Line) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    receiver = Receiver(front)
+    for one in head_ct(slices=3):
+        take(front, receiver, received(one))
+    assert [b"study_instance_uid" in said for said in line.said] == [True, False, False]
+    assert [b"body_part_examined" in said for said in line.said] == [True, False, False]
+
+
+def test_of_two_studies_in_turns_each_has_its_own_patient(line: Line, place: Place) -> None:
+    """Whose it is must never be taken from what was said before."""
+    front = Front(line)  # type: ignore[arg-type]
+    receiver = Receiver(front)
+    own = head_ct(slices=3)
+    other = head_ct(
+        slices=3, PatientID="P-OTHER", PatientName="Other^Patient",
+        StudyInstanceUID="1.2.3.4", SeriesInstanceUID="1.2.3.4.1",
+    )  # fmt: skip
+    for number, (one, two) in enumerate(zip(own, other, strict=True)):
+        two.SOPInstanceUID = f"1.2.3.4.1.{number}"
+        assert take(front, receiver, received(one)) == scp.SUCCESS
+        assert take(front, receiver, received(two)) == scp.SUCCESS
+    receiver.close()
+    rows = {row.study_instance_uid: row for row in Study.objects.all()}
+    assert rows["1.2.3.4"].patient_id == "P-OTHER"
+    assert rows[own[0].StudyInstanceUID].patient_id == own[0].PatientID
+    assert SetAside.objects.count() == 0
+
+
+def test_who_may_not_send_is_refused_over_the_line(line: Line) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    refusal = front.policy("STRANGER", "127.0.0.1")
+    assert refusal is not None
+    assert "STRANGER" in refusal.reason
+    assert not refusal.is_temporary
+    assert AuditEvent.objects.filter(action="association.refused").count() == 1
+    assert front.policy("DRAMMENPACS", "127.0.0.1") is None
+
+
+def test_who_is_taken_out_while_connected_is_not_written(line: Line, place: Place) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    assert front.policy("DRAMMENPACS", "127.0.0.1") is None
+    known = front.node_for("DRAMMENPACS", "127.0.0.1")
+    assert known is not None
+    (one,) = head_ct(slices=1)
+    gone = Node(pk=10**9, site=known.site)
+    front._node = gone
+    assert take(front, Receiver(front), received(one)) == scp.NOT_AUTHORISED
+    assert (Study.objects.count(), Arrived.objects.count()) == (0, 0)
+
+
+def test_what_cannot_be_read_is_reported_by_the_one_in_front(line: Line) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    (one,) = head_ct(slices=1)
+    cut = received(one)
+    cut = replace(cut, dataset=bytes(cut.dataset)[:-100])
+    assert take(front, Receiver(front), cut) == scp.CANNOT_UNDERSTAND
+    (row,) = SetAside.objects.all()
+    assert (row.field, row.node.ae_title) == ("pixel_data", "DRAMMENPACS")
+    assert Study.objects.count() == 0
+
+
+def test_a_sender_is_told_to_come_again_where_the_one_in_front_is_gone(line: Line) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    assert front.policy("DRAMMENPACS", "127.0.0.1") is None
+    line.is_cut = True
+    (one,) = head_ct(slices=1)
+    assert take(front, Receiver(front), received(one)) == scp.OUT_OF_RESOURCES
+    cut = replace(received(one), dataset=b"no data set")
+    assert take(front, Receiver(front), cut) == scp.OUT_OF_RESOURCES
+    assert (Study.objects.count(), SetAside.objects.count()) == (0, 0)
