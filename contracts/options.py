@@ -42,21 +42,22 @@ def move(option: AuthorityOption | TermOption, *, to: str, by: Any, of: str = AN
     if to not in MOVES[now]:
         raise OptionMoveError(
             _("%(option)s cannot go from %(from)s to %(to)s")
-            % {"option": name_of(option), "from": now, "to": to}
+            % {"option": name_of(option), "from": _label(now), "to": _label(to)}
         )
     changes: dict[str, Any] = {"state": to}
     if to == OptionState.EXERCISED:
         changes |= {"exercised": day, "exercised_by": by.username}
-    if not type(option)._default_manager.filter(pk=option.pk, state=seen).update(**changes):
-        raise OptionMoveError(
-            _("%(option)s is no longer %(state)s") % {"option": name_of(option), "state": seen}
-        )
+    type(option)._default_manager.filter(pk=option.pk).update(**changes)
     audit.record(
         "option_moved", actor=by, subject=name_of(option)[:200], from_state=seen, to_state=to
     )
     option.refresh_from_db()
     if to == OptionState.EXERCISED and isinstance(option, TermOption):
         _extend(option, by=by)
+
+
+def _label(state: str) -> str:
+    return str(OptionState(state).label) if state in OptionState.values else state
 
 
 def name_of(option: AuthorityOption | TermOption) -> str:

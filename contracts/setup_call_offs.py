@@ -62,6 +62,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
     framework = world.value("framework", value["framework"])
     if not framework:
         return
+    _examine_end(value, framework, say)
     _examine_buyer(value, framework, say)
     _examine_supply(value, framework, say)
     _examine_competition(value, say, world)
@@ -78,6 +79,17 @@ def _examine(value: Value, say: Say, world: World) -> None:
             text = _("%(agreement)s has no price for %(algorithm)s")
             told = {"agreement": value["framework"], "algorithm": line["algorithm"]}
             say.warning(f"{path}.algorithm", text % told)
+
+
+def _examine_end(value: Value, framework: Value, say: Say) -> None:
+    """A call-off may outlive its agreement; whether for a reasonable time, people judge."""
+    ends = (value["valid"] or {}).get("to")
+    last = (framework.get("valid") or {}).get("to")
+    if ends and last and ends > last:
+        text = _("%(day)s is after the last day of %(framework)s, %(last)s")
+        say.warning("valid.to", text % {
+            "day": ends, "framework": value["framework"], "last": last,
+        })  # fmt: skip
 
 
 def _examine_buyer(value: Value, framework: Value, say: Say) -> None:

@@ -27,6 +27,13 @@ DIGEST = re.compile("^[0-9a-fA-F]{64}$", re.ASCII)
 WHOLE = re.compile(r"[0-9]{1,10}")
 
 
+class DoubtSerializer(serializers.Serializer[Any]):
+    """Something to look at that stops nothing: the field as a set-up file has it, and the rule."""
+
+    field = serializers.CharField()
+    text = serializers.CharField()
+
+
 class ProblemSerializer(serializers.Serializer[Any]):
     """Why a request was refused, in a sentence."""
 

@@ -62,7 +62,7 @@ def demanded(request: Request) -> str:
     if found := given(request):
         return found
     raise SayWhatYouSaw(
-        _("If-Match: expected the ETag that a GET of this address gives, so that no change of "
+        _("If-Match: expected the ETag that a GET of what is changed gives, so that no change of "
           "somebody else is lost.")
     )  # fmt: skip
 

@@ -10,8 +10,9 @@ from drf_spectacular.utils import extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from hub.api import OneOf, RowSerializer, ShapeSerializer
+from hub.api import DoubtSerializer, OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
+from hub.configuration.doubts import doubts_of
 from hub.models import User
 from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
 from vendors.onboarding import checklist, is_complete
@@ -110,10 +111,12 @@ class VendorDetailSerializer(VendorSerializer):
     onboarding = serializers.SerializerMethodField()
     is_complete = serializers.SerializerMethodField()
     sub_processors = SubProcessorSerializer(many=True, read_only=True)
+    warnings = serializers.SerializerMethodField()
 
     class Meta(VendorSerializer.Meta):
         fields = (
             *VendorSerializer.Meta.fields, "is_complete", "onboarding", "sub_processors",
+            "warnings",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -121,6 +124,11 @@ class VendorDetailSerializer(VendorSerializer):
     def get_onboarding(self, row: Vendor) -> Any:
         """Every item, also those that nobody has touched."""
         return OnboardingItemSerializer(checklist(row), many=True).data
+
+    @extend_schema_field(DoubtSerializer(many=True))
+    def get_warnings(self, row: Vendor) -> Any:
+        """What somebody should look at."""
+        return DoubtSerializer(doubts_of("vendor", row), many=True).data
 
     def get_is_complete(self, row: Vendor) -> bool:
         """Whether every item is accepted and valid."""

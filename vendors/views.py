@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from hub.configuration.doubts import doubts_of
 from hub.tokens import address_of
 from vendors import filing, inviting, onboarding
 from vendors.api import invitation_tries
@@ -66,6 +67,7 @@ def vendor(request: HttpRequest, code: str) -> HttpResponse:
     may_keep = may_keep_vendors(request.user)
     context = {
         "vendor": row,
+        "doubts": [one.text for one in doubts_of("vendor", row) if may_keep],
         "items": _items(row),
         "today": timezone.localdate(),
         "sub_processors": [

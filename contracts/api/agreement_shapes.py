@@ -11,8 +11,9 @@ from rest_framework import serializers
 from contracts import approving, offered, reading, utilisation
 from contracts.drafting import DraftRefused, asked_again, asked_for
 from contracts.models import CallOff, CallOffAmount, FrameworkAgreement, OptionState
-from hub.api import Digest, OneOf, ShapeSerializer
+from hub.api import Digest, DoubtSerializer, OneOf, ShapeSerializer
 from hub.configuration import entries
+from hub.configuration.doubts import doubts_of
 from marketplace.models import Algorithm
 from vendors.models import Vendor
 
@@ -39,6 +40,16 @@ class OrganisationSerializer(ShapeSerializer[Any]):
     vat_number = serializers.CharField()
     gln = serializers.CharField()
     roles = RoleSerializer(many=True)
+
+
+class OrganisationDetailSerializer(OrganisationSerializer):
+    """The same, with what somebody should look at."""
+
+    warnings = serializers.SerializerMethodField()
+
+    @extend_schema_field(DoubtSerializer(many=True))
+    def get_warnings(self, row: Any) -> Any:
+        return DoubtSerializer(doubts_of("organisation", row), many=True).data
 
 
 class UtilisationSerializer(ShapeSerializer[Any]):
@@ -247,6 +258,16 @@ class CallOffSerializer(ShapeSerializer[CallOff]):
         return reading.moves_of(call_off)
 
 
+class CallOffDetailSerializer(CallOffSerializer):
+    """The same, with what somebody should look at."""
+
+    warnings = serializers.SerializerMethodField()
+
+    @extend_schema_field(DoubtSerializer(many=True))
+    def get_warnings(self, call_off: CallOff) -> Any:
+        return DoubtSerializer(doubts_of("call_off", call_off), many=True).data
+
+
 class FrameworkDetailSerializer(FrameworkSerializer):
     """One agreement with its parties, options, prices, changes, and the call-offs to be seen."""
 
@@ -258,6 +279,11 @@ class FrameworkDetailSerializer(FrameworkSerializer):
     amendments = serializers.SerializerMethodField()
     price_book = PriceSerializer(many=True)
     call_offs = CallOffSerializer(many=True, source="seen_call_offs")
+    warnings = serializers.SerializerMethodField()
+
+    @extend_schema_field(DoubtSerializer(many=True))
+    def get_warnings(self, framework: FrameworkAgreement) -> Any:
+        return DoubtSerializer(doubts_of("framework", framework), many=True).data
 
     @extend_schema_field(LotSerializer(many=True))
     def get_lots(self, framework: FrameworkAgreement) -> Any:

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from contracts import acting, drafting, reading, seen, seen_agreements, written
 from contracts.api.agreement_shapes import (
     ApprovalRequestSerializer,
+    CallOffDetailSerializer,
     CallOffMoveSerializer,
     CallOffSerializer,
     DraftSerializer,
@@ -154,7 +155,7 @@ class CallOffsView(Acts, generics.ListAPIView[CallOff]):
         """The call-offs that the user may see."""
         return reading.call_offs(self.request.user)
 
-    @extend_schema(request=DraftSerializer, responses={201: CallOffSerializer, **REFUSED})
+    @extend_schema(request=DraftSerializer, responses={201: CallOffDetailSerializer, **REFUSED})
     def post(self, request: Request) -> Response:
         """Draft a call-off, which two people then approve."""
         acting.demand_officer(request.user)
@@ -166,14 +167,14 @@ class CallOffsView(Acts, generics.ListAPIView[CallOff]):
 class CallOffView(Acts):
     """One call-off with its lines and its approvals; a draft can be changed."""
 
-    @extend_schema(responses={200: CallOffSerializer, **PROBLEMS})
+    @extend_schema(responses={200: CallOffDetailSerializer, **PROBLEMS})
     def get(self, request: Request, pk: int) -> Response:
         """With its revision as ``ETag``."""
         return _told(_call_off(request, pk))
 
     @extend_schema(
         request=RedraftSerializer, parameters=[IF_MATCH],
-        responses={200: CallOffSerializer, **REFUSED, **CONDITIONAL},
+        responses={200: CallOffDetailSerializer, **REFUSED, **CONDITIONAL},
     )  # fmt: skip
     def put(self, request: Request, pk: int) -> Response:
         """Let a draft say something else; approvals of what is bound and changed are void.
@@ -193,7 +194,7 @@ class ApproveView(Acts):
 
     @extend_schema(
         request=ApprovalRequestSerializer, parameters=[IF_MATCH],
-        responses={200: CallOffSerializer, **REFUSED, 412: ProblemSerializer},
+        responses={200: CallOffDetailSerializer, **REFUSED, 412: ProblemSerializer},
     )  # fmt: skip
     def post(self, request: Request, pk: int) -> Response:
         """Of what was seen: its ``fingerprint`` as ``seen``, or its ETag in ``If-Match``.
@@ -210,7 +211,7 @@ class MoveView(Acts):
 
     @extend_schema(
         request=CallOffMoveSerializer, parameters=[IF_MATCH],
-        responses={200: CallOffSerializer, **REFUSED, 412: ProblemSerializer},
+        responses={200: CallOffDetailSerializer, **REFUSED, 412: ProblemSerializer},
     )  # fmt: skip
     def post(self, request: Request, pk: int) -> Response:
         """With ``If-Match`` only where it is what was seen."""
@@ -234,7 +235,7 @@ def _entry_told(framework: FrameworkAgreement) -> Response:
 
 def _told(call_off: CallOff, *, status: int = 200) -> Response:
     """A call-off with its revision."""
-    told = CallOffSerializer(call_off).data
+    told = CallOffDetailSerializer(call_off).data
     return Response(told, status=status, headers={"ETag": f'"{seen.revision(call_off)}"'})
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts import parties, reading
-from contracts.api.agreement_shapes import OrganisationSerializer
+from contracts.api.agreement_shapes import OrganisationDetailSerializer, OrganisationSerializer
 from contracts.api.agreements import REFUSED, Acts, entry_in
 from hub import conditional
 from hub.api import PAGING, PROBLEMS, Pages
@@ -35,7 +35,7 @@ class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
         return rows
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT, responses={201: OrganisationSerializer, **REFUSED}
+        request=OpenApiTypes.OBJECT, responses={201: OrganisationDetailSerializer, **REFUSED}
     )
     def post(self, request: Request) -> Response:
         """Put one on record: an entry of ``organisations`` as a set-up file has it."""
@@ -47,14 +47,14 @@ class OrganisationsView(Acts, generics.ListAPIView[Organisation]):
 class OrganisationView(Acts):
     """One organisation."""
 
-    @extend_schema(responses={200: OrganisationSerializer, **PROBLEMS})
+    @extend_schema(responses={200: OrganisationDetailSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
         """With its identifiers and its dated roles, and its revision as ``ETag``."""
         return _told(_organisation(request, code))
 
     @extend_schema(
         request=OpenApiTypes.OBJECT, parameters=[IF_MATCH],
-        responses={200: OrganisationSerializer, **REFUSED, **CONDITIONAL},
+        responses={200: OrganisationDetailSerializer, **REFUSED, **CONDITIONAL},
     )  # fmt: skip
     def patch(self, request: Request, code: str) -> Response:
         """Let the fields that are given say something else, each as a whole; the others stay.
@@ -69,7 +69,7 @@ class OrganisationView(Acts):
 
 def _told(row: Organisation, *, status: int = 200) -> Response:
     etag = f'"{entries.revision(parties.entry_of(row))}"'
-    return Response(OrganisationSerializer(row).data, status=status, headers={"ETag": etag})
+    return Response(OrganisationDetailSerializer(row).data, status=status, headers={"ETag": etag})
 
 
 def _organisation(request: Request, code: str) -> Organisation:

@@ -154,7 +154,9 @@ def _examine(value: Value, say: Say, world: World) -> None:
         say.error("framework", text)
     framework = world.value("framework", value["framework"])
     lots = [one["code"] for one in framework.get("lots") or []]
-    if value["lot"] and value["lot"] not in lots:
+    if value["lot"] and not value["framework"]:
+        say.error("lot", _("expected nothing, because no framework is named"))
+    elif value["lot"] and value["lot"] not in lots:
         what = _("a lot of %(framework)s") % {"framework": value["framework"]}
         say.error("lot", one_of(what, lots, found=value["lot"]))
     for index, code in enumerate(value["sites"] or []):

@@ -35,6 +35,7 @@ from contracts.options import OptionMoveError
 from contracts.price_book import terms_of
 from contracts.seen import ANY, ChangedMeanwhile
 from hub.access import holds_role
+from hub.configuration.doubts import doubts_of
 from hub.configuration.entries import EntryChanged
 from hub.forms import spoken
 from hub.models import OrganisationRole
@@ -93,6 +94,10 @@ def framework_page(
         ],
         "may_extend": may_change,
         "revision": revision,
+        "doubts": [
+            one.text for one in doubts_of("framework", found)
+            if may_change and not one.field.startswith("amendments")  # told in their own table
+        ],
         "may_draft": holds_role(request.user, roles=acting.OFFICER),
         "forms": _forms(found, bound, revision) if may_change else {},
         "documents": found.documents.defer("content"),
@@ -126,6 +131,7 @@ def call_off(request: HttpRequest, pk: int) -> HttpResponse:
         "call_off": found,
         "competition": _competition(request, found),
         "prices": _prices(found),
+        "doubts": [one.text for one in doubts_of("call_off", found) if may_act],
         "missing": [spoken(one, DraftForm) for one in missing] if is_draft and may_act else [],
         "supplier": found.supplier or found.framework.supplier,
         "approvals": approvals,

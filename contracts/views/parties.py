@@ -19,6 +19,7 @@ from contracts.forms import base
 from contracts.forms.parties import OrganisationForm, RoleForm, RoleSet
 from hub.access import CONTRACT_ROLES, holds_role
 from hub.configuration import entries
+from hub.configuration.doubts import doubts_of
 from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.models import Organisation
 from vendors.belonging import demand_keeper, may_keep_vendors
@@ -73,14 +74,16 @@ def _written(
         entry = form.entry() | {"roles": [one for one in held if one]}
         try:
             if row is None:
-                parties.register(entry, by=request.user)
+                written = parties.register(entry, by=request.user)
             else:
                 of = form.cleaned_data["revision"] or entries.ANY
-                parties.change(row, entry, by=request.user, of=of)
+                written = parties.change(row, entry, by=request.user, of=of)
         except (EntryRefused, EntryChanged) as refused:
             form.refuse(base.told(refused))
         else:
             messages.success(request, _("Written."))
+            for one in doubts_of("organisation", written):
+                messages.warning(request, one.text[:1].upper() + one.text[1:])
             return redirect("organisations")
     context = {
         "form": form, "heading": heading, "submit": _("Save"),
