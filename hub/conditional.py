@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import models, transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -67,9 +68,9 @@ def demanded(request: Request) -> str:
     )  # fmt: skip
 
 
-def tagged(told: Any, *, status: int = 200) -> Response:
-    """The answer with the digest of what it tells as its ETag."""
-    return Response(told, status=status, headers={"ETag": f'"{_digest(told)}"'})
+def tagged(told: Callable[[], Any]) -> Response:
+    """The answer with the revision of what it tells as its ETag."""
+    return Response(told(), headers={"ETag": f'"{revision(told)}"'})
 
 
 @contextmanager
@@ -81,13 +82,23 @@ def unchanged(
     Raises SayWhatYouSaw, and NotAsSeen with who changed it last: the subject ``called`` of the
     audit trail.
     """
-    of = demanded(request).split()
+    with as_seen(row, told, of=demanded(request), called=called):
+        yield
+
+
+@contextmanager
+def as_seen(
+    row: models.Model, told: Callable[[], Any], *, of: str, called: str
+) -> Iterator[None]:
+    """The same for a page: ``of`` has the revisions that may be changed, apart by spaces."""
     with transaction.atomic():
         type(row)._base_manager.select_for_update().filter(pk=row.pk).first()
-        if "*" not in of and _digest(told()) not in of:
+        if "*" not in of.split() and revision(told) not in of.split():
             raise NotAsSeen(entries.changed_by_whom(called))
         yield
 
 
-def _digest(told: Any) -> str:
-    return hashlib.sha256(JSONRenderer().render(told)).hexdigest()
+def revision(told: Callable[[], Any]) -> str:
+    """SHA-256 of what is told of a row, the same in whatever language it is read."""
+    with translation.override("en"):
+        return hashlib.sha256(JSONRenderer().render(told())).hexdigest()

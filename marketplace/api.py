@@ -192,9 +192,10 @@ class ClearanceView(MarketDoor):
     @extend_schema(responses={200: ClearanceSerializer, **PROBLEMS})
     def get(self, request: Request, code: str, version: str) -> Response:
         """With its revision as ``ETag``."""
-        if (told := _clearance_told(self.version())) is None:
+        row = self.version()
+        if _clearance_told(row) is None:
             raise Http404
-        return conditional.tagged(told)
+        return conditional.tagged(lambda: _clearance_told(row))
 
     @extend_schema(
         request=ClearanceSerializer, parameters=[IF_MATCH],
@@ -217,7 +218,7 @@ class ClearanceView(MarketDoor):
             request, row, told, called=str(row)
         ):
             clearing.record(row, said, by=self.person)
-        return conditional.tagged(told())
+        return conditional.tagged(told)
 
 
 def _clearance_told(version: AlgorithmVersion) -> Any:

@@ -188,7 +188,7 @@ class SubProcessorsView(VendorDoor):
     )
     def get(self, request: Request, code: str) -> Response:
         """The list, with its revision as ``ETag``."""
-        return conditional.tagged(_processors_told(self.vendor()))
+        return conditional.tagged(lambda: _processors_told(self.vendor()))
 
     @extend_schema(
         request=SubProcessorSerializer(many=True), parameters=[IF_MATCH],
@@ -211,7 +211,7 @@ class SubProcessorsView(VendorDoor):
 
         with conditional.unchanged(request, vendor, told, called=vendor.code):
             onboarding.name_sub_processors(vendor, given, by=self.person)
-        return conditional.tagged(told())
+        return conditional.tagged(told)
 
 
 def _processors_told(vendor: Vendor) -> Any:

@@ -202,7 +202,7 @@ class EvaluationModelView(TenderDoor):
     @extend_schema(responses={200: EvaluationModelSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
         """With its revision as ``ETag``."""
-        return conditional.tagged(_model_told(request, code))
+        return conditional.tagged(lambda: _model_told(request, code))
 
     @extend_schema(
         request=EvaluationModelSerializer, parameters=[IF_MATCH],
@@ -219,7 +219,7 @@ class EvaluationModelView(TenderDoor):
                 raise ValidationError({name: [_("cannot be changed")]})
         with conditional.unchanged(request, row, lambda: _model_told(request, code), called=code):
             evaluation_editing.write(row, by=request.user, **said)
-        return conditional.tagged(_model_told(request, code))
+        return conditional.tagged(lambda: _model_told(request, code))
 
 
 class EvaluationView(TenderDoor):

@@ -138,7 +138,7 @@ class NeedListView(TenderDoor):
     @extend_schema(responses={200: NeedListSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
         """With its revision as ``ETag``."""
-        return conditional.tagged(_told(request, code))
+        return conditional.tagged(lambda: _told(request, code))
 
     @extend_schema(
         request=NeedListSerializer, parameters=[IF_MATCH],
@@ -155,7 +155,7 @@ class NeedListView(TenderDoor):
                 raise ValidationError({name: [_("cannot be changed")]})
         with conditional.unchanged(request, row, lambda: _told(request, code), called=code):
             listing_needs.write(row, by=request.user, **said)
-        return conditional.tagged(_told(request, code))
+        return conditional.tagged(lambda: _told(request, code))
 
 
 class SelectionsView(TenderDoor):

@@ -68,7 +68,7 @@ class ProcedureView(TenderDoor):
     @extend_schema(responses={200: ProcedureSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
         """With its revision as ``ETag``."""
-        return conditional.tagged(_told(request, code))
+        return conditional.tagged(lambda: _told(request, code))
 
     @extend_schema(
         request=PlanSerializer, parameters=[IF_MATCH],
@@ -81,7 +81,7 @@ class ProcedureView(TenderDoor):
         asked.is_valid(raise_exception=True)
         with conditional.unchanged(request, row, lambda: _told(request, code), called=code):
             procedures.replan(row, by=request.user, **asked.validated_data)
-        return conditional.tagged(_told(request, code))
+        return conditional.tagged(lambda: _told(request, code))
 
 
 class MovesView(TenderDoor):

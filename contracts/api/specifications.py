@@ -144,7 +144,7 @@ class SpecificationView(TenderDoor):
         """With its revision as ``ETag``."""
         row, participant = tender_access.either(request.user, code)
         found = _spec(row, participant, stage, version)
-        return conditional.tagged(SpecificationSerializer(found).data)
+        return conditional.tagged(lambda: SpecificationSerializer(found).data)
 
     @extend_schema(
         request=RequirementsSerializer, parameters=[IF_MATCH],
@@ -163,7 +163,7 @@ class SpecificationView(TenderDoor):
 
         with conditional.unchanged(request, found, told, called=row.code):
             specifying.replace(found, requirements, by=request.user)
-        return conditional.tagged(told())
+        return conditional.tagged(told)
 
 
 class SpecificationFreezeView(TenderDoor):

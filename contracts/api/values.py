@@ -206,7 +206,7 @@ class ValueModelView(TenderDoor):
     @extend_schema(responses={200: ValueModelSerializer, **PROBLEMS})
     def get(self, request: Request, code: str) -> Response:
         """With its revision as ``ETag``."""
-        return conditional.tagged(_model_told(request, code))
+        return conditional.tagged(lambda: _model_told(request, code))
 
     @extend_schema(
         request=ValueModelSerializer, parameters=[IF_MATCH],
@@ -223,7 +223,7 @@ class ValueModelView(TenderDoor):
                 raise ValidationError({name: [_("cannot be changed")]})
         with conditional.unchanged(request, row, lambda: _model_told(request, code), called=code):
             listing_needs.write_value_model(row, by=request.user, **said)
-        return conditional.tagged(_model_told(request, code))
+        return conditional.tagged(lambda: _model_told(request, code))
 
 
 class SimulationsView(TenderDoor):

@@ -31,6 +31,7 @@ def pick(label: Any, options: Any) -> forms.ChoiceField:
 
 
 class _Head(base.Form):
+    revision = base.revision()
     code = line(_("Code"))
     title = line(_("Title"))
 

@@ -20,7 +20,9 @@ from contracts.forms import base
 from contracts.forms import procedures as forms
 from contracts.models import Procedure
 from contracts.tenders import ProcedureMoveRefused
+from hub import conditional
 from hub.access import CONTRACT_ROLES, organisations_of
+from hub.conditional import NotAsSeen
 from hub.models import Organisation
 
 
@@ -55,20 +57,32 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
         "evaluation_model": row.evaluation_model.code if row.evaluation_model else None,
         "sites": row.sites or [],
     }
+    shown["revision"] = conditional.revision(lambda: _plan_of(row))
     form = forms.PlanForm(_sent(request), key="plan", initial=shown, **_given(request))
+    form.fields["revision"] = base.revision()
     if row.kind != Procedure.Kind.MINI_COMPETITION:
         del form.fields["sites"]
     if form.is_bound and form.is_valid():
+        of = form.cleaned_data.pop("revision") or "*"
         said = {name: value for name, value in form.cleaned_data.items() if value != held[name]}
         try:
-            procedures.replan(row, by=request.user, **_changed(said, held))
+            with conditional.as_seen(row, lambda: _plan_of(row), of=of, called=code):
+                procedures.replan(row, by=request.user, **_changed(said, held))
         except ProcedureMoveRefused as refused:
             form.refuse(base.told(refused))
+        except NotAsSeen as refused:
+            form.refuse([str(refused.detail)])
         else:
             messages.success(request, _("The plan is changed."))
             return redirect("procedure", code)
     return _page(request, form, heading=_("Plan"), back=reverse("procedure", args=[code]),
                  back_label=row.title)  # fmt: skip
+
+
+def _plan_of(row: Procedure) -> dict[str, str]:
+    """All that may be changed of a plan, as it is now."""
+    fresh = Procedure.objects.get(pk=row.pk)
+    return {name: str(getattr(fresh, name)) for name in forms.PlanForm.base_fields}
 
 
 def _demand_buyer(user: Any, organisation: Organisation | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,9 @@ from contracts.forms import base, tables
 from contracts.forms.base import set_rows
 from contracts.offers import price_of, text_of
 from contracts.tenders import ProcedureMoveRefused
+from hub import conditional
 from hub.access import CONTRACT_ROLES, organisations_of
+from hub.conditional import NotAsSeen
 from hub.models import Organisation
 from vendors.belonging import own_vendor
 
@@ -92,9 +95,11 @@ class _Page:
 
     def __init__(self, request: HttpRequest, table: Table, row: Any) -> None:
         self.request, self.table, self.row = request, table, row
-        self.held: dict[str, Any] = dict(table.serializer(row).data) if row else {}
+        self.held: dict[str, Any] = self._told() if row else {}
         sent = request.POST if request.method == "POST" else None
-        self.head = table.head(sent, key="head", initial=self._spoken(self.held))
+        revision = conditional.revision(self._told) if row else ""
+        shown = self._spoken(self.held) | {"revision": revision}
+        self.head = table.head(sent, key="head", initial=shown)
         self._choose_organisation()
         if row is not None:
             del self.head.fields["code"]
@@ -139,10 +144,24 @@ class _Page:
         if self.row is not None:
             said = {n: v for n, v in said.items() if n not in ("code", "organisation")}
         try:
-            return self.table.write(self.row, by=self.request.user, **said)
+            with self._as_seen():
+                return self.table.write(self.row, by=self.request.user, **said)
         except ProcedureMoveRefused as refused:
             self.head.refuse(base.told(refused))
-            return None
+        except NotAsSeen as refused:
+            self.head.refuse([str(refused.detail)])
+        return None
+
+    def _told(self) -> dict[str, Any]:
+        """The row as it is now, as the API tells it."""
+        fresh = type(self.row)._default_manager.get(pk=self.row.pk)
+        return dict(self.table.serializer(fresh).data)
+
+    def _as_seen(self) -> AbstractContextManager[None]:
+        if self.row is None:
+            return nullcontext()
+        of = self.head.cleaned_data["revision"] or "*"
+        return conditional.as_seen(self.row, self._told, of=of, called=self.row.code)
 
     def _said(self) -> dict[str, Any]:
         """What the API would be sent: as it was, with what the form says instead."""
@@ -163,7 +182,7 @@ class _Page:
         for name, value in cleaned.items():
             if name in self.table.spoken and isinstance(value, str):
                 heard |= {name: self.table.spoken[name][0](value)} if value else {}
-            elif name != "organisation" and value not in (None, ""):
+            elif name not in ("organisation", "revision") and value not in (None, ""):
                 heard[name] = value
         return heard
 

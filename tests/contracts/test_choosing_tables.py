@@ -60,6 +60,30 @@ def test_needs_are_written_and_changed(buyer: Client) -> None:
     assert "expected a code that is not taken" in taken
 
 
+def test_the_second_of_two_is_told_and_overwrites_nothing(buyer: Client) -> None:
+    form = HEAD | rows("needs", NEED) | rows("breadth")
+    buyer.post("/needs/new/", form)
+    seen = buyer.get("/needs/wanted/edit/").context["form"].initial["revision"]
+    first = buyer.post("/needs/wanted/edit/", form | {"title": "First", "revision": seen})
+    late = buyer.post("/needs/wanted/edit/", form | {"title": "Late", "revision": seen})
+    assert (first.status_code, late.status_code) == (302, 400)
+    assert "buyer changed wanted meanwhile" in late.content.decode()
+    assert 'value="Late"' in late.content.decode()
+    assert NeedList.objects.get().title == "First"
+
+
+def test_a_plan_is_changed_as_it_was_seen(trust: Organisation, buyer: Client) -> None:
+    row = building.planned(trust)
+    where = f"/procedures/{row.code}/plan/"
+    shown = buyer.get(where).context["form"]
+    form = {name: value for name, value in shown.initial.items() if isinstance(value, str)}
+    assert buyer.post(where, form | {"purpose": "First"}).status_code == 302
+    late = buyer.post(where, form | {"strategy": "Late"})
+    assert (late.status_code, "meanwhile" in late.content.decode()) == (400, True)
+    row.refresh_from_db()
+    assert (row.purpose, row.strategy) == ("First", "")
+
+
 def test_an_evaluation_model_is_written_until_a_notice_announced_it(
     trust: Organisation, buyer: Client
 ) -> None:

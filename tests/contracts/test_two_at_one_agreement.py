@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
+from django.utils.translation import gettext
 
 from contracts.models import (
     Amendment,
@@ -17,6 +19,7 @@ from contracts.models import (
     NeedList,
     TermOption,
 )
+from hub import conditional
 from hub.models import AuditEvent
 from marketplace.models import Clearance
 from tests.builders import parties
@@ -157,3 +160,12 @@ def test_a_ce_mark_is_written_over_as_it_was_seen(here: FirstSite, both: Client)
     wrong = CLEARED | {"basic_udi_di": "1987654Ad4X4bL5ttr2310c2L"}
     refused = sent(both, "PUT", where, wrong, seen="*")
     assert "(GS1, mod 1021)" in refused.json()["basic_udi_di"][0]
+
+
+def test_a_revision_is_the_same_in_every_language() -> None:
+    said = []
+    for language in ("en", "nb"):
+        with translation.override(language):
+            said.append(conditional.revision(lambda: {"problem": gettext("a list")}))
+            assert gettext("a list") == ("en liste" if language == "nb" else "a list")
+    assert said[0] == said[1]
