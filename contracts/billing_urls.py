@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from contracts.api import billing, claims, measurements, price_simulations, usage
+from contracts.api import billing, claims, measurements, price_simulations, traces, usage
 from contracts.views import billing as views
 from contracts.views import claims as vendors
 from contracts.views import measurements as measured
@@ -41,6 +41,17 @@ v1: list[URLPattern] = [
         "invoices/<uuid:uid>/credit-notes",
         billing.CreditNotesView.as_view(),
         name="api-credit-notes",
+    ),
+    path(
+        "invoices/<uuid:uid>/lines/<int:position>/events",
+        traces.LineEventsView.as_view(),
+        name="api-invoice-line-events",
+    ),
+    path("invoices/<uuid:uid>/rating", traces.RatingView.as_view(), name="api-invoice-rating"),
+    path(
+        "vendor-invoices/<uuid:uid>",
+        claims.VendorInvoiceView.as_view(),
+        name="api-vendor-invoice",
     ),
     path("vendor-invoices", claims.VendorInvoicesView.as_view(), name="api-vendor-invoices"),
     path(

@@ -15,8 +15,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from contracts import vat
+from contracts.billing.wording import description_of
 from contracts.priced import agreement_of
-from contracts.pricing import ChargeLine, Kind, PriceTermsError, contract_year_of, rate
+from contracts.pricing import PriceTermsError, contract_year_of, rate
 from contracts.pricing.basis import NoPriceError
 from contracts.pricing.indexing import UnknownIndexError
 from contracts.pricing.rating import DIGITS
@@ -118,21 +119,6 @@ def simulate(terms: Terms, usage: Any, *, until: date | None = None) -> dict[str
     return {"invoices": [one for *_place, one in sorted(documents, key=lambda one: one[:3])]}
 
 
-def description_of(line: ChargeLine) -> str:
-    """What a charge line is for, in the language of the reader."""
-    return {
-        Kind.USAGE: _("Examinations"),
-        Kind.FEE: _("Fixed fee"),
-        Kind.INTRODUCTION: _("Introductory discount"),
-        Kind.MINIMUM: _("Up to the agreed minimum"),
-        Kind.CAP: _("Above the agreed cap"),
-        Kind.SERVICE: _("Credit for the level of service"),
-        Kind.OUTCOME: _("Adjustment for the outcome"),
-        Kind.ONCE: _("Fixed amount, once"),
-        Kind.YEARLY: _("Fixed amount of the year"),
-    }[line.kind]
-
-
 def _organisations_of(user: Any) -> set[str] | None:
     """The organisations whose contracts are the user's to see; None: all of them."""
     held = user.memberships.filter(role__in=CONTRACT_ROLES, site=None)
@@ -188,7 +174,7 @@ def _document(one: Statement) -> dict[str, Any]:
             {
                 "algorithm": line.line.algorithm,
                 "site": line.line.site,
-                "description": description_of(line),
+                "description": description_of(line.kind, amount=line.amount),
                 "quantity": line.quantity,
                 "amount": f"{line.amount:.2f}",
             }

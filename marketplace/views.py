@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from hub.access import ANY_ROLE, is_staff_member
 from hub.models import Site
 from hub.phrases import render as worded
+from marketplace import card_text, comparing, deploying, gate_files, sboms
 from marketplace import catalogue as offers
-from marketplace import comparing, deploying, gate_files, sboms
 from marketplace.api import compared
 from marketplace.catalogue import MOST_COMPARED, CatalogueFilter
 from marketplace.deciding import counts_of
@@ -191,7 +191,7 @@ def step(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _version(row: AlgorithmVersion) -> dict[str, Any]:
     clearance = getattr(row, "clearance", None)
-    sbom = getattr(row, "sbom", None)
+    sbom, card = getattr(row, "sbom", None), getattr(row, "model_card", None)
     today = timezone.localdate()
     return {
         "row": row,
@@ -200,7 +200,7 @@ def _version(row: AlgorithmVersion) -> dict[str, Any]:
         "alarm": alarm_of(clearance, on=today),
         "transition": transition_of(clearance, on=today) if clearance else None,
         "sbom": sboms.summary(sbom.document) if sbom else None,
-        "card": getattr(row, "model_card", None),
+        "card": card_text.sections(card.document) if card else None,
         "notices": [
             one.notice for one in row.notices.select_related("notice") if one.notice.is_open
         ],

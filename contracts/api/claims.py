@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -57,6 +59,18 @@ class VendorFileSerializer(ShapeSerializer[Any]):
     """The file: CSV in the form of our specification, or UBL."""
 
     file = serializers.FileField()
+
+
+class VendorInvoiceView(Bills):
+    """One invoice that a vendor sent, with what was found."""
+
+    @extend_schema(responses={200: VendorInvoiceSerializer, **PROBLEMS})
+    def get(self, request: Request, uid: UUID) -> Response:
+        """404 for one that is not there, and for one that is not theirs."""
+        found = reading.vendor_invoices(request.user).filter(uid=uid).first()
+        if found is None:
+            raise Http404
+        return Response(VendorInvoiceSerializer(found).data)
 
 
 class VendorInvoicesView(Bills, generics.ListAPIView[VendorInvoice]):

@@ -9,13 +9,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import TruncDate, TruncMonth
+from django.db.models import Count, F, Max, Q, QuerySet, Sum, Value
+from django.db.models.functions import TruncDate
 
 from contracts.agreements import CONTRACT_ZONE
 from contracts.models import (
     AdjustmentBooking,
     BillingRun,
+    CallOffLine,
     EventBooking,
     FrameworkAgreement,
     MeterReading,
@@ -24,6 +25,7 @@ from contracts.models import (
 )
 from contracts.pricing import Usage, months_after
 from contracts.usage import day_begins
+from marketplace.models import Clearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,19 @@ class Threshold:
         return found & Q(at__lt=day_begins(self.ends)) if self.ends else found
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a run took: how many events, and which versions examined for which line and month."""
+
+    events: int
+    # line, first day of the month, version
+    versions: frozenset[tuple[int, date, int]]
+
+
 def book(
     run: BillingRun, frameworks: Collection[FrameworkAgreement], *, late: Iterable[Threshold]
-) -> int:
-    """Take all usage up to the end of the run's month that no run has taken; gives how many events.
+) -> Booked:
+    """Take all usage up to the end of the run's month that no run has taken.
 
     The caller holds the locks of the agreements. What comes while this goes on is taken by the
     next run: the readings are those of the booked events and no others.
@@ -64,8 +75,12 @@ def book(
     )  # fmt: skip
     count = _insert(EventBooking, "event_id", events, run=run)
     count += _insert(AdjustmentBooking, "adjustment_id", adjustments, run=run)
-    MeterReading.objects.bulk_create(_readings(run, late), batch_size=2000)
-    return count
+    counted = _counted(run, late)
+    MeterReading.objects.bulk_create(_readings(run, counted), batch_size=2000)
+    versions = {
+        (one.line, one.day.replace(day=1), one.version) for one in counted if one.is_examined
+    }
+    return Booked(count, frozenset(versions))
 
 
 def read_meters(run: BillingRun, framework: FrameworkAgreement) -> tuple[Usage, ...]:
@@ -90,22 +105,23 @@ def events_of(*, line: int, month: date, until: BillingRun) -> QuerySet[UsageEve
     ).order_by("at", "pk")  # fmt: skip
 
 
-def devices_of(run: BillingRun, framework: FrameworkAgreement) -> dict[str, list[dict[str, Any]]]:
+def devices_of(
+    booked: Booked, framework: FrameworkAgreement
+) -> dict[str, list[dict[str, Any]]]:
     """By call-off, with what devices (UDI-DI) the examinations of a run were made, as JSON."""
-    rows = UsageEvent.objects.filter(
-        booking__run=run, call_off__framework=framework, units__gt=0
-    ).exclude(version__clearance__udi_di="")
-    found: defaultdict[tuple[str, str, str, date], list[str]] = defaultdict(list)
-    for *place, month, udi_di in (
-        rows.order_by()
-        .values_list(
-            "call_off__code", "line__algorithm__code", "line__site__code",
-            TruncMonth("at", tzinfo=CONTRACT_ZONE), "version__clearance__udi_di",
-        )
-        .distinct()
-    ):  # fmt: skip
-        if udi_di:
-            found[*place, month.date()].append(udi_di)
+    lines = CallOffLine.objects.filter(call_off__framework=framework)
+    names = ("pk", "call_off__code", "algorithm__code", "site__code")
+    places = {pk: (code, of, at) for pk, code, of, at in lines.values_list(*names)}
+    versions = {version for line, _month, version in booked.versions if line in places}
+    known = dict(
+        Clearance.objects.filter(version__in=versions)
+        .exclude(udi_di="")
+        .values_list("version", "udi_di")
+    )
+    found: defaultdict[tuple[str, str, str, date], set[str]] = defaultdict(set)
+    for line, month, version in booked.versions:
+        if line in places and version in known:
+            found[(*places[line], month)].add(known[version])
     told: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for (call_off, algorithm, site, month), devices in sorted(found.items()):
         told[call_off].append({
@@ -131,20 +147,47 @@ def _insert(model: Any, column: str, rows: QuerySet[Any], *, run: BillingRun) ->
         return int(cursor.rowcount)
 
 
-def _readings(run: BillingRun, late: Iterable[Threshold]) -> Iterator[MeterReading]:
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """What one version did for one line on one local day; ``most`` is that of one event."""
+
+    line: int
+    day: date
+    version: int
+    units: int
+    failures: int
+    late: int
+    most: int
+
+    @property
+    def is_examined(self) -> bool:
+        return self.most > 0
+
+
+def _counted(run: BillingRun, late: Iterable[Threshold]) -> list[_Count]:
+    """All that a run booked, in one walk over its events: they are many."""
     is_late = Q(pk__in=[])
     for threshold in late:
         is_late |= threshold.clause()
-    found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0])
     events = UsageEvent.objects.filter(booking__run=run).order_by()
-    for line, day, *counts in events.values_list(
-        "line", TruncDate("at", tzinfo=CONTRACT_ZONE)
+    rows = events.values_list(
+        "line", TruncDate("at", tzinfo=CONTRACT_ZONE), "version"
     ).annotate(
         units_=Sum("units"),
         failures_=Count("pk", filter=Q(fault=UsageEvent.Fault.SUPPLIER)),
         late_=Count("pk", filter=Q(units__gt=0) & is_late),
-    ):
-        found[line, day] = counts
+        most_=Max("units"),
+    )  # fmt: skip
+    return [_Count(*row) for row in rows]
+
+
+def _readings(run: BillingRun, counted: Iterable[_Count]) -> Iterator[MeterReading]:
+    found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for one in counted:
+        of = found[one.line, one.day]
+        of[0] += one.units
+        of[1] += one.failures
+        of[2] += one.late
     adjusted = UsageAdjustment.objects.filter(booking__run=run).order_by()
     for line, day, units in (
         adjusted.annotate(

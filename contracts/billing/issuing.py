@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from contracts import call_offs
 from contracts.agreements import CONTRACT_ZONE
 from contracts.billing import charges, documents, facts
-from contracts.billing.booking import devices_of, last_day_of, read_meters
-from contracts.billing.charges import Booked, Charge
+from contracts.billing.booking import Booked, devices_of, last_day_of, read_meters
+from contracts.billing.charges import Charge
+from contracts.billing.wording import description_of
 from contracts.models import (
     BillingRun,
     CallOff,
@@ -34,16 +35,17 @@ CREDITED = "credited:"
 
 
 def issue(
-    run: BillingRun, framework: FrameworkAgreement, found: dict[str, Any], *, rates: Rates
-) -> list[Made]:
-    """The documents of one agreement; the caller holds the locks of it and of its suppliers.
+    run: BillingRun, framework: FrameworkAgreement, found: dict[str, Any], *, rates: Rates,
+    booked: Booked,
+) -> list[Made]:  # fmt: skip
+    """The documents of one agreement, of what its run ``booked``; raises what rating does.
 
-    Raises what rating does.
+    The caller holds the locks of it and of its suppliers.
     """
     used = read_meters(run, framework)
     rated = facts.rated(found, used)
     snapshot = facts.keep(run, framework, found, used)
-    devices = devices_of(run, framework)
+    devices = devices_of(booked, framework)
     due = charges.due(rated, _booked(framework), month=run.period)
     lines = _lines_of(framework)
     by_call_off: defaultdict[CallOff, list[Charge]] = defaultdict(list)
@@ -105,30 +107,6 @@ def problems_of(invoice: Invoice) -> list[str]:
     return documents.lacking(invoice.document)
 
 
-def description_of(kind: str, *, amount: Decimal = Decimal(0)) -> str:
-    """What a charge is for, in the language that is active; what lowers a price and is above 0 is
-    taken back: a month that was rated anew has less of it.
-    """
-    taken_back = {
-        "introduction": _("Introductory discount taken back"),
-        "cap": _("What was above the agreed cap, taken back"),
-        "service": _("Credit for the level of service taken back"),
-    }
-    if amount > 0 and kind in taken_back:
-        return taken_back[kind]
-    return {
-        "usage": _("Examinations"),
-        "fee": _("Fixed fee"),
-        "introduction": _("Introductory discount"),
-        "minimum": _("Up to the agreed minimum"),
-        "cap": _("Above the agreed cap"),
-        "service": _("Credit for the level of service"),
-        "outcome": _("Adjustment for the outcome"),
-        "once": _("Fixed amount, once"),
-        "yearly": _("Fixed amount of the year"),
-    }.get(kind, kind)
-
-
 def _corrected(call_off: CallOff, lines: Sequence[InvoiceLine]) -> list[dict[str, str]]:
     """The invoices that a month below nothing takes back from: of the same lines and periods."""
     spans = Q(pk__in=[])
@@ -167,7 +145,7 @@ def _lines_of(framework: FrameworkAgreement) -> dict[str, CallOffLine]:
     return {line_key(one.call_off.code, one.algorithm.code, one.site.code): one for one in rows}
 
 
-def _booked(framework: FrameworkAgreement) -> dict[str, Booked]:
+def _booked(framework: FrameworkAgreement) -> dict[str, charges.Booked]:
     """What was invoiced, by key; what a person credited for good is no part of it."""
     rows: Iterable[Any] = (
         InvoiceLine.objects.filter(invoice__call_off__framework=framework)
@@ -180,7 +158,7 @@ def _booked(framework: FrameworkAgreement) -> dict[str, Booked]:
         .annotate(quantity_=Sum("quantity"), amount_=Sum("amount"))
     )  # fmt: skip
     return {
-        key: Booked(line_key(*names), kind, month, span, _counted(kind, quantity), amount)
+        key: charges.Booked(line_key(*names), kind, month, span, _counted(kind, quantity), amount)
         for key, kind, month, span, *names, quantity, amount in rows
     }
 

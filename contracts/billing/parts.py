@@ -32,6 +32,13 @@ def with_part(invoice: Invoice) -> dict[str, Any]:
     return {"document": {**invoice.document, RATED: part_of(snapshot, invoice)}}
 
 
+def rated_for(invoice: Invoice) -> dict[str, Any] | None:
+    """The buyer's part, kept here or brought along; None where a person made the document."""
+    document = invoice.document | with_part(invoice).get("document", {})
+    rated: dict[str, Any] | None = document.get(RATED)
+    return rated
+
+
 def part_of(snapshot: RatingSnapshot, invoice: Invoice) -> dict[str, Any]:
     """The buyer's part of what a run rated, as JSON: terms, readings, and its own charges."""
     kept, call_off = snapshot.facts, invoice.call_off.code

@@ -115,23 +115,25 @@ def _run(
     terms = {one: facts.facts_of(one, month=period) for one in frameworks}
     try:
         late = [each for one, found in terms.items() for each in _thresholds(one, found)]
-        events = booking.book(made, frameworks, late=late)
+        booked = booking.book(made, frameworks, late=late)
         rates = rates_held()
         invoices = [
             invoice
             for one in frameworks
-            for invoice in issuing.issue(made, one, terms[one], rates=rates)
+            for invoice in issuing.issue(made, one, terms[one], rates=rates, booked=booked)
         ]
     except _NOT_RATED as fault:
         raise NotBilledError(str(fault)) from fault
     problems = sorted({told for one, _lines in invoices for told in issuing.problems_of(one)})
     outcome = Outcome(
-        period, is_dry, events, invoices, _fingerprint(invoices), problems, None if is_dry else made
-    )
+        period, is_dry, booked.events, invoices, _fingerprint(invoices), problems,
+        None if is_dry else made,
+    )  # fmt: skip
     if not is_dry:
         audit.record(
-            "billing.run", actor=by, subject=f"{period:%Y-%m}", run=str(made.uid), events=events,
-            invoices=[one.number for one, _lines in invoices], fingerprint=outcome.fingerprint,
+            "billing.run", actor=by, subject=f"{period:%Y-%m}", run=str(made.uid),
+            events=booked.events, invoices=[one.number for one, _lines in invoices],
+            fingerprint=outcome.fingerprint,
         )  # fmt: skip
     return outcome
 

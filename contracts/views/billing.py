@@ -48,7 +48,7 @@ def used(request: HttpRequest) -> HttpResponse:
     context = {
         "first": first,
         "last": last,
-        "rows": _named(usage.usage(request.user, question)),
+        "rows": named(usage.usage(request.user, question)),
         "frameworks": [
             {"framework": one, "utilisation": utilisation.of_framework(one)}
             for one in agreements.frameworks(request.user)
@@ -84,7 +84,8 @@ def try_run(request: HttpRequest) -> HttpResponse:
     except running.NotBilledError as refused:
         messages.error(request, str(refused))
         return redirect("billing")
-    return render(request, "contracts/billing_run.html", {"outcome": outcome})
+    context = {"outcome": outcome, "sums": _sums([one for one, _lines in outcome.invoices])}
+    return render(request, "contracts/billing_run.html", context)
 
 
 @login_required
@@ -193,7 +194,17 @@ def _day(request: HttpRequest, name: str, *, default: date) -> date:
     return found if found and 1900 < found.year < 9000 else default
 
 
-def _named(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sums(invoices: list[Invoice]) -> dict[str, Any] | None:
+    """What documents come to together; None where they are of several currencies."""
+    currencies = {one.currency for one in invoices}
+    if len(currencies) != 1:
+        return None
+    return {"currency": currencies.pop()} | {
+        name: sum(getattr(one, name) for one in invoices) for name in ("net", "vat", "gross")
+    }
+
+
+def named(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with what algorithms and sites are called."""
     algorithms = dict(Algorithm.objects.values_list("code", "name"))
     sites = dict(Site.objects.values_list("code", "name"))

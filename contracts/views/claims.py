@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -13,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from contracts.billing import reading, reconciling
-from contracts.billing.claims import MOST_BYTES, ClaimNotReadError
+from contracts.billing.claims import MATCHED, MOST_BYTES, ClaimNotReadError
 from contracts.models import VendorInvoice
+from contracts.views.billing import named
 from contracts.views.buttons import page
 from hub.access import CONTRACT_ROLES, holds_role
 
@@ -38,7 +40,7 @@ def vendor_invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
     found: VendorInvoice | None = reading.vendor_invoices(request.user).filter(uid=uid).first()
     if found is None:
         raise Http404
-    return page(request, "vendor_invoice", {"invoice": found})
+    return page(request, "vendor_invoice", {"invoice": found, **_compared(found)})
 
 
 @login_required
@@ -55,6 +57,21 @@ def reconcile(request: HttpRequest) -> HttpResponse:
     except (ClaimNotReadError, reconciling.NotReconciledError) as fault:
         return page(request, "vendor_invoices", _again(request, str(fault)), status=400)
     return redirect("vendor-invoice", uid=invoice.uid)
+
+
+def _compared(invoice: VendorInvoice) -> dict[str, object]:
+    """What was found, what is not as metered first, and what it comes to."""
+    findings = named(invoice.findings)
+    wrong = [one for one in findings if one["status"] != MATCHED]
+    right = [one for one in findings if one["status"] == MATCHED]
+    return {
+        "findings": [*wrong, *right], "has_differences": bool(wrong),
+        "matched": len(right), "differing": len(wrong),
+        "sums": {
+            name: sum(Decimal(one[f"{name}_amount"]) for one in findings)
+            for name in ("due", "claimed")
+        },
+    }  # fmt: skip
 
 
 def _again(request: HttpRequest, fault: str) -> dict[str, object]:

@@ -15,6 +15,8 @@ from contracts.templatetags.money import plain, whole
 from contracts.templatetags.value_words import value_word
 
 _WIDE, _NARROW = 900, 400
+# so many letters of a name leave the bars half of a telephone
+_SHORT = 20
 _GREY = "#7d8794"
 # after Okabe and Ito: told apart by people who see few colours
 _LOW, _HIGH = "#E69F00", "#3b8ed0"
@@ -41,16 +43,21 @@ def draw(
         style=style, height=90 + 42 * len(bars), width=_NARROW if is_narrow else _WIDE, js=(),
         show_x_guides=False,
         legend_at_bottom=True, disable_xml_declaration=True,
-        truncate_label=22 if is_narrow else 90, legend_at_bottom_columns=1 if is_narrow else 2,
-        show_y_labels=True, y_labels_major_count=3 if is_narrow else None,
-        show_minor_y_labels=not is_narrow, value_formatter=lambda value: f"{whole(value)} k",
+        truncate_label=90, legend_at_bottom_columns=1 if is_narrow else 2,
+        # of a chart that lies down, the axis of the values is the one that is called x
+        x_labels_major_count=3 if is_narrow else 5, show_minor_x_labels=False,
+        value_formatter=lambda value: f"{whole(value)} k",
     )  # fmt: skip
     rising = list(reversed(bars))
     chart.x_labels = [
-        value_word(one["name"]) if is_narrow
+        _short(value_word(one["name"])) if is_narrow
         else f"{value_word(one['name'])} ({plain(one['low'])} – {plain(one['high'])})"
         for one in rising
     ]
     for title, key in ((_("at its low value"), "npv_low"), (_("at its high value"), "npv_high")):
         chart.add(title, [(one[key] - base) / 1000 for one in rising])
     return _NEEDLESS.sub("", chart.render(is_unicode=True))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _SHORT else f"{name[: _SHORT - 1].rstrip()}…"

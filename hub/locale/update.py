@@ -21,7 +21,11 @@ LANGUAGES = ("nb", "da")
 # what is not for the people who use the hub
 LEFT_OUT = (".venv", "var", "tests", "bench", "staticfiles", "docs", "examples")
 # an entry with an empty translation that no further line continues
-ENTRY = re.compile(r'^(?:#,.*\n)?msgid "(.*(?:"\n".*)*)"\nmsgstr ""\n(?!")', re.MULTILINE)
+ENTRY = re.compile(
+    r'^(?:#,.*\n)?msgid "(.*(?:"\n".*)*)"\n'
+    r'(?:msgid_plural ".*(?:"\n".*)*"\n)?msgstr(?:\[0\])? ""\n(?!")',
+    re.MULTILINE,
+)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from contracts.billing import crediting
 from contracts.models import Invoice
 from hub.models import AuditEvent, User
 from tests.builders import parties
@@ -76,12 +77,35 @@ def test_an_invoice_is_told_with_its_lines_and_given_as_a_file(trust: Buyer) -> 
         assert answer["Content-Disposition"].endswith(f'000001.{form}"')
 
 
+def test_a_line_is_traced_to_its_events_and_to_what_it_was_rated_on(trust: Buyer) -> None:
+    billed(4)
+    trust.uses(5, on="2026-04-11")
+    trust.adjusts(-1, of=trust.sent[0])
+    billed(5)
+    one = Invoice.objects.latest("pk")
+    client = as_(trust.here.officer)
+    told = client.get(f"/api/v1/invoices/{one.uid}/lines/1/events").json()["results"]
+    assert [row["id"] for row in told] == [trust.sent[0]["id"], trust.sent[1]["id"]]
+    assert [row["units"] for row in told] == [10, 5]
+    assert told[1]["run"] == str(one.run.uid) != told[0]["run"]
+    (corrected,) = told[0]["adjustments"]
+    assert (corrected["delta_units"], corrected["run"]) == (-1, str(one.run.uid))
+    assert trust.sent[0]["data"]["study_ref"] not in str(told)
+    assert client.get(f"/api/v1/invoices/{one.uid}/lines/9/events").status_code == 404
+
+    rated = client.get(f"/api/v1/invoices/{one.uid}/rating").json()
+    assert rated["sha256"] == one.lines.get(position=1).snapshot.sha256
+    assert [row["amount"] for row in rated["charges"]] == ["336.00"]
+    note = crediting.credit(one, by="test", reason="goodwill")
+    assert client.get(f"/api/v1/invoices/{note.uid}/rating").status_code == 404
+
+
 def test_another_trust_sees_and_credits_nothing(trust: Buyer) -> None:
     billed(4)
     uid = Invoice.objects.get().uid
     for user in (officer_of_the_other(trust), trust.here.radiologist):
         client = as_(user)
-        for form in ("", ".ubl.xml", ".csv", ".pdf"):
+        for form in ("", ".ubl.xml", ".csv", ".pdf", "/lines/1/events", "/rating"):
             assert client.get(f"/api/v1/invoices/{uid}{form}").status_code in (403, 404)
         answer = post(user, f"/api/v1/invoices/{uid}/credit-notes", {"reason": "mine"})
         assert answer.status_code in (403, 404)

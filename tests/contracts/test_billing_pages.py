@@ -38,6 +38,8 @@ def test_a_month_goes_from_dry_run_to_invoice_to_events_to_credit_note(trust: Bu
     client = as_(trust.here.officer)
     shown = client.post("/billing/dry-run/", {"period": "2026-04"}).content.decode()
     assert "300.00" in shown
+    assert "1 usage event taken" in shown
+    assert "none of these documents has a number" in shown
     assert not Invoice.objects.exists()
     fingerprint = re.search(r'name="fingerprint" value="(\w{64})"', shown)
     assert fingerprint

@@ -72,6 +72,10 @@ def test_the_page_of_needs_shows_the_choice_and_what_breadth_cost(trust: Organis
     assert "has changed since" in refused.content.decode()
 
 
+def texts_in(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]+)", svg)
+
+
 def test_the_page_of_value_shows_the_tornado_as_svg(trust: Organisation) -> None:
     buyer = client_of(parties.member("buyer", role="procurement_officer", organisation=trust))
     model()
@@ -83,6 +87,9 @@ def test_the_page_of_value_shows_the_tornado_as_svg(trust: Organisation) -> None
     assert drawn["Content-Type"] == "image/svg+xml"
     assert "Sensitivity, with the algorithm" in drawn.content.decode()
     assert "<script" not in drawn.content.decode()
+    narrow = texts_in(buyer.get(f"{chart}?width=narrow").content.decode())
+    assert "Sensitivity, with t…" in narrow  # a telephone shows whose bar it is, and few numbers
+    assert 1 <= sum(one.endswith(" k") for one in narrow) <= 5
     refused = buyer.post("/value/skeletal/simulate/", {"seed": "x", "next": "/value/skeletal/"},
                          follow=True).content.decode()  # fmt: skip
     assert "seed:" in refused

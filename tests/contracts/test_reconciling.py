@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
-from contracts.billing import crediting, issuing, kept
+from contracts.billing import crediting, kept, wording
 from contracts.billing.claims import ClaimNotReadError, read
 from contracts.models import Invoice, VendorInvoice
 from hub.models import User
@@ -71,6 +71,7 @@ def test_the_pages_take_a_file_and_show_what_came_of_it_to_its_buyer_alone(trust
     shown = client.post("/vendor-invoices/reconcile/", {"file": ours}, follow=True)
     assert "differing" in shown.content.decode()
     assert "1\N{NARROW NO-BREAK SPACE}264.00" in shown.content.decode()
+    assert "1 line is not: ask the vendor before you pay." in shown.content.decode()
     assert "V-1" in client.get("/vendor-invoices/").content.decode()
     refused = client.post("/vendor-invoices/reconcile/", {"file": SimpleUploadedFile("c", b"x")})
     assert refused.status_code == 400
@@ -86,6 +87,17 @@ def test_the_pages_take_a_file_and_show_what_came_of_it_to_its_buyer_alone(trust
     assert "V-1" not in their_client.get("/vendor-invoices/").content.decode()
     their_client.force_login(trust.here.radiologist)
     assert their_client.get("/vendor-invoices/").status_code == 403
+
+
+def test_what_is_wrong_stands_first_with_the_names_of_things_and_the_sums(trust: Buyer) -> None:
+    client = parties.client_of(trust.here.officer)
+    rows = ("drammen,aaa,usage,1,9.00", "drammen,ich-triage,usage,10,240.00",
+            "drammen,zzz,usage,1,9.00")  # fmt: skip
+    file = SimpleUploadedFile("claim", claim(*rows))
+    shown = client.post("/vendor-invoices/reconcile/", {"file": file}, follow=True)
+    assert [one["status"] for one in shown.context["findings"]] == ["extra", "extra", "matched"]
+    assert shown.context["sums"] == {"due": Decimal("240.00"), "claimed": Decimal("258.00")}
+    assert "ICH Triage" in shown.content.decode()
 
 
 def test_a_credit_note_takes_back_what_was_claimed_too_much(trust: Buyer) -> None:
@@ -221,4 +233,4 @@ def test_what_is_billed_again_is_due_when_it_is(trust: Buyer) -> None:
 def test_a_line_says_whether_a_discount_is_given_or_taken_back(
     kind: str, amount: str, told: str
 ) -> None:
-    assert issuing.description_of(kind, amount=Decimal(amount)) == told
+    assert wording.description_of(kind, amount=Decimal(amount)) == told
