@@ -33,10 +33,6 @@ class Peers:
                 return node
         return None
 
-    def node(self, pk: int) -> Node | None:
-        """The node with this key, if it may still send."""
-        return next((node for node in self._sources() if node.pk == pk), None)
-
     def policy(self, calling_ae_title: str, address: str) -> Refusal | None:
         """Refuse whom the set-up does not name, and say so in log and audit trail.
 
@@ -65,11 +61,13 @@ class Peers:
     def _sources(self) -> list[Node]:
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             rows = Node.objects.filter(protocol=Node.Protocol.DICOM).select_related("site")
-            nodes = [node for node in rows if node.has_role("source")]
+            try:
+                nodes = [node for node in rows if node.has_role("source")]
+            finally:
+                # Nobody who asks keeps a connection of its own, and a broken one least of all.
+                connection.close()
             # Who is set up for one address goes before who may have the AE title anywhere: two
             # hospitals may have named their scanners alike, and each has its own patients.
             self._nodes = sorted(nodes, key=lambda node: (not node.host, node.pk))
             self._read_at = time.monotonic()
-            # Association threads come and go: none of them keeps a connection of its own.
-            connection.close()
         return self._nodes

@@ -21,7 +21,7 @@ from hub.dicom.headers import Header, read_header
 from hub.dicom.received import Lying, ReceivedInstance
 from hub.dicom.streams import FileWindow
 
-__all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored"]
+__all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "is_place_of"]
 
 _AREAS = _INSTANCES, _OBJECTS, _QUARANTINE = "instances", "objects", "quarantine"
 _PARTS = "parts"
@@ -350,6 +350,12 @@ def _files_below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
             yield from _files_below(folder / entry.name, below)
         elif entry.is_file(follow_symlinks=False):
             yield below, folder / entry.name
+
+
+def is_place_of(key: str, *, site: str, header: Header) -> bool:
+    """Say whether this is the key of an instance of this site, study and series."""
+    study, series = header.study.study_instance_uid, header.series.series_instance_uid
+    return key.rpartition("/")[0] == _folder_of_series(site, study, series)
 
 
 def _instance_key(site: str, header: Header, digest: str) -> str:

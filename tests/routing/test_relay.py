@@ -31,6 +31,7 @@ class Line:
         self._reception, self._heard = reception, Heard()
         self.said: list[bytes] = []
         self.is_cut = False
+        self.is_answer_lost = False
 
     def ask(self, message: bytes, *, kind: bytes = b"?") -> bytes:
         if self.is_cut:
@@ -39,6 +40,8 @@ class Line:
             return self._reception.answer(self._heard, message)
         self.say(message)
         (answer,) = self._reception.write([(self._heard, message)])
+        if self.is_answer_lost or not answer:
+            raise NotAnswered("it could not")
         return answer
 
     def say(self, message: bytes, *, kind: bytes = b".") -> None:
@@ -101,12 +104,7 @@ def test_of_two_studies_in_turns_each_has_its_own_patient(line: Line, place: Pla
     front = Front(line)  # type: ignore[arg-type]
     receiver = Receiver(front)
     own = head_ct(slices=3)
-    other = head_ct(
-        slices=3, PatientID="P-OTHER", PatientName="Other^Patient",
-        StudyInstanceUID="1.2.3.4", SeriesInstanceUID="1.2.3.4.1",
-    )  # fmt: skip
-    for number, (one, two) in enumerate(zip(own, other, strict=True)):
-        two.SOPInstanceUID = f"1.2.3.4.1.{number}"
+    for one, two in zip(own, study_of_another(slices=3), strict=True):
         assert take(front, receiver, received(one)) == scp.SUCCESS
         assert take(front, receiver, received(two)) == scp.SUCCESS
     receiver.close()
@@ -114,6 +112,68 @@ def test_of_two_studies_in_turns_each_has_its_own_patient(line: Line, place: Pla
     assert rows["1.2.3.4"].patient_id == "P-OTHER"
     assert rows[own[0].StudyInstanceUID].patient_id == own[0].PatientID
     assert SetAside.objects.count() == 0
+
+
+def study_of_another(*, slices: int) -> list[Any]:
+    other = head_ct(
+        slices=slices, PatientID="P-OTHER", PatientName="Other^Patient",
+        StudyInstanceUID="1.2.3.4", SeriesInstanceUID="1.2.3.4.1",
+    )  # fmt: skip
+    for number, one in enumerate(other):
+        one.SOPInstanceUID = f"1.2.3.4.1.{number}"
+    return other
+
+
+def test_after_a_write_that_failed_an_instance_goes_to_its_own_study(
+    line: Line, register: Recorder
+) -> None:
+    """The other end heard of a study, and then could not write: it must not go on with that."""
+    front = Front(line)  # type: ignore[arg-type]
+    receiver = Receiver(front)
+    own, (other,) = head_ct(slices=2), study_of_another(slices=1)
+    assert take(front, receiver, received(own[0])) == scp.SUCCESS
+    line.is_answer_lost = True
+    assert take(front, receiver, received(other)) == scp.OUT_OF_RESOURCES
+    line.is_answer_lost = False
+    assert take(front, receiver, received(own[1])) == scp.SUCCESS
+    assert take(front, receiver, received(other)) == scp.SUCCESS
+    said = {(one.header.instance.sop_instance_uid, one.header.study.patient_id)
+            for one in register.got}  # fmt: skip
+    assert said == {
+        (own[0].SOPInstanceUID, own[0].PatientID), (own[1].SOPInstanceUID, own[1].PatientID),
+        (other.SOPInstanceUID, "P-OTHER"),
+    }  # fmt: skip
+
+
+def test_what_does_not_fit_the_place_of_its_file_is_not_written(
+    line: Line, register: Recorder
+) -> None:
+    """Should the two ends of a line ever differ, no instance gets the study of another."""
+    front = Front(line)  # type: ignore[arg-type]
+    receiver = Receiver(front)
+    own = head_ct(slices=2)
+    assert take(front, receiver, received(own[0])) == scp.SUCCESS
+    heard = line._heard.study
+    assert heard is not None
+    line._heard.study = replace(heard, study_instance_uid="1.2.3.4")
+    assert take(front, receiver, received(own[1])) == scp.OUT_OF_RESOURCES
+    assert len(register.got) == 1
+    # told anew it is right again
+    assert take(front, receiver, received(own[1])) == scp.SUCCESS
+    assert {one.header.study for one in register.got} == {heard}
+
+
+def test_one_message_that_is_not_understood_spoils_none_of_other_lines(
+    line: Line, register: Recorder
+) -> None:
+    front = Front(line)  # type: ignore[arg-type]
+    (one,) = head_ct(slices=1)
+    take(front, Receiver(front), received(one))
+    bad = Heard()
+    reception = Reception(Peers(), register)
+    answers = reception.write([(bad, b"no message"), (line._heard, line.said[0])])
+    assert answers == [b"", scp.SUCCESS.to_bytes(2, "big")]
+    assert (bad.study, bad.series) == (None, None)
 
 
 def test_who_may_not_send_is_refused_over_the_line(line: Line) -> None:
