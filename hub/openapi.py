@@ -1,8 +1,19 @@
-"""What the OpenAPI schema says of every door alike: what is refused, and who, and how often."""
+"""The door of the OpenAPI schema, and what it says of every door alike: refusals, how often."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
+
+from django.http import HttpResponse
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _FIELDS = {
@@ -22,6 +33,37 @@ REFUSALS: dict[str, dict[str, Any]] = {
     },
 }
 _OF_A_BODY = {"415": {"description": "A body of a kind that is not taken here, or of none."}}
+
+
+class SchemaView(SpectacularAPIView):
+    """The schema in the language of the reader, as YAML or JSON.
+
+    It is the same for everybody, and who asks may be anybody: it is made once, and kept.
+    """
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *_: Any, **__: Any) -> HttpResponse:
+        """The schema; ``lang`` is the code of another language."""
+        asked, form = request.GET.get("lang", ""), cast(Any, request.accepted_renderer)
+        kind: Any = type(form)
+        is_known = translation.check_for_language(asked)
+        content = _written(asked if is_known else translation.get_language(), kind)
+        name = f"{spectacular_settings.TITLE}.{form.format}"
+        return HttpResponse(
+            content,
+            content_type=f"{form.media_type}; charset={form.charset}"
+            if form.charset else form.media_type,
+            headers={"Content-Disposition": f'inline; filename="{name}"'},
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=32)
+def _written(language: str, form: Callable[[], BaseRenderer]) -> bytes:
+    """The schema as a renderer of DRF writes it."""
+    generator: Any = SchemaGenerator
+    with translation.override(language):
+        text: Any = form().render(generator().get_schema(public=True), renderer_context={})
+    return bytes(text)
 
 
 def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:

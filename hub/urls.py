@@ -1,10 +1,10 @@
 """Every door of the web side, in one table."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView
 
 from contracts import urls as contracts
 from hub import health, pages, participants_urls, signing_in
+from hub.openapi import SchemaView
 from marketplace import urls as marketplace
 from routing import urls as routing
 from vendors import urls as vendors
@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/schema/", SchemaView.as_view(), name="api-schema"),
     path("api/v1/", include(
         routing.v1 + contracts.v1 + marketplace.v1 + vendors.v1 + participants_urls.v1
     )),
