@@ -74,10 +74,11 @@ def _examine_needs(value: Value, say: Say, world: World) -> None:
 
 
 def _examine_evaluation(value: Value, say: Say, world: World) -> None:
+    """What is still to be mended is told: it is demanded when a procedure freezes the model."""
     weights = [one["weight"] for one in value["criteria"] or []]
     if all(weights) and sum(map(float, weights)) != 100:
         total = f"{sum(map(float, weights)):g}"
-        say.error("criteria", _("expected weights that sum to 100, found %(found)s") % {
+        say.warning("criteria", _("expected weights that sum to 100, found %(found)s") % {
             "found": total,
         })  # fmt: skip
 
@@ -85,7 +86,12 @@ def _examine_evaluation(value: Value, say: Say, world: World) -> None:
 def _examine_value(value: Value, say: Say, world: World) -> None:
     if fault := valuing.price_problem(value["price"] or {}):
         say.error("price", fault)
+    if fault := valuing.allocation_problem(value["allocation"] or {}):
+        say.error("allocation", fault)
     for index, one in enumerate(value["parameters"] or []):
+        numbers = {name: one[name] for name in ("value", "low", "high")}
+        for name, text in valuing.parameter_problems(one["name"] or "", **numbers):
+            say.error(f"parameters[{index}].{name}", text)
         try:
             check(one["distribution"] or {"kind": "uniform", "low": 0, "high": 1})
         except NoSuchDistribution as fault:
@@ -129,7 +135,7 @@ registry.register(Kind(
             Field("risk", Choice(RISKS)),
             Field("best_class", Choice(CLASSES), None,
                   "The highest class of a solution on the market; below IIa none is chosen."),
-        )))),
+        ))), []),
         Field("breadth", Rows(BreadthRule, "need_list", ("dimension",), Record((
             Field("dimension", Choice(tuple(BreadthRule.Dimension.values))),
             Field("at_least", Integer(0, 100), 0, "So many values."),
@@ -165,7 +171,7 @@ registry.register(Kind(
             Field("weight_kind", Choice(WEIGHT_KINDS), "per-exa", "eForms number-weight."),
             Field("is_environment", Boolean(), False),
             Field("value", Amount(), None, "priced_quality: what full points are worth."),
-        )), 2)),
+        ))), []),
     )),
 ))  # fmt: skip
 registry.register(Kind(
@@ -187,10 +193,10 @@ registry.register(Kind(
             Field("low", Number(), None, "For the tornado."),
             Field("high", Number(), None),
             Field("distribution", InJson(Json()), None, "For the simulation: kind and numbers."),
-            Field("source", Text(500), None),
+            Field("source", Text(500, identifiers.paragraphs), None),
             Field("quality", Choice(tuple(ValueParameter.Quality.values)), "assumed"),
             Field("stakeholder", Choice(STAKEHOLDERS), None),
-        )))),
+        ))), []),
     )),
 ))  # fmt: skip
 registry.guard("evaluation_model", _announced)

@@ -109,7 +109,9 @@ def _examine_buyer(value: Value, framework: Value, say: Say) -> None:
 def _examine_supply(value: Value, framework: Value, say: Say) -> None:
     """Lot and supplier are those of the agreement; who is alone does not compete."""
     lots = [lot["code"] for lot in framework.get("lots") or []]
-    if value["lot"] and value["lot"] not in lots:
+    if lots and not value["lot"]:
+        say.error("lot", _("expected the lot that is called off from"))
+    elif value["lot"] and value["lot"] not in lots:
         what = _("a lot of %(framework)s") % {"framework": value["framework"]}
         say.error("lot", one_of(what, lots, found=value["lot"]))
     named = [(one["vendor"], one["lot"] or "") for one in framework.get("suppliers") or []]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -19,7 +19,7 @@ from contracts.models import OutcomeMeasurement, SimulationRun, ValueModel
 from hub import audit
 from marketplace import value
 from marketplace.uncertainty import ENGINE, simulate
-from marketplace.value import ALLOCATION, Case
+from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS, Case
 
 NAMES = (*value.DEFAULTS, *value.BY_RESULT)
 BREAK_EVEN = ("price", "volume", "sensitivity_with", "consult_value")
@@ -147,6 +147,30 @@ def against_plan(model: ValueModel) -> list[dict[str, Any]]:
             for quarter, measured in sorted(quarters.items(), reverse=True)
         )
     ]
+
+
+def parameter_problems(
+    name: str, *, value: float | None, low: float | None, high: float | None
+) -> Iterator[tuple[str, str]]:
+    """Field and rule: shares lie between 0 and 1, all else is 0 or more; a range rises."""
+    is_share = name in (*SHARES, "discount_rate")
+    for field, held in (("value", value), ("low", low), ("high", high)):
+        if held is not None and (held < 0 or (is_share and held > 1)):
+            yield field, _("expected 0 to 1") if is_share else _("expected 0 or more")
+    if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+        yield "high", _("expected low and high, low below high")
+
+
+def allocation_problem(allocation: Mapping[str, Any]) -> str:
+    """Why nobody can say who gains what, or nothing; shares of an item sum to one."""
+    for item, shares in allocation.items():
+        is_known = item in ALLOCATION and isinstance(shares, Mapping)
+        if not is_known or not set(shares) <= set(STAKEHOLDERS):
+            return f"{item}: " + _("expected a known item and stakeholders")
+        numbers = [one for one in shares.values() if isinstance(one, int | float)]
+        if len(numbers) < len(shares) or abs(sum(numbers) - 1) > 1e-9:
+            return f"{item}: " + _("expected shares that sum to 1")
+    return ""
 
 
 def price_problem(price: Mapping[str, Any]) -> str:

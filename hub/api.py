@@ -15,6 +15,7 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from hub.configuration import identifiers
 from hub.configuration.problems import shown
 
 PAGING = ("limit", "offset")
@@ -23,6 +24,7 @@ OF_FORMS = {"csrfmiddlewaretoken"}
 Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
 # ten digits: no database has more rows, and no database takes a number without end
+LONGEST_LINE = 300
 DIGEST = re.compile("^[0-9a-fA-F]{64}$", re.ASCII)
 WHOLE = re.compile(r"[0-9]{1,10}")
 
@@ -78,11 +80,35 @@ class OneOf(serializers.ChoiceField):
         super().fail(key, **kwargs)
 
 
-class ShapeSerializer(serializers.Serializer[Value]):
-    """What is asked or answered, as JSON, by known fields alone.
+class Checked:
+    """Holds a text of the API to a check of the set-up file."""
 
-    A misspelt field must not leave out what it meant to say.
+    def __init__(self, check: identifiers.Check) -> None:
+        self.check = check
+
+    def __call__(self, text: str) -> None:
+        """Raise ValidationError with what was expected."""
+        if what := self.check(text):
+            raise ValidationError(_("expected %(what)s") % {"what": what})
+
+
+class ShapeSerializer(serializers.Serializer[Value]):
+    """What is asked or answered, as JSON, by known fields alone, in text that people can read.
+
+    A misspelt field must not leave out what it meant to say, and what is taken here must be taken
+    by a set-up file too, or an export of it could not be imported.
     """
+
+    def get_fields(self) -> dict[str, Any]:
+        """The fields, those of text held to one line or to paragraphs."""
+        fields = super().get_fields()
+        for field in fields.values():
+            text = getattr(field, "child", field)
+            if isinstance(text, serializers.CharField) and not field.read_only:
+                is_line = text.max_length is not None and text.max_length <= LONGEST_LINE
+                check = identifiers.one_line if is_line else identifiers.paragraphs
+                text.validators.append(Checked(check))
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         """The values; ValidationError with all that is wrong, unknown fields among it."""

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hub.configuration import identifiers
 from hub.phrases import Phrase
 
 LONGEST_TEXT = 20_000
@@ -79,17 +81,41 @@ def spoken(sentence: str, form: type[forms.Form]) -> str:
 
 def words(label: Any, *, most: int = 300, needed: bool = True, says: Any = "") -> forms.CharField:
     """One line of text."""
-    return forms.CharField(label=label, max_length=most, required=needed, help_text=says)
+    return forms.CharField(
+        label=label, max_length=most, required=needed, help_text=says, validators=[_one_line]
+    )
 
 
 def text(
     label: Any, *, needed: bool = True, rows: int = 3, says: Any = "", most: int = LONGEST_TEXT
 ) -> forms.CharField:
     """Paragraphs."""
-    return forms.CharField(
+    return _Paragraphs(
         label=label, max_length=most, required=needed, help_text=says,
-        widget=forms.Textarea(attrs={"rows": rows}),
+        widget=forms.Textarea(attrs={"rows": rows}), validators=[_paragraphs],
     )  # fmt: skip
+
+
+class _Paragraphs(forms.CharField):
+    """Ends lines as a set-up file does, whatever a browser sends."""
+
+    def to_python(self, value: Any) -> Any:
+        """The text with plain ends of lines."""
+        text = super().to_python(value)
+        return text.replace("\r\n", "\n") if isinstance(text, str) else text
+
+
+def _one_line(text: str) -> None:
+    _demand(identifiers.one_line(text))
+
+
+def _paragraphs(text: str) -> None:
+    _demand(identifiers.paragraphs(text))
+
+
+def _demand(what: str) -> None:
+    if what:
+        raise forms.ValidationError(gettext("expected %(what)s") % {"what": what})
 
 
 def code(label: Any, *, most: int = 40, says: Any = "") -> forms.SlugField:

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.api import Digest, OneOf, RowSerializer, ShapeSerializer
+from hub.api import Checked, Digest, OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from hub.phrases import render
 from marketplace import gate_files
@@ -22,7 +22,7 @@ from marketplace.gates import (
 )
 from marketplace.models import Deployment, DeploymentMove, Gate, SafetyNotice
 from vendors.file_doors import HandedInSerializer
-from vendors.serializers import Checked, LineField, ParagraphsField
+from vendors.serializers import LineField, ParagraphsField
 
 
 class GateSerializer(ShapeSerializer[Standing]):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hub.api import OneOf, RowSerializer, ShapeSerializer
+from hub.api import Checked, OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from marketplace import sboms
 from marketplace.catalogue import Entry
@@ -19,7 +19,7 @@ from marketplace.models import (
     Evidence,
 )
 from marketplace.setup import CERTIFICATE_KINDS, REGIMES, RISK_CLASSES
-from vendors.serializers import Checked, LineField, ParagraphsField
+from vendors.serializers import LineField, ParagraphsField
 
 
 def _risk_class(text: str) -> str:

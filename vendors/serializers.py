@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from hub.api import DoubtSerializer, OneOf, RowSerializer, ShapeSerializer
+from hub.api import Checked, DoubtSerializer, OneOf, RowSerializer, ShapeSerializer
 from hub.configuration import identifiers
 from hub.configuration.doubts import doubts_of
 from hub.models import User
@@ -18,18 +17,6 @@ from vendors.models import Invitation, OnboardingItem, SubProcessor, Vendor
 from vendors.onboarding import checklist, is_complete
 from vendors.setup import TRANSFER_BASES
 from vendors.setup_files import SHA256
-
-
-class Checked:
-    """Holds a text of the API to a check of the set-up file."""
-
-    def __init__(self, check: identifiers.Check) -> None:
-        self.check = check
-
-    def __call__(self, text: str) -> None:
-        """Raise ValidationError with what was expected."""
-        if what := self.check(text):
-            raise serializers.ValidationError(_("expected %(what)s") % {"what": what})
 
 
 class LineField(serializers.CharField):

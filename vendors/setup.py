@@ -72,6 +72,9 @@ def _examine(value: Value, say: Say, world: World) -> None:
     shown = {one["item"] for one in value["files"] or []}
     for index, item in enumerate(value["onboarding"] or []):
         _examine_item(item, f"onboarding[{index}]", say, shown=shown)
+        is_accepted = item["state"] == OnboardingItem.State.ACCEPTED
+        if item["item"] == OnboardingItem.Kind.COMPANY and is_accepted and not value["srn"]:
+            say.error("srn", _("expected the SRN of the manufacturer (MDR Art. 31) on record"))
     for index, person in enumerate(value["people"] or []):
         if world.value("member", person["username"]).get("roles"):
             text = _("expected a member without a role, who sees this company alone")

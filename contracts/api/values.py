@@ -27,11 +27,10 @@ from hub import conditional
 from hub.api import PAGING, PROBLEMS, OneOf, Pages, RowSerializer, ShapeSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH
 from hub.models import Organisation
-from marketplace.value import ALLOCATION, SHARES, STAKEHOLDERS
+from marketplace.value import STAKEHOLDERS
 
 MOST_DRAWS = 100_000
 LONGEST_YEARS = 30
-_SHARES = (*SHARES, "discount_rate")
 
 
 class ParameterSerializer(RowSerializer[ValueParameter]):
@@ -59,16 +58,10 @@ class ParameterSerializer(RowSerializer[ValueParameter]):
         )  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Shares lie between 0 and 1, all else is 0 or more; a range rises."""
-        most = 1 if attrs["name"] in _SHARES else None
-        for name in ("value", "low", "high"):
-            held = attrs[name]
-            if held is not None and (held < 0 or (most is not None and held > most)):
-                text = _("expected 0 to 1") if most else _("expected 0 or more")
-                raise ValidationError({name: [text]})
-        low, high = attrs["low"], attrs["high"]
-        if (low is None) != (high is None) or (low is not None and low >= high):
-            raise ValidationError({"high": [_("expected low and high, low below high")]})
+        """The rules of a set-up file."""
+        numbers = {name: attrs[name] for name in ("value", "low", "high")}
+        if problems := dict(valuing.parameter_problems(attrs["name"], **numbers)):
+            raise ValidationError({name: [text] for name, text in problems.items()})
         return attrs
 
 
@@ -110,12 +103,8 @@ class ValueModelSerializer(RowSerializer[ValueModel]):
 
     def validate_allocation(self, value: dict[str, Any]) -> dict[str, Any]:
         """Known items and stakeholders, whose shares sum to one."""
-        for item, shares in value.items():
-            if item not in ALLOCATION or not set(shares) <= set(STAKEHOLDERS):
-                text = _("expected a known item and stakeholders")
-                raise ValidationError(f"{item}: {text}")
-            if abs(sum(shares.values()) - 1) > 1e-9:
-                raise ValidationError(f"{item}: {_('expected shares that sum to 1')}")
+        if fault := valuing.allocation_problem(value):
+            raise ValidationError(fault)
         return value
 
     def validate_parameters(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:

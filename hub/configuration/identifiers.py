@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -177,7 +178,7 @@ def hl7_name(text: str) -> str:
 
 def paragraphs(text: str) -> str:
     """Text of several lines: no control characters but those that end lines and indent."""
-    good = all(character.isprintable() or character in "\n\t" for character in text)
+    good = all(_is_readable(character) or character in "\n\r\t" for character in text)
     return "" if good and text.strip() else _("text without control characters")
 
 
@@ -189,7 +190,13 @@ def base64_text(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text that fits on one line: no control characters, something to read."""
-    return "" if text.isprintable() and text.strip() else _("one line of text")
+    good = all(map(_is_readable, text)) and text.strip()
+    return "" if good else _("one line of text")
+
+
+def _is_readable(character: str) -> bool:
+    """Whether it can be seen, or is one of the blanks that word processors write."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _is_valid(number: object, text: str) -> bool:

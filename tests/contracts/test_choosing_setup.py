@@ -67,7 +67,6 @@ def test_applied_once_all_is_there_and_twice_nothing_changes(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('weight: "40"', 'weight: "41"', "criteria: expected weights that sum to 100, found 101"),
         ('unit_price: "10.00"', 'unit_price: "free"', "price"),
         ("kind: gamma", "kind: weibull", "distribution: kind: expected one of"),
         ("competence: 3, risk: low", "competence: 6, risk: low", "a whole number from 1 to 5"),
