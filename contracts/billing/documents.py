@@ -102,6 +102,11 @@ def credited(invoice: Invoice) -> list[tuple[str, str]]:
     return [(one["number"], one["issued_on"]) for one in invoice.document.get("corrects", ())]
 
 
+def reason_of(invoice: Invoice) -> str:
+    """Why a person credited an invoice, in their words; nothing of what a run made."""
+    return str(invoice.document.get("reason", "")) if invoice.credits_id is not None else ""
+
+
 def span_within(month: date, invoice: Invoice) -> tuple[date, date]:
     """The days of a line that lie in the period of its invoice (BR-CO-20 and PEPPOL R110, R111).
 

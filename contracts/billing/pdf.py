@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
 from xml.sax.saxutils import escape  # nosec B406 (written alone)
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
@@ -20,6 +22,7 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 from contracts.billing import documents
 from contracts.models import Invoice, InvoiceLine
+from contracts.templatetags.money import count, money, price
 
 _FONT, _BOLD = "Vera", "VeraBd"
 _SMALL = 8
@@ -31,11 +34,11 @@ def pdf_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
     out = io.BytesIO()
     page = SimpleDocTemplate(
         out, pagesize=A4, title=invoice.number, author=invoice.document["supplier"]["name"],
-        leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=16 * mm,
+        leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
         invariant=1,
     )  # fmt: skip
     sign = -1 if invoice.kind == Invoice.Kind.CREDIT_NOTE else 1
-    page.build([
+    story = [
         Paragraph(f"{_title(invoice)} {escape(invoice.number)}", _style(16, bold=True)),
         Spacer(1, 6 * mm),
         _parties(invoice),
@@ -43,7 +46,14 @@ def pdf_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
         _lines(lines, sign=sign),
         Spacer(1, 5 * mm),
         _totals(invoice, lines, sign=sign),
-    ])  # fmt: skip
+    ]  # fmt: skip
+
+    def number(canvas: Any, document: Any) -> None:
+        """At the foot of each page, which document it is of."""
+        canvas.setFont(_FONT, _SMALL)
+        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"{invoice.number} · {document.page}")
+
+    page.build(story, onFirstPage=number, onLaterPages=number)
     return out.getvalue()
 
 
@@ -66,13 +76,14 @@ def _parties(invoice: Invoice) -> Table:
     said = invoice.document
     credited = ", ".join(number for number, _day in documents.credited(invoice))
     facts = [
-        (_("Issued"), invoice.issued_on.isoformat()),
-        (_("Due"), "" if invoice.kind == Invoice.Kind.CREDIT_NOTE else invoice.due_on.isoformat()),
-        (_("Period"), f"{invoice.period_from} – {invoice.period_to}"),
+        (_("Issued"), _day(invoice.issued_on)),
+        (_("Due"), "" if invoice.kind == Invoice.Kind.CREDIT_NOTE else _day(invoice.due_on)),
+        (_("Period"), f"{_day(invoice.period_from)} – {_day(invoice.period_to)}"),
         (_("Framework agreement"), said["framework"]),
         (_("Call-off"), said["call_off"]),
         (_("Buyer reference"), said["buyer_reference"]),
         (_("Credits invoice"), credited),
+        (_("Reason"), documents.reason_of(invoice)),
     ]
     told = "<br/>".join(f"{escape(name)}: {escape(text)}" for name, text in facts if text)
     row = [_party(said["supplier"], _("Supplier")), _party(said["buyer"], _("Buyer")),
@@ -91,8 +102,8 @@ def _lines(lines: Sequence[InvoiceLine], *, sign: int) -> Table:
     rows: list[list[Any]] = [[Paragraph(escape(one), _style(bold=True)) for one in head]]
     for one in lines:
         rows.append([
-            Paragraph(escape(one.description), _style()), f"{sign * one.quantity:f}",
-            f"{one.unit_price:f}", f"{(one.vat_rate * 100).normalize():f} %",
+            Paragraph(escape(one.description), _style()), _in_font(count(sign * one.quantity)),
+            _in_font(price(one.unit_price)), f"{(one.vat_rate * 100).normalize():f} %",
             _money(sign * one.amount),
         ])  # fmt: skip
     style = [*_plain_rules(), ("LINEBELOW", (0, 0), (-1, 0), 0.6, colors.black),
@@ -132,4 +143,13 @@ def _plain_rules() -> list[Any]:
 
 
 def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}".replace(",", "\N{NO-BREAK SPACE}")
+    return _in_font(money(amount))
+
+
+def _in_font(number: str) -> str:
+    """A number as people of the language write it, with the space that the font has."""
+    return number.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
+
+
+def _day(day: date) -> str:
+    return date_format(day, "SHORT_DATE_FORMAT")

@@ -105,6 +105,8 @@ class _Writer:
         if not self.is_credit:
             _text(root, "DueDate", invoice.due_on.isoformat())
         _text(root, "CreditNoteTypeCode" if self.is_credit else "InvoiceTypeCode", invoice.kind)
+        if reason := documents.reason_of(invoice):
+            _text(root, "Note", reason)
         _text(root, "DocumentCurrencyCode", invoice.currency)
         if self.said.get("cost_centre"):
             _text(root, "AccountingCost", self.said["cost_centre"])

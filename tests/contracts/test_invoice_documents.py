@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from django.test import Client
 from lxml import etree
+from pypdf import PdfReader
 
 from contracts.billing import crediting, documents, kept, reading
 from contracts.billing.checking import check
@@ -65,6 +66,10 @@ def document_of(invoice: Invoice) -> bytes:
 
 def in_form(invoice: Invoice, kind: str) -> bytes:
     return bytes(kept.file_of(invoice, kind).content)
+
+
+def text_of(page: bytes) -> str:
+    return "".join(one.extract_text() for one in PdfReader(io.BytesIO(page)).pages)
 
 
 def value(document: bytes, path: str) -> str | None:
@@ -209,6 +214,16 @@ def test_the_pdf_is_attached_and_lines_name_the_device() -> None:
     assert "UDI-DI" not in dict(documents.properties_of(line))
 
 
+def test_a_page_for_people_has_days_and_amounts_as_its_buyer_writes_them() -> None:
+    trust = buyer()
+    trust.uses(10_010, on="2026-04-10")
+    billed(4)
+    told = text_of(in_form(Invoice.objects.get(), "pdf")).replace("\N{NO-BREAK SPACE}", " ")
+    assert "240 000,00" in told
+    assert "300 225,00" in told
+    assert "01.04.2026 – 30.04.2026" in told
+
+
 def test_a_credit_note_tells_amounts_above_nothing_and_what_it_credits() -> None:
     trust = buyer()
     trust.uses(10, on="2026-04-10")
@@ -219,6 +234,12 @@ def test_a_credit_note_tells_amounts_above_nothing_and_what_it_credits() -> None
 
     assert value(document, "b:CreditNoteTypeCode") == "381"
     assert value(document, "a:BillingReference/a:InvoiceDocumentReference/b:ID") == invoice.number
+    assert value(document, "b:Note") == "wrong reference"
+    told = text_of(in_form(note, "pdf"))
+    assert "wrong reference" in told
+    assert f"{note.number} · 1" in told
+    page = parties.client_of(trust.here.officer).get(f"/invoices/{note.uid}/")
+    assert "wrong reference" in page.content.decode()
     assert value(document, "a:LegalMonetaryTotal/b:PayableAmount") == "300.00"
     assert faults(document) == []
     assert check(document) == []
