@@ -12,57 +12,23 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 import structlog
 
-from hub.hands import Hand, HandLost, Hands
+from hub.hands import Hand, Hands
+from hub.lines import ASK, WRITE, Answering
 
 State = TypeVar("State")
 log = structlog.get_logger(__name__)
 
-# What a message begins with: something to be written and answered, or not answered; or a question.
-WRITE, WRITE_UNASKED, ASK = b"!", b".", b"?"
 _MOST_QUESTIONS = 8
 # A commit costs as much as several rows. While so many lines have lately had something to write,
 # it is worth a moment to have one commit for more of them.
 _SEVERAL, _BUSY_SECONDS, _GATHER_SECONDS = 3, 0.03, 0.0003
-
-
-class NotAnswered(ConnectionError):  # noqa: N818 (named by what failed)
-    """The one in front has gone, or could not answer."""
-
-
-class Line:
-    """A hand's end of a line; one thread uses it at a time."""
-
-    def __init__(self, line: Connection) -> None:
-        self._line = line
-
-    def ask(self, message: bytes, *, kind: bytes = ASK) -> bytes:
-        """Say something and wait for the answer, which is never empty. Raises NotAnswered."""
-        self.say(message, kind=kind)
-        try:
-            answer = self._line.recv_bytes()
-        except (EOFError, OSError) as fault:
-            raise NotAnswered("gone") from fault
-        if not answer:
-            raise NotAnswered("it could not")
-        return answer
-
-    def say(self, message: bytes, *, kind: bytes = WRITE_UNASKED) -> None:
-        """Say something that is not answered. Raises NotAnswered."""
-        try:
-            self._line.send_bytes(kind + message)
-        except OSError as fault:
-            raise NotAnswered("gone") from fault
-
-    def close(self) -> None:
-        """The connection is over."""
-        self._line.close()
+# What a hand may take to end after its grace: as long as Associations.shutdown(), and a moment.
+_ENDING_SECONDS = 12.0
 
 
 class _Caller(Generic[State]):
@@ -70,16 +36,11 @@ class _Caller(Generic[State]):
 
     __slots__ = ("hand", "line", "state")
 
-    def __init__(self, hand: Hand, line: Connection, state: State) -> None:
+    def __init__(self, hand: Hand, line: Answering, state: State) -> None:
         self.hand, self.line, self.state = hand, line, state
 
     def fileno(self) -> int:
         return self.line.fileno()
-
-    def reply(self, answer: bytes) -> None:
-        # Where its connection is over, the desk sees that by itself.
-        with suppress(OSError):
-            self.line.send_bytes(answer)
 
 
 class Desk(Generic[State]):
@@ -87,7 +48,8 @@ class Desk(Generic[State]):
 
     ``meet`` makes what is kept of a line. ``write`` gets what is to be written, each with what is
     kept of its line, and gives an answer to each in order; ``answer`` gets a question. Where one of
-    them raises, whoever asked gets NotAnswered. ``on_loss`` is called once, where a hand is lost.
+    them raises, or answers nothing, whoever asked gets NotAnswered. ``on_loss`` is called where a
+    hand is lost, or the desk itself fails: nothing more is answered then.
     """
 
     def __init__(
@@ -102,45 +64,72 @@ class Desk(Generic[State]):
         self._hands, self._meet = hands, meet
         self._write, self._answer, self._on_loss = write, answer, on_loss
         self._selector = selectors.DefaultSelector()
-        self._is_dismissed = False
+        self._is_dismissed = self._is_lost = False
+        # None ends who takes it.
+        self._questions: SimpleQueue[tuple[_Caller[State], bytes] | None] = SimpleQueue()
         # When each line last had something to write.
         self._busy: dict[_Caller[State], float] = {}
         for hand in hands.all:
             self._selector.register(hand, selectors.EVENT_READ)
-        self._others = ThreadPoolExecutor(_MOST_QUESTIONS, thread_name_prefix="desk")
+        # All from the start: where the system gives no more threads, that is known then.
+        for number in range(_MOST_QUESTIONS):
+            threading.Thread(
+                target=self._answer_others, daemon=True, name=f"desk {number}"
+            ).start()
         self._thread = threading.Thread(target=self._run, daemon=True, name="desk")
         self._thread.start()
 
     @property
     def is_open(self) -> bool:
         """Whether somebody answers, and every hand is there."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and not self._is_lost
 
     def give(self, connection: socket.socket, address: str) -> None:
         """Have a hand hold a connection; it is closed here. Raises nothing."""
         try:
             hand, line = self._hands.give(connection, address)
-        except (HandLost, OSError) as fault:
+        except OSError as fault:
             log.warning("desk.connection_lost", address=address, why=str(fault))
             return
-        self._selector.register(_Caller(hand, line, self._meet()), selectors.EVENT_READ)
+        caller = _Caller(hand, Answering(line), self._meet())
+        try:
+            self._selector.register(caller, selectors.EVENT_READ)
+        except (OSError, ValueError, KeyError) as fault:
+            log.error("desk.connection_lost", address=address, why=str(fault))
+            self._let_go(caller)
 
-    def close(self, grace: float) -> None:
-        """Have all hands end, within ``grace`` seconds, and answer them until they have."""
+    def close(self, grace: float, *, patience: float = _ENDING_SECONDS) -> None:
+        """Have all hands end, within ``grace`` seconds, and answer them until they have.
+
+        A hand that hangs is killed ``patience`` seconds later; no write that hangs is waited for.
+        """
+        until = time.monotonic() + grace + patience
         self._is_dismissed = True
         self._hands.dismiss(grace)
-        self._thread.join()
-        self._others.shutdown()
-        self._hands.close()
+        self._thread.join(until - time.monotonic())
+        for _ in range(_MOST_QUESTIONS):
+            self._questions.put(None)
+        self._hands.close(until)
 
     def _run(self) -> None:
-        while len(self._selector.get_map()):
-            said = self._listen()
-            if not said:
-                continue
-            if self._are_others_busy(said):
-                time.sleep(_GATHER_SECONDS)
-                said += self._listen(0)
+        try:
+            while len(self._selector.get_map()):
+                self._go_round()
+        except Exception:
+            log.error("desk.failed", exc_info=True)
+            self._lose()
+        finally:
+            # Who still asks would wait for ever.
+            for key in list(self._selector.get_map().values()):
+                if isinstance(key.fileobj, _Caller):
+                    key.fileobj.line.close()
+
+    def _go_round(self) -> None:
+        said = self._listen()
+        if said and self._are_others_busy(said):
+            time.sleep(_GATHER_SECONDS)
+            said += self._listen(0)
+        if said:
             self._settle(said)
 
     def _listen(self, seconds: float | None = None) -> list[tuple[_Caller[State], bytes]]:
@@ -162,17 +151,24 @@ class Desk(Generic[State]):
         return len(self._busy) >= _SEVERAL and len(self._busy) > len(said)
 
     def _hear(self, caller: _Caller[State], said: list[tuple[_Caller[State], bytes]]) -> None:
-        try:
-            message = caller.line.recv_bytes()
-        except (EOFError, OSError):
+        messages = caller.line.hear()
+        if messages is None:
             self._selector.unregister(caller)
-            caller.line.close()
-            self._hands.gone(caller.hand)
+            self._let_go(caller)
             return
-        if message.startswith(ASK):
-            self._others.submit(self._reply, caller, message[1:])
-        else:
-            said.append((caller, message))
+        for message in messages:
+            if message.startswith(ASK):
+                self._questions.put((caller, message[1:]))
+            else:
+                said.append((caller, message))
+
+    def _let_go(self, caller: _Caller[State]) -> None:
+        caller.line.close()
+        self._hands.gone(caller.hand)
+
+    def _answer_others(self) -> None:
+        while (asked := self._questions.get()) is not None:
+            self._reply(*asked)
 
     def _reply(self, caller: _Caller[State], question: bytes) -> None:
         answer = b""
@@ -180,7 +176,7 @@ class Desk(Generic[State]):
             answer = self._answer(caller.state, question)
         except Exception:
             log.error("desk.not_answered", exc_info=True)
-        caller.reply(answer)
+        caller.line.reply(answer)
 
     def _settle(self, said: Sequence[tuple[_Caller[State], bytes]]) -> None:
         try:
@@ -190,11 +186,15 @@ class Desk(Generic[State]):
             answers = [b""] * len(said)
         for (caller, message), answer in zip(said, answers, strict=True):
             if message.startswith(WRITE):
-                caller.reply(answer)
+                caller.line.reply(answer)
 
     def _end(self, hand: Hand) -> None:
         """Let go of a hand that has ended."""
         self._selector.unregister(hand)
         if not self._is_dismissed:
             log.error("desk.hand_lost", pid=hand.pid)
-            self._on_loss()
+            self._lose()
+
+    def _lose(self) -> None:
+        self._is_lost = True
+        self._on_loss()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+from collections.abc import Callable
 
 
 def is_open(host: str, port: int) -> bool:
@@ -51,8 +52,11 @@ def told(name: str, host: str, port: int, fault: Exception) -> str:
     return f"{name}: port {port} of {host} cannot be opened: {fault}"
 
 
-def wait_for_stop() -> None:
+def wait_for_stop(*, unless: Callable[[], bool] = lambda: False) -> None:
     """Block the main thread until SIGTERM or SIGINT.
+
+    ``unless`` is asked once from when on a signal counts: to the first process of a container the
+    system brings none before.
 
     Waits for a byte and not for an Event: a signal that the system hands to another thread wakes no
     thread that sleeps on a lock.
@@ -62,5 +66,6 @@ def wait_for_stop() -> None:
     signal.set_wakeup_fd(awake.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    asleep.recv(1)
+    if not unless():
+        asleep.recv(1)
     signal.set_wakeup_fd(-1)

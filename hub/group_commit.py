@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from hub.turns import turn_to_write
@@ -147,10 +147,8 @@ class GroupCommit(Generic[Item, Answer]):
                 answers = self._commit([entry.items[place] for entry, place in batch])
         except Exception as fault:
             if len(batch) > 1:
-                # One bad item must not spoil the others: commit each by itself.
                 log.warning("group_commit.batch_failed", items=len(batch), exc_info=True)
-                for one in batch:
-                    self._settle([one])
+                self._settle_each(batch)
             elif not is_again and (_gave_way(fault) or (was_open and _is_lost())):
                 self._settle(batch, is_again=True)
             else:
@@ -159,6 +157,17 @@ class GroupCommit(Generic[Item, Answer]):
             return
         for (entry, place), answer in zip(batch, answers, strict=True):
             entry.outcomes[place] = answer
+
+    def _settle_each(self, batch: Sequence[tuple[_Entry[Item, Answer], int]]) -> None:
+        """Commit each by itself: one bad item must not spoil the others."""
+        for number, (entry, place) in enumerate(batch):
+            self._settle([(entry, place)])
+            outcome = entry.outcomes[place]
+            if isinstance(outcome, OperationalError) and connection.connection is None:
+                # No connection can be made: to try for each would have all wait for all.
+                for other, its_place in batch[number + 1 :]:
+                    other.outcomes[its_place] = outcome
+                return
 
     @contextmanager
     def _own_connection(self) -> Iterator[None]:

@@ -17,9 +17,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 
 import structlog
 
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 _ADDRESS_BYTES = 128
 _END = b"\0"
+_LOOK_SECONDS, _MOMENT = 0.02, 1.0
 
 
 class HandLost(ConnectionError):  # noqa: N818 (named by what happened)
@@ -41,7 +42,7 @@ class Handed:
 
     connection: socket.socket
     address: str
-    line: Connection
+    line: socket.socket
 
 
 class Taking:
@@ -63,8 +64,8 @@ class Taking:
                 for descriptor in descriptors:
                     os.close(descriptor)
                 continue
-            connection, line = descriptors
-            yield Handed(socket.socket(fileno=connection), said.decode(), Connection(line))
+            connection, line = (socket.socket(fileno=number) for number in descriptors)
+            yield Handed(connection, said.decode(), line)
 
 
 @dataclass(eq=False, slots=True)
@@ -74,10 +75,20 @@ class Hand:
     pid: int
     control: socket.socket
     held: int = 0
+    is_over: bool = False
 
     def fileno(self) -> int:
         """Of what becomes readable when the process ends."""
         return self.control.fileno()
+
+    def has_ended(self) -> bool:
+        """Whether the process is no more; its child process entry is freed then."""
+        if not self.is_over:
+            try:
+                self.is_over = os.waitpid(self.pid, os.WNOHANG)[0] == self.pid
+            except ChildProcessError:
+                self.is_over = True  # the system was told to see to that by itself
+        return self.is_over
 
 
 class Hands:
@@ -95,21 +106,37 @@ class Hands:
                     control.close()
                 _work(parent, f"hand {number}", work, theirs)
             theirs.close()
+            ours.setblocking(False)
             self.all.append(Hand(pid, ours))
 
-    def give(self, connection: socket.socket, address: str) -> tuple[Hand, Connection]:
-        """Give a connection away; who has it now, and the line to them. Raises HandLost."""
-        ours, theirs = socket.socketpair()
-        with self._lock, connection, theirs:
-            hand = min(self.all, key=lambda one: one.held)
-            given = [connection.fileno(), theirs.fileno()]
-            try:
-                socket.send_fds(hand.control, [address.encode()[:_ADDRESS_BYTES]], given)
-            except OSError as fault:
-                ours.close()
-                raise HandLost(str(fault)) from fault
-            hand.held += 1
-        return hand, Connection(ours.detach())
+    def give(self, connection: socket.socket, address: str) -> tuple[Hand, socket.socket]:
+        """Give a connection away; who has it now, and the line to them. Raises OSError.
+
+        Does not wait: a hand that takes nothing, as it is stopped, is passed over in the end.
+        """
+        with connection:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    return self._send(connection, theirs, address), ours
+                except OSError:
+                    ours.close()
+                    raise
+
+    def _send(self, connection: socket.socket, line: socket.socket, address: str) -> Hand:
+        given = [connection.fileno(), line.fileno()]
+        said = [address.encode()[:_ADDRESS_BYTES]]
+        fault: OSError = HandLost("there is no hand")
+        with self._lock:
+            for hand in sorted(self.all, key=lambda one: one.held):
+                try:
+                    socket.send_fds(hand.control, said, given)
+                except OSError as why:
+                    fault = why
+                    continue
+                hand.held += 1
+                return hand
+        raise fault
 
     def gone(self, hand: Hand) -> None:
         """One of its connections is over."""
@@ -124,11 +151,21 @@ class Hands:
             except OSError:
                 log.warning("hands.lost", pid=hand.pid)
 
-    def close(self) -> None:
-        """Wait until all have ended, which they do at once where they were not dismissed."""
+    def close(self, until: float) -> None:
+        """Wait until all have ended, which they do soon where they were not dismissed.
+
+        Who has not at this time, of the monotonic clock, or within a moment from now, is killed.
+        """
         for hand in self.all:
             hand.control.close()
-            os.waitpid(hand.pid, 0)
+        until = max(until, time.monotonic() + _MOMENT)
+        while left := [hand for hand in self.all if not hand.has_ended()]:
+            if time.monotonic() > until:
+                for hand in left:
+                    log.warning("hands.killed", pid=hand.pid)
+                    os.kill(hand.pid, signal.SIGKILL)
+                until += _MOMENT
+            time.sleep(_LOOK_SECONDS)
 
 
 def _work(

@@ -9,10 +9,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
-from hub.desk import Line, NotAnswered
 from hub.dicom import scp
 from hub.dicom.received import ReceivedInstance
 from hub.hands import Taking
+from hub.lines import Line, NotAnswered
 from hub.models import Node
 from routing.places import spool
 from routing.relay import Front
@@ -30,10 +30,12 @@ class Known(Protocol):
 
 def work(taking: Taking) -> None:
     """Hold the associations that are given, until this process is dismissed."""
-    landing = scp.Landing(spool().open_part, spool().free_bytes)
-    associations = scp.Associations(
-        ae_title=settings.HUB_AE_TITLE, limits=scp.Limits(landing=landing)
+    limits = scp.Limits(
+        landing=scp.Landing(spool().open_part, spool().free_bytes),
+        # Of all together no more than one that listened alone had: each holds a file in front.
+        maximum_silent=max(scp.Limits().maximum_silent // settings.HUB_LISTENERS, 16),
     )
+    associations = scp.Associations(ae_title=settings.HUB_AE_TITLE, limits=limits)
     for handed in taking:
         front = Front(Line(handed.line))
         associations.begin(

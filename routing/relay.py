@@ -20,7 +20,6 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from hub.desk import WRITE, WRITE_UNASKED, Line, NotAnswered
 from hub.dicom.headers import (
     Header,
     InstanceHeader,
@@ -30,6 +29,7 @@ from hub.dicom.headers import (
 )
 from hub.dicom.scp import NOT_AUTHORISED, SUCCESS, Refusal
 from hub.dicom.spool import Stored, is_place_of
+from hub.lines import WRITE, WRITE_UNASKED, Line, NotAnswered
 from hub.models import Node, Site
 from routing.arrivals import Arrival
 from routing.peers import FRESH_SECONDS, Peers

@@ -24,8 +24,6 @@ _STORE_SECONDS = 10.0
 # Who has sent nothing for so long between two messages is not in the middle of anything.
 _QUIET_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
-# Connections that ask for nothing hold a thread each until their time is up.
-_MOST_SILENT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,8 @@ class Associations:
         it and will send again. May be called twice.
         """
         for association in self._now():
-            # who has not even asked for an association has nothing that could be lost
-            if not association.has_asked:
+            # who has not even asked for an association, or got the last word, can lose nothing
+            if not association.is_heard:
                 association.hang_up()
         self._drain(time.monotonic() + grace)
         for association in self._now():
@@ -153,10 +151,11 @@ class Associations:
             return dict(self._open)
 
     def _hang_up_on_the_oldest_silent(self) -> None:
-        silent = [one for one in self._now() if not one.has_asked]
-        if len(silent) >= _MOST_SILENT:
-            logger.warning("dicom.hung_up address=%s why=too many silent", silent[0].address)
-            silent[0].hang_up()
+        # They hold a thread each until their time is up.
+        silent = [one for one in self._now() if not one.is_heard]
+        for oldest in silent[: max(len(silent) - self._limits.maximum_silent + 1, 0)]:
+            logger.warning("dicom.hung_up address=%s why=too many silent", oldest.address)
+            oldest.hang_up()
 
     def _drain(self, deadline: float) -> None:
         while self._open and time.monotonic() < deadline:

@@ -44,6 +44,8 @@ _LOCAL_LIMIT_EXCEEDED: Answer = (2, 3, 2)
 class Limits:
     """What a peer may take: of associations, of bytes in one PDU, and of time in seconds.
 
+    Beside associations `maximum_silent` connections may be open that have asked for none yet, or
+    have got the last word and are not closed: of more, the oldest is hung up on.
     `association_seconds` is from connection to association request, and from our last word to the
     peer's closing (ARTIM, PS3.8 9.1.5), `idle_seconds` is how long an association may be silent,
     `pdu_seconds` how long one PDU may take from its first byte to its last. Without a `landing`
@@ -51,6 +53,7 @@ class Limits:
     """
 
     maximum_associations: int = 64
+    maximum_silent: int = 256
     maximum_pdu_length: int = 262_144
     association_seconds: float = 30.0
     idle_seconds: float = 120.0
@@ -92,7 +95,8 @@ class Association:
 
     def __init__(self, connection: socket.socket, address: str, terms: Terms) -> None:
         self.address = address
-        self.has_asked = False
+        # From its request on, until the last word is said.
+        self.is_heard = False
         self._wire = Wire(connection)
         self._terms = terms
         self._limits = terms.limits
@@ -143,6 +147,7 @@ class Association:
         except _Ending as ending:
             self._gathering.forget()
             self._wire.send(ending.pdu, self._limits.idle_seconds)
+            self.is_heard = False
             self._await_closing(is_in_step=ending.is_in_step, ahead=ending.ahead)
 
     # -- Sta2 and Sta3 -------------------------------------------------------------------------
@@ -166,7 +171,7 @@ class Association:
     def _answer_request(self, requested: Requested) -> None:
         if not requested.is_version_known:
             raise _refusal(_PROTOCOL_VERSION_NOT_SUPPORTED)
-        self.has_asked = True
+        self.is_heard = True
         refused = self._terms.admit(requested, self.address)
         if refused is not None:
             raise _refusal(refused)  # AE-8

@@ -2,24 +2,27 @@
 
 It prints its port, then a line for each thing that it does. A hand tells a connection its process
 id, and says what it reads to the one in front, whose answer it sends on: ``write x`` is answered
-with ``x`` and how many were written together, ``fail`` not at all, ``ask x`` with ``asked x``.
+with ``x`` and how many were written together, ``fail`` not at all, and ``break`` breaks the one in
+front; ``ask x`` is answered with ``asked x``, and ``begin`` stops the hand amid a message.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
 
-from hub.desk import WRITE, Desk, Line, NotAnswered
+from hub.desk import Desk
 from hub.dicom.listener import Listener
 from hub.doors import wait_for_stop
 from hub.hands import Handed, Hands, Taking
+from hub.lines import WRITE, Line, NotAnswered
 
-GRACE = 5.0
+GRACE = 3.0
 
 
 def work(taking: Taking) -> None:
@@ -41,6 +44,9 @@ def serve(handed: Handed) -> None:
         for said in wire:
             kind, _, what = said.strip().partition(" ")
             try:
+                if kind == "begin":
+                    handed.line.sendall(b"\0\0\0\7!am")
+                    os.kill(os.getpid(), signal.SIGSTOP)
                 if kind == "ask":
                     answer = line.ask(what.encode())
                 else:
@@ -54,6 +60,8 @@ def serve(handed: Handed) -> None:
 def write(said: Sequence[tuple[object, bytes]]) -> list[bytes]:
     """Written together, in a twentieth of a second."""
     time.sleep(0.05)
+    if any(message == b"break" for _state, message in said):
+        return []
     if any(message == b"fail" for _state, message in said):
         raise RuntimeError("no")
     return [message + b" of %d" % len(said) for _state, message in said]
@@ -76,7 +84,7 @@ def main(count: int) -> int:
     print(listener.port, *(hand.pid for hand in hands.all), flush=True)
     wait_for_stop()
     listener.close()
-    desk.close(0 if lost else GRACE)
+    desk.close(0 if lost else GRACE, patience=1)
     return 1 if lost else 0
 
 

@@ -92,6 +92,17 @@ def test_who_comes_while_another_commits_is_committed_with_all_who_came_with_it(
     assert answers == {item: item * 10 for item in range(6)}
 
 
+def test_where_no_connection_can_be_made_it_is_not_tried_for_each(
+    ledger: Ledger, rows: GroupCommit[int, int]
+) -> None:
+    """Each attempt may take seconds, and all wait for all."""
+    ledger.faults = [ConnectionError("of the batch"), ConnectionError("of the first")]
+    outcomes = rows.submit_all([1, 2, 3])
+    assert [type(outcome) for outcome in outcomes] == [OperationalError] * 3
+    assert (ledger.kept, ledger.faults) == ([], [])
+    assert rows.submit_all([1, 2, 3]) == [10, 20, 30]
+
+
 def test_all_who_come_at_once_are_answered_each_with_its_own() -> None:
     def commit(items: Sequence[int]) -> list[int]:
         if 13 in items:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.hands import Hands, Taking
 from tests.fakes.handing import connect, say
 from tests.fakes.waiting import until
 
@@ -42,12 +45,16 @@ def front() -> Iterator[Front]:
     process.wait()
 
 
-def is_gone(pid: int) -> bool:
+def state_of(pid: int) -> str:
+    """What the system says of a process in one letter; Z also where it is not there."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return True
-    return state == "Z"
+        return "Z"
+
+
+def is_gone(pid: int) -> bool:
+    return state_of(pid) == "Z"
 
 
 def test_each_connection_goes_to_the_hand_that_has_the_fewest(front: Front) -> None:
@@ -118,8 +125,56 @@ def test_who_is_told_to_stop_lets_hands_finish_what_they_have(front: Front) -> N
     assert all(map(is_gone, front.hands))
 
 
-def say_or_nothing(connection: object) -> str:
+def test_a_hand_that_stops_amid_a_message_holds_up_no_other(front: Front) -> None:
+    """And when all is to end it is killed, in time."""
+    (stopped, pid), (other, _pid) = connect(front.port), connect(front.port)
+    stopped.sendall(b"begin\n")
+    until(lambda: state_of(pid) == "T", "the hand stands still")
+    assert say(other, "write this") == "this of 1"
+    assert say(other, "ask who") == "asked who"
+    other.close()
+    began = time.monotonic()
+    front.process.terminate()
+    assert front.process.wait(30) == 0
+    assert time.monotonic() - began < 20
+    assert all(map(is_gone, front.hands))
+
+
+def test_a_desk_that_fails_ends_all_and_leaves_nobody_waiting(front: Front) -> None:
+    asking, _pid = connect(front.port)
+    assert say_or_nothing(asking, "write break") in ("", "not answered: gone")
+    assert front.process.wait(30) == 1
+    assert all(map(is_gone, front.hands))
+
+
+def test_of_a_hand_that_takes_nothing_connections_go_to_the_next() -> None:
+    hands = Hands(2, nothing)
     try:
-        return say(connection, "ask anything")  # type: ignore[arg-type]
+        os.kill(hands.all[0].pid, signal.SIGSTOP)
+        given = Counter(hands.give(*pair())[0].pid for _ in range(1500))
+        assert given.total() == 1500
+        assert given[hands.all[0].pid] < given[hands.all[1].pid]
+    finally:
+        hands.close(0)
+    assert all(is_gone(hand.pid) for hand in hands.all)
+
+
+def nothing(taking: Taking) -> None:
+    """Take what is given, and close it."""
+    for handed in taking:
+        handed.connection.close()
+        handed.line.close()
+
+
+def pair() -> tuple[socket.socket, str]:
+    """A connection to give away, of which nobody keeps the other end, and its address."""
+    one, other = socket.socketpair()
+    other.close()
+    return one, "127.0.0.1"
+
+
+def say_or_nothing(connection: socket.socket, what: str = "ask anything") -> str:
+    try:
+        return say(connection, what)
     except OSError:
         return ""

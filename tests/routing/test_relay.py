@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub.desk import WRITE, NotAnswered
 from hub.dicom import scp
+from hub.lines import WRITE, NotAnswered
 from hub.models import AuditEvent, Node
 from routing.arrivals import Arrival
 from routing.models import Arrived, Instance, SetAside, Study

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         heartbeat.start(lambda: listener.is_accepting and desk.is_open)
         healing.start(Receiver(register))
         uploading.start()
-        wait_for_stop()
+        wait_for_stop(unless=lambda: self._has_lost_one)
         listener.close()
         desk.close(0 if self._has_lost_one else settings.HUB_DRAIN_SECONDS)
         register.close()

@@ -54,6 +54,24 @@ def test_after_a_peer_that_talks_no_dicom_the_next_is_served(hub, garbage, hangs
     peer.close()
 
 
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_of_peers_that_are_silent_or_were_refused_no_more_than_so_many_are_kept(is_refused):
+    """Whoever is refused and does not close holds no more than who never asks."""
+    hub = Hub(limits=scp.Limits(maximum_silent=5, association_seconds=60))
+    request = association_request().replace(b"HUB".ljust(16), b"ANOTHER".ljust(16), 1)
+    peers = [raw(hub, request if is_refused else b"") for _ in range(20)]
+    try:
+        until = time.monotonic() + 20
+        # each that comes makes room
+        while (is_served := hub.echoes()) and hub.server.associations > 6:
+            assert time.monotonic() < until
+        assert is_served
+    finally:
+        for peer in peers:
+            peer.close()
+        hub.server.shutdown(0)
+
+
 def test_a_probe_of_the_port_takes_no_place_and_does_not_hold_up_the_end():
     hub = Hub(limits=scp.Limits(association_seconds=60))
     probe, until = raw(hub), time.monotonic() + 5
