@@ -89,13 +89,19 @@ def problems_with(
     if decision.is_passed and not has_evidence:
         text = _("expected where the evidence is found, or a file of it, found nothing")
         faults.append(("evidence", text))
-    if decision.decided_on and decision.decided_on > timezone.localdate():
-        text = _("expected no day to come, found %(found)s") % {"found": decision.decided_on}
-        faults.append(("decided_on", text))
+    if problem := day_problem(decision.decided_on):
+        faults.append(("decided_on", problem))
     is_snapshot = kind == Kind.REGULATORY_SNAPSHOT and decision.is_passed
     if is_snapshot and (why := _unfit(deployment.version)):
         faults.append(("is_passed", _("expected false: %(why)s") % {"why": why}))
     return faults
+
+
+def day_problem(day: date | None) -> str:
+    """Why nothing can have been decided on a day, or nothing."""
+    if day is None or day <= timezone.localdate():
+        return ""
+    return _("expected no day to come, found %(found)s") % {"found": day}
 
 
 def _unfit(version: AlgorithmVersion) -> str:

@@ -22,7 +22,7 @@ from hub.configuration.shapes import Boolean, Choice, Date, InJson, Text
 from hub.phrases import render
 from marketplace import deploying, papers
 from marketplace.clearance import ClearanceFacts, judge
-from marketplace.deciding import FOLDER, details_faults
+from marketplace.deciding import FOLDER, day_problem, details_faults
 from marketplace.deployment import IN_USE
 from marketplace.gates import GATES_FOR, OF_ONE_DEVICE, udi_di_of
 from marketplace.models import AlgorithmVersion, Deployment, Gate, GateFile
@@ -90,6 +90,8 @@ def _examine_gates(value: Value, say: Say) -> None:
         for line in details_faults(kind, details, is_passed=is_passed):
             where, _colon, text = line.partition(": ")
             say.error(f"{path}.{where}", text)
+        if problem := day_problem(_day(gate["decided_on"])):
+            say.error(f"{path}.decided_on", problem)
         if is_passed and not gate["evidence"] and kind not in shown:
             text = _("expected where the evidence is found, found nothing")
             say.error(f"{path}.evidence", text)
