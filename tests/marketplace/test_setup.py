@@ -68,7 +68,7 @@ def test_a_gate_of_the_file_is_a_row_and_comes_back_in_the_export(folder: Path) 
     ("gate", "path", "text"),
     [
         ("{gate: dpia, evidence: e, decided_by: K, decided_on: 2126-01-05}",
-         "gates[dpia].decided_on", "no day to come, found 2126-01-05"),
+         "gates[dpia].decided_on", "expected no day to come, found 2126-01-05"),
         ("{gate: dpia, decided_by: K, decided_on: 2026-01-05}", "gates[dpia].evidence",
          "expected where the evidence is found, found nothing"),
         ("{gate: mini_hta, evidence: e, decided_by: K, decided_on: 2026-01-05, "
