@@ -19,6 +19,7 @@ MEANS = {
     IMAGE: "the image of the example algorithms by digest, which the nodes have or can pull",
     "HUB_TEST_GPUS": "accelerators (nvidia.com/gpu) of one node that the tests may take",
     "HUB_TEST_NODES": "set where a node may be tainted, which everything leaves",
+    "HUB_TEST_LOSE_NODE": "a command that takes one of several nodes away, and brings it back",
     "HUB_TEST_RESTART_API": "a command that kills the API server and starts it again",
     "HUB_TEST_ADMIT": "set where no Kueue is at work: the tests admit Jobs in its place",
     "HUB_TEST_KUEUE": "a ClusterQueue of a Kueue that is at work",

@@ -1,8 +1,9 @@
 """What a real cluster takes away runs again and is billed once; what dies comes back to it.
 
 HUB_TEST_GPUS lets a STAT take the accelerators of a background run, HUB_TEST_NODES a node be
-tainted (everything without a toleration leaves it), and HUB_TEST_RESTART_API is a command that
-kills the API server and starts it again. What is not given is left out.
+tainted (everything without a toleration leaves it), HUB_TEST_LOSE_NODE is a command that takes one
+of several nodes away and brings it back, and HUB_TEST_RESTART_API one that kills the API server
+and starts it again. What is not given is left out.
 """
 
 from __future__ import annotations
@@ -70,6 +71,36 @@ def test_a_node_that_is_cleared_gives_its_run_back(real: Real) -> None:
     real.assert_written_back_once(scan)
 
 
+def command(variable: str, *words: str) -> None:
+    line = " ".join([os.environ[variable], *words])
+    subprocess.run(line, shell=True, check=True, timeout=300)
+
+
+@pytest.mark.needs("HUB_TEST_LOSE_NODE")
+def test_a_run_whose_node_is_lost_runs_again_on_another(real: Real) -> None:
+    scan = real.send("waits")
+    pod = real.running("waits")
+    node = pod["spec"]["nodeName"]
+    command("HUB_TEST_LOSE_NODE", "lose", node)
+    try:
+        until(lambda: any(one["spec"].get("nodeName", node) != node for one in real.pods("waits")),
+              "it runs on another", seconds=600)  # fmt: skip
+        item = real.ended(scan, seconds=300)
+    finally:
+        command("HUB_TEST_LOSE_NODE", "back", node)
+        until(lambda: is_ready(real, node), "the node is back", seconds=180)
+    assert item["state"] == "written_back", item["why"]
+    real.assert_written_back_once(scan)
+    # what was on it when it went does not come to an end after all
+    until(lambda: pod["metadata"]["uid"] not in {
+        one["metadata"]["uid"] for one in real.pods("waits")}, "its pod is gone", seconds=120)
+
+
+def is_ready(real: Real, node: str) -> bool:
+    conditions = real.cluster.ask("GET", f"/api/v1/nodes/{node}").body["status"]["conditions"]
+    return any((one["type"], one["status"]) == ("Ready", "True") for one in conditions)
+
+
 @pytest.mark.needs("HUB_TEST_GPUS")
 def test_a_stat_takes_the_accelerators_of_a_background_run_which_runs_again(
     real: Real,
@@ -113,7 +144,7 @@ def test_a_hub_that_is_killed_whole_finds_its_runs_again_and_makes_none_twice(re
 def test_an_api_server_that_is_killed_and_comes_back_loses_nothing(real: Real) -> None:
     scan = real.send("waits")
     real.running("waits")
-    subprocess.run(os.environ["HUB_TEST_RESTART_API"], shell=True, check=True, timeout=300)
+    command("HUB_TEST_RESTART_API")
     real.assert_written_back_once(scan)
 
 
