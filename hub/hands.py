@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 _ADDRESS_BYTES = 128
 _END = b"\0"
-_LOOK_SECONDS, _MOMENT = 0.02, 1.0
+_LOOK_SECONDS, _MOMENT = 0.02, 0.25
+_PATIENCE_SECONDS = 5.0
 
 
 class HandLost(ConnectionError):  # noqa: N818 (named by what happened)
@@ -112,18 +113,25 @@ class Hands:
     def give(self, connection: socket.socket, address: str) -> tuple[Hand, socket.socket]:
         """Give a connection away; who has it now, and the line to them. Raises OSError.
 
-        Does not wait: a hand that takes nothing, as it is stopped, is passed over in the end.
+        A hand that takes nothing, as it is stopped, is passed over; where none does, this waits for
+        some seconds, and whoever connects waits with it.
         """
+        until = time.monotonic() + _PATIENCE_SECONDS
         with connection:
             ours, theirs = socket.socketpair()
             with theirs:
                 try:
-                    return self._send(connection, theirs, address), ours
+                    while (hand := self._send(connection, theirs, address)) is None:
+                        if time.monotonic() > until:
+                            raise HandLost("no hand takes what it is given")
+                        time.sleep(_LOOK_SECONDS)
                 except OSError:
                     ours.close()
                     raise
+        return hand, ours
 
-    def _send(self, connection: socket.socket, line: socket.socket, address: str) -> Hand:
+    def _send(self, connection: socket.socket, line: socket.socket, address: str) -> Hand | None:
+        """The hand that has it, or None where all have as many waiting as the system lets them."""
         given = [connection.fileno(), line.fileno()]
         said = [address.encode()[:_ADDRESS_BYTES]]
         fault: OSError = HandLost("there is no hand")
@@ -132,10 +140,13 @@ class Hands:
                 try:
                     socket.send_fds(hand.control, said, given)
                 except OSError as why:
-                    fault = why
+                    # One that is full may soon not be; one that is gone stays so.
+                    fault = fault if isinstance(fault, BlockingIOError) else why
                     continue
                 hand.held += 1
                 return hand
+        if isinstance(fault, BlockingIOError):
+            return None
         raise fault
 
     def gone(self, hand: Hand) -> None:

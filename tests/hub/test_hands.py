@@ -173,6 +173,21 @@ def pair() -> tuple[socket.socket, str]:
     return one, "127.0.0.1"
 
 
+def test_where_all_hands_have_much_to_take_whoever_connects_waits_and_is_not_lost() -> None:
+    hands = Hands(2, nothing)
+    try:
+        for hand in hands.all:
+            os.kill(hand.pid, signal.SIGSTOP)
+        goes_on = hands.all[1].pid
+        go_on = threading.Timer(0.3, os.kill, (goes_on, signal.SIGCONT))
+        go_on.start()
+        for _ in range(1500):
+            hands.give(*pair())[1].close()
+        go_on.join()
+    finally:
+        hands.close(0)
+
+
 def say_or_nothing(connection: socket.socket, what: str = "ask anything") -> str:
     try:
         return say(connection, what)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 
 from hub.dicom import scp
 from hub.lines import WRITE, NotAnswered
@@ -207,6 +208,18 @@ def test_what_cannot_be_read_is_reported_by_the_one_in_front(line: Line) -> None
     (row,) = SetAside.objects.all()
     assert (row.field, row.node.ae_title) == ("pixel_data", "DRAMMENPACS")
     assert Study.objects.count() == 0
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a file breaks no connection")
+def test_who_answers_goes_on_after_a_connection_that_broke(line: Line) -> None:
+    """As when PostgreSQL is started again: the threads that answer live as long as the process."""
+    front = Front(line)  # type: ignore[arg-type]
+    connection.ensure_connection()
+    connection.connection.close()
+    with pytest.raises(DatabaseError):
+        front.policy("DRAMMENPACS", "127.0.0.1")
+    assert front.policy("DRAMMENPACS", "127.0.0.1") is None
 
 
 def test_a_sender_is_told_to_come_again_where_the_one_in_front_is_gone(line: Line) -> None:
