@@ -7,7 +7,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from bench import peers
+from bench import mercure, peers
 from bench.places import ROOT
 
 
@@ -23,7 +23,8 @@ def describe(here: Path) -> dict[str, object]:
         "file_system": f"{kind} on {device}",
         "python": platform.python_version(),
         "revision": _revision(),
-        "versions": peers.versions(),
+        "versions": peers.versions()
+        | ({mercure.NAME: mercure.version()} if mercure.is_given() else {}),
     }
 
 

@@ -1,8 +1,9 @@
 """mercure out of a checkout of its source: its receiver alone, or with its router and dispatcher.
 
-``MERCURE`` names the checkout, in which app/bin has what mercure builds for itself (getdcmtags and
-dcmtk); ``MERCURE_PYTHON`` an interpreter that has what it needs from Python's index, where that is
-not the one of a .venv in the checkout. It syncs nothing.
+``MERCURE`` names the checkout, in which app/bin has what mercure builds for itself: getdcmtags, and
+from 0.4.0 on dcmtk, which the releases before take from the system. ``MERCURE_PYTHON`` is an
+interpreter that has what it needs from Python's index, where that is not the one of a .venv in the
+checkout. It syncs nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ _SCAN_SECONDS = 1
 def is_given() -> bool:
     """Whether somebody named a checkout."""
     return bool(os.environ.get("MERCURE"))
+
+
+def version() -> str:
+    """What the checkout calls itself."""
+    try:
+        return (_app() / "VERSION").read_text().strip()
+    except (OSError, NotMeasured):
+        return "missing"
 
 
 @contextmanager
@@ -95,7 +104,11 @@ def _running(command: list[str], folder: Path, name: str) -> Iterator[Popen[byte
     """One of its processes, with a folder of its own for its log."""
     log = folder / name
     log.mkdir()
-    settings = [f"MERCURE_CONFIG_FOLDER={folder}", f"MERCURE_BASEPATH={folder}"]
+    # It calls dcmtk's programs by name, and packages of Python have programs of those names too.
+    path = f"{Path(peers.program('storescu')).parent}:{os.environ.get('PATH', '')}"
+    settings = [
+        f"PATH={path}", f"MERCURE_CONFIG_FOLDER={folder}", f"MERCURE_BASEPATH={folder}",
+    ]  # fmt: skip
     # Its receiver takes whatever this one says as a wish for TLS.
     words = ["env", "-u", "MERCURE_TLS_ENABLED", *settings, *command]
     with peers.started(words, log) as process:
