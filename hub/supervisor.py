@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -88,6 +89,7 @@ class Supervisor:
                     break
                 if self._is_to_start(child) and self._start(child) == 0:
                     return child
+            self._free_orphans()
             look()
             self._stopping.wait(_LOOK_SECONDS)
         self._end()
@@ -126,6 +128,17 @@ class Supervisor:
         log.warning("supervisor.died", process=child.name, code=code, again_in_seconds=wait)
         child.pid, child.next_start_at = None, now + wait
         return False
+
+    def _free_orphans(self) -> None:
+        """Who outlived its parent comes to the first process of a container, as this one may be."""
+        if sys.platform != "linux":
+            return
+        ours = {child.pid for child in self.children}
+        with suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in ours:
+                    return  # its end is looked at in its turn
+                os.waitpid(ended.si_pid, 0)
 
     def _end(self) -> None:
         running = {child.pid: child.name for child in self.children if child.pid is not None}
