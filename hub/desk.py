@@ -184,9 +184,16 @@ class Desk(Generic[State]):
         except Exception:
             log.error("desk.not_written", exc_info=True)
             answers = [b""] * len(said)
+        untold = set()
         for (caller, message), answer in zip(said, answers, strict=True):
             if message.startswith(WRITE):
                 caller.line.reply(answer)
+            elif not answer:
+                untold.add(caller)
+        for caller in untold:
+            # Who waits for no answer learns only so that what was said came to nothing.
+            self._selector.unregister(caller)
+            self._let_go(caller)
 
     def _end(self, hand: Hand) -> None:
         """Let go of a hand that has ended."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 # What a message begins with: something to be written and answered, or not answered; or a question.
 WRITE, WRITE_UNASKED, ASK = b"!", b".", b"?"
@@ -30,23 +31,27 @@ class Line:
 
     def ask(self, message: bytes, *, kind: bytes = ASK) -> bytes:
         """Say something and wait for the answer, which is never empty. Raises NotAnswered."""
-        self.say(message, kind=kind)
-        try:
+        with self._or_closed():
+            self._send(kind, message)
             answer = self._answer()
-        except OSError as fault:
-            self.close()
-            raise NotAnswered("gone") from fault
-        except BaseException:
-            self.close()
-            raise
         if not answer:
             raise NotAnswered("it could not")
         return answer
 
     def say(self, message: bytes, *, kind: bytes = WRITE_UNASKED) -> None:
         """Say something that is not answered. Raises NotAnswered."""
+        with self._or_closed():
+            self._send(kind, message)
+
+    def close(self) -> None:
+        """The connection is over."""
+        self._line.close()
+
+    @contextmanager
+    def _or_closed(self) -> Iterator[None]:
+        """Let nobody go on with a line on which something broke off."""
         try:
-            self._line.sendall(_HEAD.pack(len(kind) + len(message)) + kind + message)
+            yield
         except OSError as fault:
             self.close()
             raise NotAnswered("gone") from fault
@@ -54,9 +59,8 @@ class Line:
             self.close()
             raise
 
-    def close(self) -> None:
-        """The connection is over."""
-        self._line.close()
+    def _send(self, kind: bytes, message: bytes) -> None:
+        self._line.sendall(_HEAD.pack(len(kind) + len(message)) + kind + message)
 
     def _answer(self) -> bytes:
         came = self._line.recv(_AT_ONCE)

@@ -3,7 +3,8 @@
 It prints its port, then a line for each thing that it does. A hand tells a connection its process
 id, and says what it reads to the one in front, whose answer it sends on: ``write x`` is answered
 with ``x`` and how many were written together, ``fail`` not at all, and ``break`` breaks the one in
-front; ``ask x`` is answered with ``asked x``, and ``begin`` stops the hand amid a message.
+front; ``ask x`` is answered with ``asked x``, ``tell x`` is
+written and not answered, and ``begin`` stops the hand amid a message.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ def serve(handed: Handed) -> None:
                     os.kill(os.getpid(), signal.SIGSTOP)
                 if kind == "ask":
                     answer = line.ask(what.encode())
+                elif kind == "tell":
+                    line.say(what.encode())
+                    answer = b"told"
                 else:
                     answer = line.ask(what.encode(), kind=WRITE)
             except NotAnswered as fault:

@@ -99,6 +99,17 @@ def test_who_gets_no_answer_is_told_so_and_may_go_on(front: Front) -> None:
     assert say(connection, "write this") == "this of 1"
 
 
+def test_who_waits_for_no_answer_learns_by_a_closed_line_that_nothing_was_written(
+    front: Front,
+) -> None:
+    """And those on other lines learn nothing of it."""
+    (failing, _), (other, _) = connect(front.port), connect(front.port)
+    assert say(failing, "tell this") == "told"
+    assert say(failing, "tell fail") == "told"
+    until(lambda: say(failing, "tell more") == "not answered: gone", "the line is closed")
+    assert say(other, "write that") == "that of 1"
+
+
 def test_a_hand_that_is_lost_ends_all_and_says_so(front: Front) -> None:
     held = [connect(front.port) for _ in range(2)]
     os.kill(front.hands[0], signal.SIGKILL)
