@@ -32,6 +32,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
         "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
     },
 }
+_OF_A_NAME = {"404": {"description": "Not there, or not theirs who ask: the same answer."}}
 _OF_A_BODY = {"415": {"description": "A body of a kind that is not taken here, or of none."}}
 
 
@@ -67,11 +68,12 @@ def _written(language: str, form: Callable[[], BaseRenderer]) -> bytes:
 
 
 def tell_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add 400, 401, 429, with a body 415, to every operation; a hook of drf-spectacular."""
-    for operations in result.get("paths", {}).values():
+    """Add 400, 401, 429, of what is named 404, with a body 415; a hook of drf-spectacular."""
+    for path, operations in result.get("paths", {}).items():
+        of_a_name = _OF_A_NAME if "{" in path else {}
         for operation in operations.values():
             of_a_body = _OF_A_BODY if "requestBody" in operation else {}
-            for status, answer in (REFUSALS | of_a_body).items():
+            for status, answer in (REFUSALS | of_a_name | of_a_body).items():
                 operation["responses"].setdefault(status, {"content": _PROBLEM} | answer)
     return result
 
