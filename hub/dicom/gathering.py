@@ -100,6 +100,9 @@ class Gathering:
         self._catch_up()
         if self._is_lost:
             raise SpoolFull(self._size)
+        if self._part is not None:
+            # The disk works on it while the header is read.
+            self._part.begin_sync()
         if self._is_in_memory:
             return memoryview(self._buffer)[: self._size].toreadonly()
         assert self._part is not None

@@ -1,6 +1,7 @@
 """A data set too large for memory arrives on disk, whole, or is refused for want of room."""
 
 import os
+import sys
 import threading
 import time
 import tracemalloc
@@ -15,6 +16,7 @@ from pynetdicom.dimse_primitives import C_STORE
 
 from hub.dicom import scp
 from hub.dicom.digests import content_digest
+from hub.dicom.durable import DurableFiles
 from hub.dicom.gathering import Gathering
 from hub.dicom.headers import require_whole
 from hub.dicom.received import LargeDataset
@@ -39,6 +41,16 @@ def listening(spool, *, free=lambda: 1 << 40, **options):
 @pytest.fixture
 def spool(tmp_path):
     return Spool(tmp_path / "spool", 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sync_file_range(2) is Linux's")
+@pytest.mark.parametrize("sync", [True, False])
+def test_the_disk_begins_before_it_is_waited_for_where_it_is_waited_for(tmp_path, sync):
+    part = DurableFiles(tmp_path / "spool", parts="parts", sync=sync).open_part()
+    part.write(LARGE)
+    assert part.begin_sync() is sync
+    part.sync()
+    part.discard()
 
 
 def parts(spool):
