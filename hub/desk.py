@@ -30,6 +30,8 @@ _SEVERAL, _BUSY_SECONDS, _GATHER_SECONDS = 3, 0.03, 0.0003
 # Who waits for no answer is not kept waiting: what so long brings is heard at once, and the one in
 # front wakes that much more seldom.
 _UNASKED_SECONDS = 0.02
+# Hands are asked this often whether they are well.
+_ASK_SECONDS = 5.0
 # What a hand may take to end after its grace: as long as Associations.shutdown(), and a moment.
 _ENDING_SECONDS = 12.0
 
@@ -52,7 +54,8 @@ class Desk(Generic[State]):
     ``meet`` makes what is kept of a line. ``write`` gets what is to be written, each with what is
     kept of its line, and gives an answer to each in order; ``answer`` gets a question. Where one of
     them raises, or answers nothing, whoever asked gets NotAnswered. ``on_loss`` is called where a
-    hand is lost, or the desk itself fails: nothing more is answered then.
+    hand is lost, or the desk itself fails: nothing more is answered then. Hands are asked every
+    ``ask_seconds`` whether they are well; who says nothing to twelve of them is killed, and lost.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class Desk(Generic[State]):
         write: Callable[[Sequence[tuple[State, bytes]]], Sequence[bytes]],
         answer: Callable[[State, bytes], bytes],
         on_loss: Callable[[], None],
+        ask_seconds: float = _ASK_SECONDS,
     ) -> None:
         self._hands, self._meet = hands, meet
         self._write, self._answer, self._on_loss = write, answer, on_loss
+        self._ask_seconds, self._ask_at = ask_seconds, 0.0
         self._selector = selectors.DefaultSelector()
         self._is_dismissed = self._is_lost = False
         # None ends who takes it.
@@ -128,20 +133,29 @@ class Desk(Generic[State]):
                     key.fileobj.line.close()
 
     def _go_round(self) -> None:
-        said = self._listen()
+        self._ask_hands()
+        said = self._listen(self._ask_seconds)
         if said and (pause := self._worth_waiting(said)):
             time.sleep(pause)
             said += self._listen(0)
         if said:
             self._settle(said)
 
-    def _listen(self, seconds: float | None = None) -> list[tuple[_Caller[State], bytes]]:
-        """Wait for what is said, see to all but what is to be written, and give that."""
+    def _ask_hands(self) -> None:
+        now = time.monotonic()
+        if now > self._ask_at and not self._is_dismissed:
+            self._ask_at = now + self._ask_seconds
+            for hand in self._hands.all:
+                hand.ask()
+
+    def _listen(self, seconds: float) -> list[tuple[_Caller[State], bytes]]:
+        """Wait so long for what is said, see to all but what is to be written, and give that."""
         said: list[tuple[_Caller[State], bytes]] = []
         for key, _events in self._selector.select(seconds):
             party = key.fileobj
             if isinstance(party, Hand):
-                self._end(party)
+                if not party.hear():
+                    self._end(party)
             elif isinstance(party, _Caller):
                 self._hear(party, said)
         return said

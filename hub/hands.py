@@ -5,6 +5,9 @@ is a line between the two: over it a hand asks, and the one in front answers. So
 bring is worked on by all processors at once, while one process alone writes, and writes together
 what comes together.
 
+A hand is asked now and then whether it is well. One that says nothing for long is killed: those it
+holds would wait for ever.
+
 A hand is forked before its parent has a thread or a connection to anything. It lets signals pass,
 and ends when it is dismissed or the one in front is gone. None is replaced alone: a process with
 threads must not be forked, so one that is lost ends the one in front, which is then started again.
@@ -19,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -28,7 +32,10 @@ from hub.supervisor import stand_apart
 log = structlog.get_logger(__name__)
 
 _ADDRESS_BYTES = 128
-_END = b"\0"
+# What is said to a hand besides addresses, and what it answers.
+_END, _ASKED, _WELL = b"\0", b"\1", b"\2"
+# So often it is asked without an answer before it is passed over, and before it is killed.
+_DOUBTED, _GIVEN_UP = 2, 12
 _LOOK_SECONDS, _MOMENT = 0.02, 0.25
 _PATIENCE_SECONDS = 5.0
 
@@ -60,6 +67,10 @@ class Taking:
                 # the one in front has gone, or says how long we may take
                 self.grace = float(said[len(_END) :] or 0)
                 return
+            if said == _ASKED:
+                with suppress(BlockingIOError):
+                    self._control.send(_WELL, socket.MSG_DONTWAIT)
+                continue
             if len(descriptors) < 2:
                 log.error("hands.cannot_take", address=said.decode(), why="too many open files")
                 for descriptor in descriptors:
@@ -71,16 +82,41 @@ class Taking:
 
 @dataclass(eq=False, slots=True)
 class Hand:
-    """One of the processes, as the one in front knows it; ``held`` is how many connections."""
+    """One of the processes, as the one in front knows it; ``held`` is how many connections.
+
+    ``unanswered`` is how often it was asked, and said nothing.
+    """
 
     pid: int
     control: socket.socket
     held: int = 0
     is_over: bool = False
+    unanswered: int = 0
 
     def fileno(self) -> int:
-        """Of what becomes readable when the process ends."""
+        """Of what becomes readable when the process ends, or says that it is well."""
         return self.control.fileno()
+
+    def ask(self) -> None:
+        """Ask whether it is well; kill it where it was often asked and never answered."""
+        if self.unanswered >= _GIVEN_UP:
+            log.error("hands.silent", pid=self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+        self.unanswered += 1
+        with suppress(OSError):  # it has not taken what it was given, or has ended
+            self.control.send(_ASKED)
+
+    def hear(self) -> bool:
+        """Take what it says; False where it has ended."""
+        try:
+            said = self.control.recv(_ADDRESS_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if said:
+            self.unanswered = 0
+        return bool(said)
 
     def has_ended(self) -> bool:
         """Whether the process is no more; its child process entry is freed then."""
@@ -136,7 +172,7 @@ class Hands:
         said = [address.encode()[:_ADDRESS_BYTES]]
         fault: OSError = HandLost("there is no hand")
         with self._lock:
-            for hand in sorted(self.all, key=lambda one: one.held):
+            for hand in sorted(self.all, key=lambda one: (one.unanswered > _DOUBTED, one.held)):
                 try:
                     socket.send_fds(hand.control, said, given)
                 except OSError as why:

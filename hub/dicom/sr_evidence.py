@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -26,7 +26,7 @@ def evidence_element(
     for instance in instances:
         members = by_series.setdefault(instance.series_instance_uid, {})
         members[instance.sop_instance_uid] = _item(
-            _uid("ReferencedSOPClassUID", instance.sop_class_uid)
+            _of_class(instance.sop_class_uid)
             + _uid("ReferencedSOPInstanceUID", instance.sop_instance_uid)
         )
     series_items = b"".join(
@@ -56,6 +56,11 @@ def _uid(keyword: str, uid: str) -> bytes:
     value = uid.encode("ascii")
     value += b"\0" * (len(value) % 2)
     return _head(keyword, b"UI") + struct.pack("<H", len(value)) + value
+
+
+@lru_cache(maxsize=64)
+def _of_class(sop_class_uid: str) -> bytes:
+    return _uid("ReferencedSOPClassUID", sop_class_uid)
 
 
 @cache

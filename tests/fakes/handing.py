@@ -24,6 +24,7 @@ from hub.hands import Handed, Hands, Taking
 from hub.lines import WRITE, Line, NotAnswered
 
 GRACE = 3.0
+ASK_SECONDS = 0.25
 
 
 def work(taking: Taking) -> None:
@@ -82,7 +83,7 @@ def main(count: int) -> int:
     hands = Hands(count, work)
     desk = Desk(
         hands, meet=object, write=write, answer=lambda _state, what: b"asked " + what,
-        on_loss=on_loss,
+        on_loss=on_loss, ask_seconds=ASK_SECONDS,
     )  # fmt: skip
     listener = Listener("127.0.0.1", 0, desk.give)
     print(listener.port, *(hand.pid for hand in hands.all), flush=True)

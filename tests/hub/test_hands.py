@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hub.hands import Hands, Taking
-from tests.fakes.handing import connect, say
+from tests.fakes.handing import ASK_SECONDS, connect, say
 from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +149,24 @@ def test_a_hand_that_stops_amid_a_message_holds_up_no_other(front: Front) -> Non
     assert front.process.wait(30) == 0
     assert time.monotonic() - began < 20
     assert all(map(is_gone, front.hands))
+
+
+def test_a_hand_that_stands_still_is_passed_over_and_ends_all_in_time(front: Front) -> None:
+    """Who is at it would wait for ever; and whoever sends again finds all started anew."""
+    (waiting, pid), (other, its) = connect(front.port), connect(front.port)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(5 * ASK_SECONDS)
+    assert {connect(front.port)[1] for _ in range(3)} == {its}
+    assert say(other, "write this") == "this of 1"
+    assert front.process.wait(30) == 1
+    assert say_or_nothing(waiting) == ""
+    assert all(map(is_gone, front.hands))
+
+
+def test_hands_that_are_well_are_left_in_peace(front: Front) -> None:
+    connection, _pid = connect(front.port)
+    time.sleep(16 * ASK_SECONDS)
+    assert say(connection, "write this") == "this of 1"
 
 
 def test_a_desk_that_fails_ends_all_and_leaves_nobody_waiting(front: Front) -> None:
