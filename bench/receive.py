@@ -85,16 +85,8 @@ def _series() -> list[Series]:
             targets=lambda _: [Target("Orthanc", at_least=2.0), Target("storescp", at_least=0.9),
                                Target("pynetdicom", at_least=3)],
         ),
-        Series(
-            "receive_factory", "Receive from senders with factory settings",
-            {HUB: _hub(), "Orthanc": _orthanc(has_no_delay=False),
-             "storescp": _peer(peers.storescp, has_no_delay=False)},
-            {"synced": "hub: data and row before Success; Orthanc: data; storescp: nothing",
-             "network": _FACTORY},
-            images=(96, 32), associations=(1, 4), has_no_delay=False,
-            targets=lambda count: [Target(peer, at_least=10 if count == 1 else 5)
-                                   for peer in ("Orthanc", "storescp")],
-        ),
+        _factory("receive_factory", "durable", is_synced=True),
+        _factory("receive_factory_unsynced", "not synced", is_synced=False),
         Series(
             "receive_postgresql", "Receive, durable, with PostgreSQL",
             {HUB: _hub_on_postgresql, "Orthanc": _orthanc()},
@@ -109,6 +101,20 @@ def _series() -> list[Series]:
             associations=(1, 4), is_raw=True,
         ),
     ]  # fmt: skip
+
+
+def _factory(name: str, says: str, *, is_synced: bool) -> Series:
+    storescp = _peer(peers.storescp, has_no_delay=False)
+    synced = "hub: data and row before Success; Orthanc: data; storescp: nothing"
+    return Series(
+        name, f"Receive from senders with factory settings, {says}",
+        {HUB: _hub() if is_synced else _unsynced_hub(),
+         "Orthanc": _orthanc(is_synced=is_synced, has_no_delay=False), "storescp": storescp},
+        {"synced": synced if is_synced else "nobody", "network": _FACTORY},
+        images=(96, 32), associations=(1, 4), has_no_delay=False,
+        targets=lambda count: [Target(peer, at_least=10 if count == 1 else 5)
+                               for peer in ("Orthanc", "storescp")],
+    )  # fmt: skip
 
 
 def _measure(series: Series, images: Images, here: Path, *, is_quick: bool) -> list[Measurement]:
