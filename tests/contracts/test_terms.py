@@ -48,6 +48,7 @@ def full(text: str = SETUP) -> str:
         .replace("sites:", f"{AHUS}sites:", 1)
         .replace("name: Vestre Viken HF,", f"name: Vestre Viken HF, {ROLES},", 1)
         .replace("algorithms:", "  - {code: other, name: Other}\nalgorithms:", 1)
+        .replace("    framework: 2020-1968\n", "    framework: 2020-1968\n    lot: chest\n")
     )  # fmt: skip
 
 
