@@ -67,6 +67,12 @@ class Site(models.Model):
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="sites")
     name = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64, default="Europe/Oslo")
+    # communication party of the Norwegian address registry; unit of the register of units
+    her_id = models.CharField(max_length=9, blank=True, default="", db_default="")
+    resh_id = models.CharField(max_length=9, blank=True, default="", db_default="")
+    # as which it reports examinations and doses to the Norwegian Patient Registry
+    npr_activity_unit = models.CharField(max_length=10, blank=True, default="", db_default="")
+    npr_dose_unit = models.CharField(max_length=10, blank=True, default="", db_default="")
     # days by kind (routing.retention.KINDS); what is left out is kept for ever
     retention = models.JSONField(default=dict, blank=True)
 
@@ -74,6 +80,15 @@ class Site(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def identifiers(self) -> list[tuple[str, str]]:
+        """What registries know it by, each with the name that people give the identifier."""
+        named = (
+            ("HER-id", self.her_id), ("RESH-id", self.resh_id),
+            (_("NPR, activity"), self.npr_activity_unit), (_("NPR, dose"), self.npr_dose_unit),
+        )  # fmt: skip
+        return [(str(name), number) for name, number in named if number]
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub import conditional, participants
-from hub.api import PROBLEMS, Door
+from hub.api import PROBLEMS, Door, DoubtSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
 from hub.configuration import entries
+from hub.configuration.doubts import doubts_of
 from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.models import Site, User
 
@@ -52,8 +53,8 @@ class SitesView(EntryDoor):
     def post(self, request: Request) -> Response:
         """Put one on record: an entry of ``sites`` as a set-up file has it."""
         participants.demand_administrator(request.user)
-        row = participants.begin_site(entry_in(request), by=request.user)
-        return told(entries.entry_of("site", row), status=201)
+        row = participants.begin_site(_site_in(request), by=request.user)
+        return _site_told(row, status=201)
 
 
 class SiteView(EntryDoor):
@@ -61,8 +62,8 @@ class SiteView(EntryDoor):
 
     @extend_schema(responses=ENTRY)
     def get(self, request: Request, code: str) -> Response:
-        """With its revision as ``ETag``."""
-        return told(entries.entry_of("site", _site(request, code)))
+        """As an entry of ``sites``, with its ``warnings`` beside it and its revision as ``ETag``."""
+        return _site_told(_site(request, code))
 
     @extend_schema(
         request=OpenApiTypes.OBJECT, parameters=[IF_MATCH],
@@ -74,8 +75,8 @@ class SiteView(EntryDoor):
         ``If-Match`` has the ETag of what is changed: 412 where it is another by now.
         """
         row, of = _site(request, code), conditional.demanded(request)
-        changed = participants.change_site(row, entry_in(request), by=request.user, of=of)
-        return told(entries.entry_of("site", changed))
+        changed = participants.change_site(row, _site_in(request), by=request.user, of=of)
+        return _site_told(changed)
 
 
 class MembersView(EntryDoor):
@@ -133,6 +134,17 @@ def entry_in(request: Request) -> dict[str, Any]:
 def told(entry: dict[str, Any], *, status: int = 200) -> Response:
     """An entry with its revision."""
     return Response(entry, status=status, headers={"ETag": f'"{entries.revision(entry)}"'})
+
+
+def _site_in(request: Request) -> dict[str, Any]:
+    """An entry of ``sites``; the warnings that an answer has beside it are nobody's to write."""
+    return {name: value for name, value in entry_in(request).items() if name != "warnings"}
+
+
+def _site_told(row: Site, *, status: int = 200) -> Response:
+    answer = told(entries.entry_of("site", row), status=status)
+    answer.data["warnings"] = DoubtSerializer(doubts_of("site", row), many=True).data
+    return answer
 
 
 def _site(request: Request, code: str) -> Site:

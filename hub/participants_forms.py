@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from hub import forms as base
+from hub.configuration.participants import OF_NORWAY
 from hub.environment import LANGUAGES_OF_PEOPLE
 from hub.models import Membership
 
@@ -28,6 +29,20 @@ class SiteForm(base.Form):
     code = base.code(_("Code"), most=50, says=_("By which files and addresses name it."))
     organisation = base.row(_("Organisation"))
     timezone = base.words(_("Time zone"), most=64, says=_("Such as Europe/Oslo."))
+    her_id = base.words(
+        _("HER-id"), most=9, needed=False,
+        says=_("Norway: the communication party in the address registry."),
+    )  # fmt: skip
+    resh_id = base.words(
+        _("RESH-id"), most=9, needed=False, says=_("Norway: the unit in the register of units.")
+    )
+    npr_activity_unit = base.words(
+        _("NPR reporting unit, activity"), most=10, needed=False,
+        says=_("Organisation number and 1."),
+    )  # fmt: skip
+    npr_dose_unit = base.words(
+        _("NPR reporting unit, dose"), most=10, needed=False, says=_("Organisation number and 2.")
+    )
     revision = base.revision()
 
     def __init__(self, *args: Any, organisations: Any, **kwargs: Any) -> None:
@@ -45,6 +60,7 @@ class SiteForm(base.Form):
         return {
             "code": said["code"], "name": said["name"], "timezone": said["timezone"],
             "organisation": said["organisation"].code, "retention": days or None,
+            **{name: said[name] or None for name in OF_NORWAY},
         }  # fmt: skip
 
     @staticmethod

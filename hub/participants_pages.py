@@ -17,7 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 from hub import forms as base
 from hub import participants
 from hub.configuration import entries
+from hub.configuration.doubts import doubts_of
 from hub.configuration.entries import ANY, EntryChanged, EntryRefused
+from hub.models import Site
 from hub.participants_forms import MemberForm, RoleSet, SiteForm
 
 PAGE_SIZE = 100
@@ -120,6 +122,9 @@ def _site_page(
 ) -> HttpResponse:
     if form.is_bound and form.is_valid() and _tried(form, act, SiteForm.name_of):
         messages.success(request, _("Written."))
+        row = Site.objects.get(code=form.cleaned_data["code"])
+        for one in doubts_of("site", row):
+            messages.warning(request, one.text[:1].upper() + one.text[1:])
         return redirect("sites")
     return _page(request, form, {
         "heading": heading, "back": reverse("sites"), "back_label": _("Sites"),

@@ -55,6 +55,9 @@ srn = Pattern(
     gettext_noop("a single registration number such as NO-MF-000012345 (MDR Art. 31)"),
 )
 notified_body = Pattern(r"[0-9]{4}", gettext_noop("a notified body of four digits (NANDO)"))
+# serial numbers without a check digit: none is ours to vouch for
+her_id = Pattern(r"[1-9][0-9]{0,8}", gettext_noop("a HER-id: a whole number of at most 9 digits"))
+resh_id = Pattern(r"[1-9][0-9]{0,8}", gettext_noop("a RESH-id: a whole number of at most 9 digits"))
 percentage = Pattern(
     r"100(\.0{1,2})?%|[0-9]{1,2}(\.[0-9]{1,2})?%",
     gettext_noop('a percentage from "0%" to "100%"'),
@@ -97,6 +100,27 @@ def vat_number_doubt(text: str, *, of: str) -> str:
     if of != "DK" and of.lower() in vat.MEMBER_STATES and not _is_valid(vat, text):
         return _("this is no VAT number of %(country)s as the EU has them") % {"country": of}
     return ""
+
+
+def npr_activity_unit(text: str) -> str:
+    """Norwegian Patient Registry, radiology, activity: an organisation number and then 1."""
+    if _is_reporting_unit(text, last="1"):
+        return ""
+    return _("a reporting unit of 10 digits: an organisation number with its check digit (mod 11), "
+             "then 1 for activity")  # fmt: skip
+
+
+def npr_dose_unit(text: str) -> str:
+    """Norwegian Patient Registry, radiology, dose: an organisation number and then 2."""
+    if _is_reporting_unit(text, last="2"):
+        return ""
+    return _("a reporting unit of 10 digits: an organisation number with its check digit (mod 11), "
+             "then 2 for dose")  # fmt: skip
+
+
+def _is_reporting_unit(text: str, *, last: str) -> bool:
+    found = re.fullmatch("([0-9]{9})([0-9])", text, re.ASCII)
+    return bool(found) and found[2] == last and _is_valid(orgnr, found[1])
 
 
 def gln(text: str) -> str:

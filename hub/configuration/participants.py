@@ -30,6 +30,8 @@ NODE_ROLES = {
     Node.Protocol.HL7.value: ("orders", "results", "priority"),
 }
 CONFIRMATIONS = ("none", "query")
+# numbers of a site that registries of Norway give out
+OF_NORWAY = ("her_id", "resh_id", "npr_activity_unit", "npr_dose_unit")
 # with these roles the hub calls the node, so it must know where
 CALLED_ROLES = {"results", "archive", "priority"}
 
@@ -84,6 +86,7 @@ def period(says: str = "") -> Field:
 
 
 def _examine_site(value: Value, say: Say, world: World) -> None:
+    _doubt_identifiers(value, say, world)
     days = (value["retention"] or {}).get("audit")
     if days is not None and days < SHORTEST_AUDIT:
         say.error(
@@ -92,6 +95,22 @@ def _examine_site(value: Value, say: Say, world: World) -> None:
               "months or more (Regulation (EU) 2024/1689 Art. 26(6)), found %(found)s")
             % {"least": SHORTEST_AUDIT, "found": days},
         )
+
+
+def _doubt_identifiers(value: Value, say: Say, world: World) -> None:
+    """Norway gives them, each to one unit: elsewhere, or twice, one is most likely mistyped."""
+    given = [name for name in OF_NORWAY if value[name]]
+    trust = world.of("organisation").get(value["organisation"] or "") if given else None
+    country = trust.value["country"] if trust else None
+    for name in given:
+        if country not in (None, "NO"):
+            text = _("Norway gives this number, and %(organisation)s is of %(country)s")
+            told = {"organisation": value["organisation"], "country": country}
+            say.warning(name, text % told)
+        for code, other in world.of("site").items():
+            if code != value["code"] and other.value[name] == value[name]:
+                text = _("%(code)s has the same: expected a number of its own")
+                say.warning(name, text % {"code": code})
 
 
 def _examine_member(value: Value, say: Say, world: World) -> None:
@@ -212,6 +231,15 @@ registry.register(Kind(
         Field("organisation", Reference("organisation"), says="The trust it belongs to."),
         Field("name", Text()),
         Field("timezone", Text(64, identifiers.time_zone), "Europe/Oslo", "IANA name."),
+        Field("her_id", Text(9, identifiers.her_id), None,
+              "Norway: the communication party of the address registry. No check digit."),
+        Field("resh_id", Text(9, identifiers.resh_id), None,
+              "Norway: the unit in the register of units. No check digit."),
+        Field("npr_activity_unit", Text(10, identifiers.npr_activity_unit), None,
+              "Norway: as which it reports examinations to the patient registry (NPR): an "
+              "organisation number, checked by mod 11, and 1."),
+        Field("npr_dose_unit", Text(10, identifiers.npr_dose_unit), None,
+              "Likewise for doses: an organisation number and 2."),
         Field("retention", InJson(Record((
             Field("studies", _DAYS, None, "Studies that were read, after the last that was told, "
                   "reviewed or received of them."),

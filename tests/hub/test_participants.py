@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.configuration.exporting import export_text
-from hub.models import AuditEvent, Membership, Site, User
+from hub.models import AuditEvent, Membership, Organisation, Site, User
 from tests.builders import parties
 from tests.builders.parties import FirstSite
 
@@ -64,6 +64,9 @@ def test_a_site_is_put_on_record_and_changed_by_who_administers_its_trust(own: U
     [
         ({"organisation": "ahus"}, "organisation"), ({"timezone": "Oslo"}, "timezone"),
         ({"code": "drammen"}, "code"), ({"code": "new"}, "code"), ({"name": None}, "name"),
+        ({"her_id": "80A4866"}, "her_id"), ({"resh_id": "0"}, "resh_id"),
+        ({"npr_activity_unit": "9168790681"}, "npr_activity_unit"),
+        ({"npr_dose_unit": "9168790671"}, "npr_dose_unit"),
         ({"retention": {"audit": 3}}, "retention.audit"), ({"sort": "x"}, "sort"),
     ],
 )  # fmt: skip
@@ -89,6 +92,41 @@ def test_nobody_keeps_what_another_administers(here: FirstSite, own: User) -> No
         "radiologist.drammen", "officer", "own", "at.site",
     }  # fmt: skip
     assert len(rows_of(here.administrator, SITES)) == 2
+
+
+NUMBERS = {"her_id": "8094866", "resh_id": "4001031", "npr_activity_unit": "9168790671",
+           "npr_dose_unit": "9168790672"}  # fmt: skip
+
+
+def test_a_site_has_the_numbers_of_norwegian_registries(own: User) -> None:
+    """The same by file, over the API and on the page; an export brings them back."""
+    made = send(own, "POST", SITES, KONGSBERG | NUMBERS)
+    assert (made.status_code, made.json()["warnings"]) == (201, [])
+    assert NUMBERS.items() <= made.json().items()
+    assert all(number in export_text() for number in NUMBERS.values())
+    again = send(own, "PATCH", f"{SITES}kongsberg/", made.json() | {"name": "K"}, seen=made["ETag"])
+    assert (again.status_code, again.json()["name"]) == (200, "K"), again.content
+    page = parties.client_of(own).get("/sites/").content.decode()
+    assert all(number in page for number in NUMBERS.values())
+    client, form = parties.client_of(own), {
+        "name": "K", "organisation": "vestre-viken", "timezone": "Europe/Oslo", "revision": "*",
+        **NUMBERS,
+    }  # fmt: skip
+    bad = client.post("/sites/kongsberg/edit/", form | {"npr_dose_unit": "9168790682"})
+    assert (bad.status_code, 'id="site-npr_dose_unit_error"' in bad.content.decode()) == (400, True)
+    assert client.post("/sites/kongsberg/edit/", form | {"resh_id": ""}).status_code == 302
+    row = Site.objects.get(code="kongsberg")
+    assert (row.resh_id, row.her_id, row.npr_dose_unit) == ("", "8094866", "9168790672")
+
+
+def test_a_number_that_another_site_has_or_norway_did_not_give_is_doubted(own: User) -> None:
+    send(own, "POST", SITES, KONGSBERG | {"her_id": "8094866"})
+    same = send(own, "PATCH", f"{SITES}drammen/", {"her_id": "8094866"})
+    assert [one["field"] for one in same.json()["warnings"]] == ["her_id"]
+    assert "kongsberg has the same" in same.json()["warnings"][0]["text"]
+    Organisation.objects.filter(code="vestre-viken").update(country="DK")
+    told = parties.client_of(own).get(f"{SITES}drammen/").json()["warnings"]
+    assert any("vestre-viken is of DK" in one["text"] for one in told)
 
 
 # -- people ----------------------------------------------------------------------------------------
