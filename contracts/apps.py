@@ -15,6 +15,7 @@ class ContractsConfig(AppConfig):
             choosing_setup,
             in_marketplace,
             procedure_belongings,
+            reached,
             setup,
             setup_call_offs,
         )  # fmt: skip

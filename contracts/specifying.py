@@ -84,12 +84,15 @@ def write_requirement(
     code = requirement["code"]
     if code != replaced and spec.requirements.filter(code=code).exists():
         raise refuse_move(_("code: %(code)s is in the specification already."), code=code)
-    spec.requirements.filter(code=replaced).delete()
+    held = spec.requirements.filter(code=replaced).first() or Requirement(spec=spec)
+    for name, value in requirement.items():
+        setattr(held, name, value)
+    held.save()
     audit.record(
         "requirement_written", actor=by, subject=spec.procedure.code, stage=spec.stage,
         version=spec.version, code=code,
     )  # fmt: skip
-    return Requirement.objects.create(spec=spec, **requirement)
+    return held
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import models, transaction
@@ -70,7 +70,12 @@ def demanded(request: Request) -> str:
 
 def tagged(told: Callable[[], Any]) -> Response:
     """The answer with the revision of what it tells as its ETag."""
-    return Response(told(), headers={"ETag": f'"{revision(told)}"'})
+    return Response(told(), headers=tag(told))
+
+
+def tag(told: Callable[[], Any]) -> dict[str, str]:
+    """The header that has the revision of what is told."""
+    return {"ETag": f'"{revision(told)}"'}
 
 
 @contextmanager
@@ -84,6 +89,13 @@ def unchanged(
     """
     with as_seen(row, told, of=demanded(request), called=called):
         yield
+
+
+def replacing(
+    request: Request, row: models.Model, told: Callable[[], Any], *, called: str
+) -> AbstractContextManager[None]:
+    """The same where one stands already; the first that is put there has nothing to name."""
+    return nullcontext() if told() is None else unchanged(request, row, told, called=called)
 
 
 @contextmanager

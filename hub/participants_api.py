@@ -62,7 +62,7 @@ class SiteView(EntryDoor):
 
     @extend_schema(responses=ENTRY)
     def get(self, request: Request, code: str) -> Response:
-        """As an entry of ``sites``, with its ``warnings`` beside it and its revision as ``ETag``."""
+        """As an entry of ``sites``, with ``warnings`` beside it and its revision as ``ETag``."""
         return _site_told(_site(request, code))
 
     @extend_schema(

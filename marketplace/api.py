@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
 from typing import Any
 
 from django.db.models import QuerySet
@@ -193,9 +192,9 @@ class ClearanceView(MarketDoor):
     def get(self, request: Request, code: str, version: str) -> Response:
         """With its revision as ``ETag``."""
         row = self.version()
-        if _clearance_told(row) is None:
+        if clearance_told(row) is None:
             raise Http404
-        return conditional.tagged(lambda: _clearance_told(row))
+        return conditional.tagged(lambda: clearance_told(row))
 
     @extend_schema(
         request=ClearanceSerializer, parameters=[IF_MATCH],
@@ -211,17 +210,15 @@ class ClearanceView(MarketDoor):
         said = Cleared(**self.asked(ClearanceSerializer))
 
         def told() -> Any:
-            return _clearance_told(row)
+            return clearance_told(row)
 
-        is_new = told() is None
-        with nullcontext() if is_new else conditional.unchanged(
-            request, row, told, called=str(row)
-        ):
+        with conditional.replacing(request, row, told, called=str(row)):
             clearing.record(row, said, by=self.person)
         return conditional.tagged(told)
 
 
-def _clearance_told(version: AlgorithmVersion) -> Any:
+def clearance_told(version: AlgorithmVersion) -> Any:
+    """The CE mark that is on record now; None where there is none."""
     held = Clearance.objects.filter(version=version).first()
     return None if held is None else ClearanceSerializer(held).data
 
@@ -231,19 +228,29 @@ class SbomView(MarketDoor):
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT, **PROBLEMS})
     def get(self, request: Request, code: str, version: str) -> Response:
-        """The document as it came."""
-        held = getattr(self.version(), "sbom", None)
-        if held is None:
+        """The document as it came, with its revision as ``ETag``."""
+        row = self.version()
+        if publishing.sbom_of(row) is None:
             raise Http404
-        return Response(held.document)
+        return conditional.tagged(lambda: publishing.sbom_of(row))
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: SbomSerializer, **PROBLEMS})
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, parameters=[IF_MATCH],
+        responses={200: SbomSerializer, **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str, version: str) -> Response:
-        """CycloneDX or SPDX 2, in JSON."""
+        """CycloneDX or SPDX 2, in JSON; where one is on record ``If-Match`` has its ETag."""
         row = self.version()
         self.demand_bringer(row.algorithm)
-        held = publishing.keep_sbom(row, request.data, by=self.person)
-        return Response(SbomSerializer(sboms.summary(held.document)).data)
+
+        def told() -> Any:
+            return publishing.sbom_of(row)
+
+        with conditional.replacing(request, row, told, called=str(row)):
+            held = publishing.keep_sbom(row, request.data, by=self.person)
+        return Response(
+            SbomSerializer(sboms.summary(held.document)).data, headers=conditional.tag(told)
+        )
 
 
 class XmlParser(MultiPartParser):
@@ -271,25 +278,32 @@ class ModelCardView(MarketDoor):
         },
     )
     def get(self, request: Request, code: str, version: str) -> Response | HttpResponse:
-        """As JSON, or as XML of the published schema."""
+        """As JSON, or as XML of the published schema; with the revision of it as ``ETag``."""
         form = request.query_params.get("as", "json")
         if form not in ("json", "xml"):
             raise ValidationError({"as": [_("expected json or xml")]})
-        held = getattr(self.version(), "model_card", None)
-        if held is None:
+        row = self.version()
+        document = publishing.card_of(row)
+        if document is None:
             raise Http404
+        tag = conditional.tag(lambda: document)
         if form == "json":
-            return Response(held.document)
-        return HttpResponse(model_cards.to_xml(held.document), content_type="application/xml")
+            return Response(document, headers=tag)
+        xml = model_cards.to_xml(document)
+        return HttpResponse(xml, content_type="application/xml", headers=tag)
 
     @extend_schema(
         request={
             "application/json": OpenApiTypes.OBJECT, "application/xml": OpenApiTypes.STR,
         },
-        responses={200: OpenApiTypes.OBJECT, **PROBLEMS},
+        parameters=[IF_MATCH],
+        responses={200: OpenApiTypes.OBJECT, **PROBLEMS, **CONDITIONAL},
     )  # fmt: skip
     def put(self, request: Request, code: str, version: str) -> Response:
-        """As JSON, or as XML of the published schema."""
+        """As JSON, or as XML of the published schema.
+
+        Where one is on record ``If-Match`` has its ETag: 412 where it is another by now.
+        """
         row = self.version()
         self.demand_bringer(row.algorithm)
         card = request.data
@@ -299,7 +313,13 @@ class ModelCardView(MarketDoor):
             raise NotPublished(
                 [(path, text) for path, _, text in (x.partition(": ") for x in error.problems)]
             ) from error
-        return Response(publishing.keep_model_card(row, card, by=self.person).document)
+
+        def told() -> Any:
+            return publishing.card_of(row)
+
+        with conditional.replacing(request, row, told, called=str(row)):
+            publishing.keep_model_card(row, card, by=self.person)
+        return conditional.tagged(told)
 
 
 class EvidenceView(MarketDoor):

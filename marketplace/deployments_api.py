@@ -13,8 +13,10 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hub import conditional
 from hub.access import ANY_ROLE, holds_role
 from hub.api import PAGING, PROBLEMS, Pages
+from hub.conditional import CONDITIONAL, IF_MATCH
 from hub.models import Site
 from marketplace import deciding, deploying, safety_notices
 from marketplace.api import MarketDoor
@@ -104,17 +106,41 @@ class DeploymentView(DeploymentDoor):
 class GateView(DeploymentDoor):
     """One gate of a deployment."""
 
-    @extend_schema(
-        request=DecisionSerializer, responses={200: DeploymentDetailSerializer, **PROBLEMS}
-    )
-    def put(self, request: Request, pk: int, gate: str) -> Response:
-        """Record what was decided there."""
-        row = self.deployment()
-        if gate not in Gate.Kind.values:
+    @extend_schema(responses={200: DecisionSerializer, **PROBLEMS})
+    def get(self, request: Request, pk: int, gate: str) -> Response:
+        """What was decided there last, with its revision as ``ETag``."""
+        row, kind = self.deployment(), _gate(gate)
+        if decided_at(row, kind) is None:
             raise Http404
+        return conditional.tagged(lambda: decided_at(row, kind))
+
+    @extend_schema(
+        request=DecisionSerializer, parameters=[IF_MATCH],
+        responses={200: DeploymentDetailSerializer, **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
+    def put(self, request: Request, pk: int, gate: str) -> Response:
+        """Record what was decided there; where something was, ``If-Match`` has its ETag."""
+        row, kind = self.deployment(), _gate(gate)
         decision = Decision(**self.asked(DecisionSerializer))
-        deciding.decide(row, Gate.Kind(gate), decision, by=self.person)
-        return self.told(row)
+
+        def told() -> Any:
+            return decided_at(row, kind)
+
+        with conditional.replacing(request, row, told, called=str(row.version)):
+            deciding.decide(row, kind, decision, by=self.person)
+        return Response(self.told(row).data, headers=conditional.tag(told))
+
+
+def decided_at(deployment: Deployment, kind: Gate.Kind) -> Any:
+    """What was decided at a gate last; None where nothing was."""
+    held = Gate.objects.filter(deployment=deployment, kind=kind).first()
+    return DecisionSerializer(held).data if held else None
+
+
+def _gate(name: str) -> Gate.Kind:
+    if name not in Gate.Kind.values:
+        raise Http404
+    return Gate.Kind(name)
 
 
 class SignView(DeploymentDoor):

@@ -14,13 +14,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from hub import conditional
 from hub import forms as base
 from hub.access import ANY_ROLE, is_staff_member
+from hub.conditional import NotAsSeen
 from hub.models import Site
 from marketplace import catalogue, deploying, papers
 from marketplace.deciding import DecisionRefused
 from marketplace.deploying import MoveNotAllowed
-from marketplace.deployments_api import deployments_of
+from marketplace.deployments_api import decided_at, deployments_of
 from marketplace.gate_forms import FORMS, DecisionForm, MetricSet
 from marketplace.models import AlgorithmVersion, Deployment, Gate
 from vendors import filing
@@ -84,7 +86,9 @@ def decide(request: HttpRequest, pk: int, gate: str) -> HttpResponse:
     kind = Gate.Kind(gate)
     held = row.gates.filter(kind=kind).first()
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
-    form = FORMS[kind](*sent, key="gate", initial=_shown(held))
+    seen = conditional.revision(lambda: decided_at(row, kind))
+    form = FORMS[kind](*sent, key="gate", initial=_shown(held) | {"revision": seen})
+    form.fields["revision"] = base.revision()
     form.offer(filing.standing(row.files.filter(gate=kind)))
     metrics = None
     if kind == Gate.Kind.MONITORING_PLAN:
@@ -109,8 +113,15 @@ def _decided(
     more = {}
     if metrics is not None:
         more["metrics"] = [one for one in metrics.cleaned_data if one.get("metric")]
+    of = form.cleaned_data.pop("revision") or "*"
     try:
-        papers.decide_on(row, kind, form.decision(**more), form.brought(), by=by)
+        with conditional.as_seen(
+            row, lambda: decided_at(row, kind), of=of, called=str(row.version)
+        ):
+            papers.decide_on(row, kind, form.decision(**more), form.brought(), by=by)
+    except NotAsSeen as refused:
+        form.refuse([str(refused.detail)])
+        return False
     except DecisionRefused as refused:
         form.refuse(f"{path.removeprefix('details.')}: {rule}" for path, rule in refused.problems)
         return False

@@ -14,8 +14,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from hub import conditional
 from hub import forms as base
+from hub.conditional import NotAsSeen
 from marketplace import catalogue, clearing, paper_forms, publishing
+from marketplace.api import clearance_told
 from marketplace.clearing import Cleared
 from marketplace.models import Algorithm, AlgorithmVersion
 from marketplace.publishing import NotPublished, Reference
@@ -86,10 +89,12 @@ def clear(request: HttpRequest, code: str, version: str) -> HttpResponse:
     names = paper_forms.ClearanceForm.base_fields
     shown = {name: getattr(held, name) for name in names} if held else {}
     form = paper_forms.ClearanceForm(_sent(request), key="clearance", initial=shown)
+    seen = _Seen(form, row, lambda: clearance_told(row))
     if form.is_bound and form.is_valid():
-        said = _judged(form, ClearanceSerializer)
-        if said is not None:
-            clearing.record(row, Cleared(**said), by=_user(request))
+        of, said = seen.of(), _judged(form, ClearanceSerializer)
+        if said is not None and seen.is_done(
+            of, lambda: clearing.record(row, Cleared(**said), by=_user(request))
+        ):
             messages.success(request, _("Recorded."))
             return redirect("algorithm", code)
     return _page(
@@ -133,8 +138,8 @@ def withdraw(request: HttpRequest, code: str, pk: int) -> HttpResponse:
 def keep_sbom(request: HttpRequest, code: str, version: str) -> HttpResponse:
     """Take in the bill of materials of a version."""
     return _kept(
-        request, code, version, paper_forms.SbomForm, publishing.keep_sbom,
-        _("Bill of materials (SBOM)"),
+        request, code, version, paper_forms.SbomForm,
+        (publishing.sbom_of, publishing.keep_sbom), _("Bill of materials (SBOM)"),
     )  # fmt: skip
 
 
@@ -143,20 +148,23 @@ def keep_sbom(request: HttpRequest, code: str, version: str) -> HttpResponse:
 def keep_card(request: HttpRequest, code: str, version: str) -> HttpResponse:
     """Take in the model card of a version."""
     return _kept(
-        request, code, version, paper_forms.CardForm, publishing.keep_model_card, _("Model card")
-    )
+        request, code, version, paper_forms.CardForm,
+        (publishing.card_of, publishing.keep_model_card), _("Model card"),
+    )  # fmt: skip
 
 
 def _kept(
-    request: HttpRequest, code: str, version: str, shape: Any, verb: Callable[..., Any],
-    heading: str,
+    request: HttpRequest, code: str, version: str, shape: Any,
+    verbs: tuple[Callable[..., Any], Callable[..., Any]], heading: str,
 ) -> HttpResponse:  # fmt: skip
+    """The page of a document that takes the place of the one before: (what stands, keeping it)."""
     _brought(request, code)
     row = _version(request, code, version)
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
     form = shape(*sent, key="paper")
-    if form.is_bound and form.is_valid() and _done(
-        form, lambda: verb(row, form.cleaned_data["file"], by=_user(request))
+    seen = _Seen(form, row, lambda: verbs[0](row))
+    if form.is_bound and form.is_valid() and seen.is_done(
+        seen.of(), lambda: verbs[1](row, form.cleaned_data["file"], by=_user(request))
     ):
         messages.success(request, _("Recorded."))
         return redirect("algorithm", code)
@@ -208,12 +216,37 @@ def _told(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False)
 
 
+class _Seen:
+    """What a person saw of what stands for a version, sent along with the form unseen."""
+
+    def __init__(
+        self, form: base.Form, row: AlgorithmVersion, told: Callable[[], Any]
+    ) -> None:
+        self.form, self.row, self.told = form, row, told
+        form.fields["revision"] = base.revision()
+        form.initial["revision"] = conditional.revision(told)
+
+    def of(self) -> str:
+        """The revision that may be replaced."""
+        return self.form.cleaned_data.pop("revision") or "*"
+
+    def is_done(self, of: str, verb: Callable[[], object]) -> bool:
+        """Do it; a refusal, and who was faster, stand on the form."""
+        try:
+            with conditional.as_seen(self.row, self.told, of=of, called=str(self.row)):
+                return _done(self.form, verb)
+        except NotAsSeen as refused:
+            self.form.refuse([str(refused.detail)])
+        return False
+
+
 def _done(form: base.Form, verb: Callable[[], object]) -> bool:
     """Do it; a refusal is put beside the field that it is about."""
     try:
         verb()
     except NotPublished as refused:
-        only = next(iter(form.fields)) if len(form.fields) == 1 else ""
+        shown = [name for name in form.fields if name != "revision"]
+        only = shown[0] if len(shown) == 1 else ""
         for path, rule in refused.problems:
             name, _dot, below = path.partition(".")
             told = f"{below}: {rule}" if below and name in form.fields else rule
@@ -250,7 +283,6 @@ def _brought(request: HttpRequest, code: str) -> Algorithm:
     row = _algorithm(request, code)
     demand_bringer(request.user, row.vendor)
     return row
-
 
 
 def _sent(request: HttpRequest) -> Any:

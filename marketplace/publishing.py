@@ -117,6 +117,18 @@ def keep_model_card(version: AlgorithmVersion, card: Any, *, by: User) -> ModelC
     return row
 
 
+def sbom_of(version: AlgorithmVersion) -> Any:
+    """The bill of materials that stands now; None where there is none."""
+    held = Sbom.objects.filter(version=version).first()
+    return held.document if held else None
+
+
+def card_of(version: AlgorithmVersion) -> Any:
+    """The model card that stands now; None where there is none."""
+    held = ModelCard.objects.filter(version=version).first()
+    return held.document if held else None
+
+
 @transaction.atomic
 def cite(algorithm: Algorithm, reference: Reference, *, by: User) -> Evidence:
     """Add a reference, or put it in place of the one of the same name and use."""

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 
 from hub import conditional
 from hub.access import is_staff_member
-from hub.api import PAGING, PROBLEMS, Door, Pages
+from hub.api import PAGING, PROBLEMS, Door, Pages, ProblemSerializer
 from hub.conditional import CONDITIONAL, IF_MATCH, NotAsSeen
 from hub.configuration.entries import EntryChanged, EntryRefused
 from hub.limiting import Allowance
@@ -154,29 +154,53 @@ def _told(vendor: Vendor) -> Response:
 class OnboardingItemView(VendorDoor):
     """One item of the checklist, handed in."""
 
+    @extend_schema(responses={200: OnboardingItemSerializer, **PROBLEMS})
+    def get(self, request: Request, code: str, item: str) -> Response:
+        """As it was handed in and decided, with its revision as ``ETag``; 404 where nobody did."""
+        vendor, kind = self.vendor(), _item(item)
+        if item_told(vendor, kind) is None:
+            raise Http404
+        return conditional.tagged(lambda: item_told(vendor, kind))
+
     @extend_schema(
-        request=ShownSerializer, responses={200: OnboardingItemSerializer, **PROBLEMS}
-    )
+        request=ShownSerializer, parameters=[IF_MATCH],
+        responses={200: OnboardingItemSerializer, **PROBLEMS, **CONDITIONAL},
+    )  # fmt: skip
     def put(self, request: Request, code: str, item: str) -> Response:
-        """Hand in; what was decided before is open again."""
-        vendor = self.served_vendor()
+        """Hand in; what was decided before is open again.
+
+        Where it was handed in before, ``If-Match`` has its ETag: 412 where it is another by now.
+        """
+        vendor, kind = self.served_vendor(), _item(item)
         shown = Shown(**self.asked(ShownSerializer))
-        row = onboarding.submit(vendor, _item(item), shown, by=self.person)
-        return Response(OnboardingItemSerializer(row).data)
+
+        def told() -> Any:
+            return item_told(vendor, kind)
+
+        with conditional.replacing(request, vendor, told, called=vendor.code):
+            onboarding.submit(vendor, kind, shown, by=self.person)
+        return conditional.tagged(told)
 
 
 class OnboardingVerdictView(VendorDoor):
     """What was decided on one item."""
 
     @extend_schema(
-        request=VerdictOnItemSerializer, responses={200: OnboardingItemSerializer, **PROBLEMS}
-    )
+        request=VerdictOnItemSerializer, parameters=[IF_MATCH],
+        responses={200: OnboardingItemSerializer, **PROBLEMS, 412: ProblemSerializer},
+    )  # fmt: skip
     def post(self, request: Request, code: str, item: str) -> Response:
-        """Accept, or return with the reason."""
-        vendor = self.kept_vendor()
+        """Accept, or return with the reason; with ``If-Match`` only what was seen."""
+        vendor, kind = self.kept_vendor(), _item(item)
         said = self.asked(VerdictOnItemSerializer)
-        row = onboarding.decide(vendor, _item(item), by=self.person, **said)
-        return Response(OnboardingItemSerializer(row).data)
+
+        def told() -> Any:
+            return item_told(vendor, kind)
+
+        of = conditional.given(request) or "*"
+        with conditional.as_seen(vendor, told, of=of, called=vendor.code):
+            onboarding.decide(vendor, kind, by=self.person, **said)
+        return conditional.tagged(told)
 
 
 class SubProcessorsView(VendorDoor):
@@ -339,6 +363,12 @@ class LegalFactsView(Door):
         held = legal.facts(on=timezone.localdate())
         rows = [held[code] for code in sorted(held)]
         return Response(LegalFactSerializer(rows, many=True).data)
+
+
+def item_told(vendor: Vendor, kind: OnboardingItem.Kind) -> Any:
+    """An item as it stands now; None where nobody has handed it in."""
+    held = OnboardingItem.objects.filter(vendor=vendor, kind=kind).first()
+    return OnboardingItemSerializer(held).data if held else None
 
 
 def _item(name: str) -> OnboardingItem.Kind:

@@ -13,8 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
+from hub import conditional
 from hub import forms as base
+from hub.conditional import NotAsSeen
 from vendors import filing, onboarding
+from vendors.api import item_told
 from vendors.belonging import demand_bringer, visible_vendors
 from vendors.file_doors import FileFields, attachment
 from vendors.filing import FileRefused
@@ -29,10 +32,17 @@ class ItemForm(FileFields):
         pgettext_lazy("paper", "Evidence"), needed=False, rows=2, most=2000,
         says=gettext_lazy("Where it is found, where its file is not handed in here."),
     )  # fmt: skip
-    owner = base.words(gettext_lazy("In charge"), most=200, needed=False)
-    dated = base.day(gettext_lazy("Dated"))
+    owner = base.words(
+        gettext_lazy("In charge"), most=200, needed=False,
+        says=gettext_lazy("Needed before it can be accepted."),
+    )  # fmt: skip
+    dated = base.day(
+        gettext_lazy("Dated"),
+        says=gettext_lazy("The day of the document. Needed before it can be accepted."),
+    )  # fmt: skip
     due = base.day(gettext_lazy("Due"))
     valid_until = base.day(gettext_lazy("Valid until"))
+    revision = base.revision()
     field_order = ("file", "replaces", "evidence", "owner", "dated", "due", "valid_until")
 
 
@@ -44,7 +54,8 @@ def submit(request: HttpRequest, code: str, item: str) -> HttpResponse:
     demand_bringer(request.user, row)
     held = row.onboarding.filter(kind=kind).first()
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
-    form = ItemForm(*sent, key="item", initial=_shown(held))
+    seen = conditional.revision(lambda: item_told(row, kind))
+    form = ItemForm(*sent, key="item", initial=_shown(held) | {"revision": seen})
     form.offer(filing.standing(row.files.filter(item=kind)))
     if form.is_bound and form.is_valid() and _handed_in(row, kind, form, by=request.user):
         messages.success(request, _("Recorded."))
@@ -70,8 +81,13 @@ def _handed_in(row: Vendor, kind: OnboardingItem.Kind, form: ItemForm, *, by: An
     """Hand it in; a refusal is put beside the field that it is about."""
     shown = Shown(**{name: form.cleaned_data[name] for name in Shown.__match_args__
                      if name in form.fields})  # fmt: skip
+    of = form.cleaned_data["revision"] or "*"
     try:
-        onboarding.submit(row, kind, shown, by=by, brought=form.brought())
+        with conditional.as_seen(row, lambda: item_told(row, kind), of=of, called=row.code):
+            onboarding.submit(row, kind, shown, by=by, brought=form.brought())
+    except NotAsSeen as refused:
+        form.refuse([str(refused.detail)])
+        return False
     except (FileRefused, OnboardingRefused) as refused:
         form.refuse(base.told(refused))
         return False

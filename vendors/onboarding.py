@@ -102,7 +102,7 @@ def decide(
     if item is None or item.state == State.OPEN:
         raise OnboardingRefused("item", _("nothing was handed in"))
     if is_accepted:
-        demand_acceptable(vendor, kind, valid_until=item.valid_until)
+        _demand_acceptable(vendor, item)
     elif not comment.strip():
         raise OnboardingRefused("comment", _("expected why it is returned"))
     item.state = State.ACCEPTED if is_accepted else State.RETURNED
@@ -115,8 +115,21 @@ def decide(
     return item
 
 
-def demand_acceptable(vendor: Vendor, kind: Kind, *, valid_until: date | None) -> None:
+def missing(owner: str | None, dated: object) -> list[tuple[str, str]]:
+    """(field, rule) of what an item lacks that stands with somebody in charge and a day."""
+    faults = []
+    if not (owner or "").strip():
+        faults.append(("owner", _("expected who is in charge, because it is accepted")))
+    if not dated:
+        faults.append(("dated", _("expected the day of the document, because it is accepted")))
+    return faults
+
+
+def _demand_acceptable(vendor: Vendor, item: OnboardingItem) -> None:
     """Raise OnboardingRefused where an item lacks what its rule asks for."""
+    kind, valid_until = item.kind, item.valid_until
+    for field, rule in missing(item.owner, item.dated):
+        raise OnboardingRefused(field, rule)
     if kind == Kind.COMPANY and not vendor.srn:
         raise OnboardingRefused(
             "srn", _("expected the SRN of the manufacturer (MDR Art. 31) on record")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,16 +16,18 @@ from hub.configuration.records import Field, Record, Reference
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import (
     Amount,
+    Boolean,
     Choice,
     Country,
     Date,
+    Difference,
     ListOf,
     Schema,
     Shape,
     Text,
     set_column,
 )
-from vendors import filing, legal
+from vendors import filing, legal, onboarding
 from vendors.models import (
     LegalFact,
     OnboardingFile,
@@ -72,6 +75,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
     shown = {one["item"] for one in value["files"] or []}
     for index, item in enumerate(value["onboarding"] or []):
         _examine_item(item, f"onboarding[{index}]", say, shown=shown)
+        _examine_charge(item, f"onboarding[{index}]", say, is_return=world.is_return)
         is_accepted = item["state"] == OnboardingItem.State.ACCEPTED
         if item["item"] == OnboardingItem.Kind.COMPANY and is_accepted and not value["srn"]:
             say.error("srn", _("expected the SRN of the manufacturer (MDR Art. 31) on record"))
@@ -92,6 +96,32 @@ def _examine_item(item: Value, path: str, say: Say, *, shown: set[str]) -> None:
     if item["item"] in ENDING and not item["valid_until"]:
         text = _("expected the last day on which it holds, found nothing")
         say.error(f"{path}.valid_until", text)
+
+
+def _examine_charge(item: Value, path: str, say: Say, *, is_return: bool) -> None:
+    """What is accepted has an owner and a day, but for what was accepted before they were asked."""
+    is_accepted = item["state"] == OnboardingItem.State.ACCEPTED
+    faults = onboarding.missing(item["owner"], item["dated"]) if is_accepted else []
+    if item["earlier_rule"] and not faults:
+        text = _("expected nothing, because it has an owner and a day, or is not accepted")
+        say.error(f"{path}.earlier_rule", text)
+    for name, text in faults:
+        tell = say.warning if item["earlier_rule"] or is_return else say.error
+        tell(f"{path}.{name}", text)
+
+
+class _EarlierRule(Boolean):
+    """Whether an item was accepted without owner or day, as it could be once; never written."""
+
+    def load(self, row: Any, column: str) -> Any:
+        is_accepted = row.state == OnboardingItem.State.ACCEPTED
+        return True if is_accepted and onboarding.missing(row.owner, row.dated) else None
+
+    def save(self, row: Any, column: str, value: Any) -> None:
+        """Nothing: the row says it by what it lacks."""
+
+    def differences(self, path: str, old: Any, new: Any) -> Iterator[Difference]:
+        return iter(())
 
 
 registry.register(Kind(
@@ -118,13 +148,15 @@ registry.register(Kind(
             Field("state", Choice(tuple(OnboardingItem.State.values)), "accepted"),
             Field("evidence", Text(2000, identifiers.paragraphs), None, "Where it is found."),
             Field("sha256", Text(64, SHA256), None, "Of the document."),
-            Field("owner", Text(), None, "Who is in charge."),
-            Field("dated", Date(), None, "The day of the document."),
+            Field("owner", Text(), None, "Who is in charge. accepted: required."),
+            Field("dated", Date(), None, "The day of the document. accepted: required."),
             Field("due", Date(), None),
             Field("valid_until", Date(), None, "The last day."),
             Field("decided_by", Text(), None),
             Field("decided_on", Date(), None),
             Field("comment", Text(2000, identifiers.paragraphs), None),
+            Field("earlier_rule", _EarlierRule(), None, "true, as an export writes it: accepted "
+                  "before owner and day were asked for. Who applies the file vouches for it."),
         ))), None, "The checklist. Left out: what was decided in the hub stays."),
         Field("people", KeptRows(VendorMember, "vendor", ("username",), Record((
             Field("username", Reference("member"), column="user"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -15,10 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from hub import conditional
+from hub import forms as base
+from hub.conditional import NotAsSeen
 from hub.configuration.doubts import doubts_of
 from hub.tokens import address_of
 from vendors import filing, inviting, onboarding
-from vendors.api import invitation_tries
+from vendors.api import invitation_tries, item_told
 from vendors.belonging import (
     demand_keeper,
     may_bring_papers,
@@ -26,6 +30,7 @@ from vendors.belonging import (
     own_vendor,
     visible_vendors,
 )
+from vendors.item_views import ItemForm
 from vendors.models import OnboardingItem, Vendor
 from vendors.onboarding import OnboardingRefused
 from vendors.processor_views import BASES
@@ -92,12 +97,15 @@ def decide(request: HttpRequest, code: str, item: str) -> HttpResponse:
     row = _kept(request, code)
     is_accepted = request.POST.get("verdict") == "accept"
     comment = request.POST.get("comment", "")[:2000]
-    return _tried(
-        request, row,
-        lambda: onboarding.decide(
-            row, _kind(item), is_accepted=is_accepted, comment=comment, by=_user(request)
-        ),
-    )  # fmt: skip
+    kind, of = _kind(item), request.POST.get("revision", "")[:64] or "*"
+
+    def act() -> None:
+        with conditional.as_seen(row, lambda: item_told(row, kind), of=of, called=row.code):
+            onboarding.decide(
+                row, kind, is_accepted=is_accepted, comment=comment, by=_user(request)
+            )
+
+    return _tried(request, row, act)
 
 
 @login_required
@@ -143,6 +151,9 @@ def _items(row: Vendor) -> list[OnboardingItem]:
     """The checklist, each item with the files that were handed in for it."""
     items, files = onboarding.checklist(row), list(filing.whole(row.files.all()))
     for item in items:
+        if item.state == OnboardingItem.State.SUBMITTED:
+            told = partial(item_told, row, OnboardingItem.Kind(item.kind))
+            item.revision = conditional.revision(told)  # type: ignore[attr-defined]
         item.shown_files = [one for one in files if one.item == item.kind]  # type: ignore[attr-defined]
     return items
 
@@ -171,7 +182,9 @@ def _tried(request: HttpRequest, row: Vendor, act: Any) -> HttpResponse:
         act()
         messages.success(request, _("Recorded."))
     except OnboardingRefused as refused:
-        messages.error(request, f"{refused.field}: {refused}")
+        messages.error(request, base.spoken(f"{refused.field}: {refused}", ItemForm))
+    except NotAsSeen as refused:
+        messages.error(request, str(refused.detail))
     return redirect("vendor", code=row.code)
 
 

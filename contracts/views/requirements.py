@@ -21,6 +21,8 @@ from contracts.forms import procedures as forms
 from contracts.models import Procedure, Requirement, RequirementSpec, SuggestedRequirement
 from contracts.specification import FIELDS
 from contracts.tenders import ProcedureMoveRefused
+from hub import conditional
+from hub.conditional import NotAsSeen
 
 METHODS = ("GET", "HEAD", "POST")
 
@@ -32,12 +34,16 @@ def write(
 ) -> HttpResponse:
     """Add a requirement to a draft, or change the one of the code."""
     row, spec = _draft(request, code, stage, version)
-    held = None if pk is None else _requirement(spec, pk)
+    held = spec.requirements.filter(pk=pk).first() if pk else None
+    if pk and held is None and request.method != "POST":
+        raise Http404
     requirement = held.code if held else ""
     shown: dict[str, Any] = {name: getattr(held, name) for name in FIELDS} if held else {}
     shown["choices"] = "\n".join(shown.get("choices", ()))
+    shown["revision"] = conditional.revision(lambda: _told(spec, pk)) if pk else ""
     form = forms.RequirementForm(_sent(request), procedure=row, key="requirement", initial=shown)
-    if form.is_bound and form.is_valid() and _written(spec, form, request.user, requirement):
+    form.fields["revision"] = base.revision()
+    if form.is_bound and form.is_valid() and _written(spec, form, request.user, requirement, pk):
         messages.success(request, _("The requirement is written."))
         return redirect("specification", code, stage, version)
     heading = requirement or _("New requirement")
@@ -81,11 +87,26 @@ def accept(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     )  # fmt: skip
 
 
-def _written(spec: RequirementSpec, form: Any, by: Any, replaced: str) -> bool:
+def _written(
+    spec: RequirementSpec, form: Any, by: Any, replaced: str, pk: int | None
+) -> bool:
+    """Write it, unless somebody changed or removed it since it was shown."""
     said = dict(form.cleaned_data)
-    return _is_done(form, lambda: specifying.write_requirement(
-        spec, _judged(said), replaced=replaced, by=by
-    ))  # fmt: skip
+    of = said.pop("revision") or "*"
+
+    def write() -> None:
+        with conditional.as_seen(
+            spec, lambda: _told(spec, pk), of=of, called=spec.procedure.code
+        ):
+            specifying.write_requirement(spec, _judged(said), replaced=replaced, by=by)
+
+    return _is_done(form, write)
+
+
+def _told(spec: RequirementSpec, pk: int | None) -> Any:
+    """A requirement as it stands now; None where it was removed."""
+    held = spec.requirements.filter(pk=pk or 0).first()
+    return RequirementSerializer(held).data if held else None
 
 
 def _accepted(suggestion: SuggestedRequirement, form: Any, by: Any) -> bool:
@@ -102,6 +123,9 @@ def _is_done(form: Any, verb: Callable[[], object]) -> bool:
         verb()
     except ProcedureMoveRefused as refused:
         form.refuse(base.told(refused))
+        return False
+    except NotAsSeen as refused:
+        form.refuse([str(refused.detail)])
         return False
     except ValidationError as refused:
         _put(form, refused)

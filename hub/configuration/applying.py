@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from hub import audit
-from hub.configuration import planning
+from hub.configuration import planning, registry
 from hub.configuration.history import hanging_on
 from hub.configuration.planning import Action, Change
 from hub.configuration.problems import Place, Problem, Report, SetUpRefused
@@ -37,17 +37,21 @@ class Outcome:
 
 
 def apply(
-    names: Iterable[str], *, actor: str, is_dry_run: bool = False, is_pruning: bool = False
-) -> Outcome:
+    names: Iterable[str], *, actor: str, is_dry_run: bool = False, is_pruning: bool = False,
+    is_return: bool = False,
+) -> Outcome:  # fmt: skip
     """Make the database agree with the files; raises SetUpRefused, and then nothing is changed.
 
     A dry run does all of the work and takes it back, so that it refuses what apply would refuse.
+    With ``is_return`` another hub exported them: what it took by an earlier rule is told of alone.
     """
     files = list(names)
     report = Report()
     try:
         with transaction.atomic():
-            changes = _apply(files, report, actor=actor, is_pruning=is_pruning)
+            changes = _apply(
+                files, report, actor=actor, is_pruning=is_pruning, is_return=is_return
+            )
             if is_dry_run:
                 transaction.set_rollback(True)
             elif changes:
@@ -60,21 +64,24 @@ def apply(
     return Outcome(tuple(changes), tuple(sorted(set(report.warnings))))
 
 
-def _apply(files: list[str], report: Report, *, actor: str, is_pruning: bool) -> list[Change]:
+def _apply(
+    files: list[str], report: Report, *, actor: str, is_pruning: bool, is_return: bool
+) -> list[Change]:
     items = read_files(files, report=report)
     planning.lock()
     if is_pruning and not any(items.values()):
         text = _("expected at least one entry: --prune would remove everything")
         report.problems.append(Problem(Place(files[0] if files else "", 1), "", "", "", text))
-    return change(items, report, actor=actor, is_pruning=is_pruning)
+    return change(items, report, actor=actor, is_pruning=is_pruning, is_return=is_return)
 
 
 def change(
-    items: Items, report: Report, *, actor: str, is_pruning: bool = False
-) -> list[Change]:
+    items: Items, report: Report, *, actor: str, is_pruning: bool = False,
+    is_return: bool = False,
+) -> list[Change]:  # fmt: skip
     """Make the database agree with entries that were read; who asks has planning.lock()."""
     database = planning.held()
-    world = planning.world_of(items, database, is_pruning=is_pruning)
+    world = planning.world_of(items, database, is_pruning=is_pruning, is_return=is_return)
     planning.examine(world, report=report)
     report.refuse_if_any()
     changes = planning.plan(items, database, is_pruning=is_pruning)
@@ -82,6 +89,8 @@ def change(
     report.refuse_if_any()
     _make_all(changes, report, actor=actor)
     report.refuse_if_any()
+    for item, path, text in registry.looked_at(items):
+        Say(item, report).warning(path, text)
     return changes
 
 

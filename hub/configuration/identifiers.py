@@ -120,7 +120,7 @@ def npr_dose_unit(text: str) -> str:
 
 def _is_reporting_unit(text: str, *, last: str) -> bool:
     found = re.fullmatch("([0-9]{9})([0-9])", text, re.ASCII)
-    return bool(found) and found[2] == last and _is_valid(orgnr, found[1])
+    return found is not None and found[2] == last and _is_valid(orgnr, found[1])
 
 
 def gln(text: str) -> str:

@@ -42,7 +42,7 @@ def import_organisation(folder: Path, *, by: str) -> Taken:
     """
     contents = _contents(folder)
     with transaction.atomic():
-        outcome = apply([str(folder / "setup.yaml")], actor=by)
+        outcome = apply([str(folder / "setup.yaml")], actor=by, is_return=True)
         added, there = {}, {}
         taken = []
         for table in tables():

@@ -62,7 +62,9 @@ def held() -> Held:
     return {kind.name: kind.held() for kind in registry.kinds()}
 
 
-def world_of(items: Items, database: Held, *, is_pruning: bool) -> World:
+def world_of(
+    items: Items, database: Held, *, is_pruning: bool, is_return: bool = False
+) -> World:
     """All entries as they would be: those of the files, over those of the database."""
     after: Items = {}
     for kind in registry.kinds():
@@ -71,7 +73,7 @@ def world_of(items: Items, database: Held, *, is_pruning: bool) -> World:
             for code, (_, value) in database[kind.name].items():
                 kept = in_database(kind.section, code, value)
                 after[kind.name].setdefault(code, kept)
-    return World(after)
+    return World(after, is_return)
 
 
 def examine(world: World, *, report: Report) -> None:

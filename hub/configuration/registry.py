@@ -20,6 +20,8 @@ class World:
     """All entries as they would be once the files are applied: kind name -> code -> entry."""
 
     items: Mapping[str, Mapping[str, Item]]
+    # what another hub exported comes back: it was judged there, by the rules of its time
+    is_return: bool = False
 
     def of(self, kind_name: str) -> Mapping[str, Item]:
         """The entries of a kind, by code."""
@@ -115,7 +117,6 @@ class Kind:
 Guard: TypeAlias = Callable[[Value, Value], Iterable[tuple[str, str]]]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Owner:
     """An organisation and its sites, by their codes."""
@@ -124,12 +125,17 @@ class Owner:
     sites: frozenset[str]
 
 
+# entries of files, once they are applied -> (entry, path, sentence) of what to look at
+Look: TypeAlias = Callable[
+    [Mapping[str, Mapping[str, Item]]], Iterable[tuple[Item, str, str]]
+]
 # (entry, owner) -> what of the entry belongs to the owner, None where nothing does
 Share: TypeAlias = Callable[[Value, Owner], Value | None]
 
 _kinds: dict[str, Kind] = {}
 _shares: dict[str, Share] = {}
 _guards: dict[str, list[Guard]] = {}
+_looks: list[Look] = []
 _kept_back: dict[str, tuple[str, ...]] = {}
 _disposable: set[str] = set()
 _definitions: dict[str, Any] = {}
@@ -161,6 +167,18 @@ def refusals(kind_name: str, *, old: Value, new: Value) -> Iterator[tuple[str, s
     """What every guard of the kind says against the change."""
     for ask in _guards.get(kind_name, []):
         yield from ask(old, new)
+
+
+def look_after(ask: Look) -> None:
+    """Let ``ask`` warn of what rows say together once the files are applied."""
+    if ask not in _looks:
+        _looks.append(ask)
+
+
+def looked_at(items: Mapping[str, Mapping[str, Item]]) -> Iterator[tuple[Item, str, str]]:
+    """What all that look say of the entries."""
+    for ask in _looks:
+        yield from ask(items)
 
 
 def share(kind_name: str, ask: Share) -> None:

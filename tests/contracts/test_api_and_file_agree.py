@@ -105,7 +105,7 @@ def test_a_lot_is_named_where_there_are_lots_and_a_company_with_its_number(
     with pytest.raises(SetUpRefused, match="lot: expected the lot that is called off from"):
         apply([str(name)], actor="test")
     item = {"item": "company", "state": "accepted", "evidence": "x", "decided_by": "x",
-            "decided_on": "2026-01-01"}  # fmt: skip
+            "decided_on": "2026-01-01", "owner": "x", "dated": "2026-01-01"}  # fmt: skip
     company = {"code": "c", "name": "C", "country": "NO", "onboarding": [item]}
     name.write_text(json.dumps({"version": "1", "vendors": [company]}))
     with pytest.raises(SetUpRefused, match=r"srn: expected the SRN of the manufacturer"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from contracts import submitting
@@ -29,6 +30,23 @@ PAGE = "/procedures/2026-100/"
 @pytest.fixture
 def trust() -> Organisation:
     return parties.organisation("vestre-viken", name="Vestre Viken HF")
+
+
+def _two_at_one_requirement(buyer: Client, page: str, changed: dict[str, str]) -> None:
+    """The second is told who was faster, and keeps what they typed; so it is after a removal."""
+    seen = {"revision": buyer.get(page).context["form"].initial["revision"]}
+    assert buyer.post(page, changed | seen | {"text": "By the first"}).status_code == 302
+    late = buyer.post(page, changed | seen | {"text": "By the second"})
+    told = late.content.decode()
+    assert (late.status_code, "buyer changed 2026-7 meanwhile" in told) == (400, True)
+    assert "By the second" in told
+    assert Requirement.objects.get().text == "By the first"
+    seen = {"revision": buyer.get(page).context["form"].initial["revision"]}
+    Requirement.objects.all().delete()
+    assert buyer.post(page, changed | seen).status_code == 400
+    assert not Requirement.objects.exists()
+    another = f"{page.rpartition('requirements/')[0]}requirements/"
+    assert buyer.post(another, changed).status_code == 302
 
 
 def test_a_procedure_is_planned_and_announced_on_pages(trust: Organisation) -> None:
@@ -64,6 +82,7 @@ def test_a_procedure_is_planned_and_announced_on_pages(trust: Organisation) -> N
     changed = asked | {"code": "E-2", "text": "No conviction at all"}
     assert buyer.post(f"{where}requirements/{one.pk}/", changed).status_code == 302
     assert list(spec.requirements.values_list("code", "choices")) == [("E-2", ["yes", "no"])]
+    _two_at_one_requirement(buyer, f"{where}requirements/{one.pk}/", changed)
     buyer.post(f"{where}freeze/", {"next": page})
     moved = buyer.post(f"{page}move/", {"to": "published", "why": "sent"}, follow=True)
     assert "It stands at Published now." in moved.content.decode()

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from contracts import call_offs
 from contracts.models import CallOff
+from hub.configuration.applying import apply
 from hub.configuration.exporting import export_text
 from hub.models import AuditEvent, Organisation, Site
 from tests.builders.parties import line_of, member
@@ -116,6 +118,32 @@ def test_a_file_cannot_pass_the_maximum_either(setup: Path) -> None:
 
     assert (problem.section, problem.field) == ("frameworks", "maximum_value")
     assert "40000000.00, which call-offs have bound" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("value", "share"), [("27999999.99", None), ("28000000.00", 70), ("34000000.00", 85),
+                         ("38000000.00", 95)],
+)  # fmt: skip
+def test_apply_tells_how_much_of_an_agreement_is_bound(
+    setup: Path, value: str, share: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As API and pages do, and where nothing changes any more as well."""
+    for _again in range(2):
+        call_command("apply", str(write(setup, commits(value))))
+        said = capsys.readouterr().err
+        told = f"maximum_value: at least {share} % of the maximum of 2020-1968 is bound"
+        assert (told in said) == (share is not None), said
+        assert ("of the maximum" in said) == (share is not None)
+
+
+def test_a_file_of_call_offs_alone_tells_it_too(setup: Path) -> None:
+    applied(write(setup, commits("38000000.00")))
+    alone = setup / "more.yaml"
+    head, _mark, rest = commits("38000001.00").partition("call_offs:\n")
+    alone.write_text(f"version: \"1\"\ncall_offs:\n{rest}")
+    (warning,) = apply([str(alone)], actor="tester").warnings
+    assert (warning.section, warning.field) == ("call_offs", "committed_value")
+    assert "at least 95 %" in warning.text
 
 
 def test_a_call_off_that_people_approved_is_not_pruned(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from hub.models import User
@@ -37,8 +38,13 @@ def of_vendor(vendor: Vendor, name: str) -> Client:
     return signed_in(user)
 
 
-def sent(client: Client, method: str, where: str, data: Any = None) -> Any:
-    return client.generic(method, where, json.dumps(data), content_type="application/json")
+def sent(
+    client: Client, method: str, where: str, data: Any = None, *, seen: str | None = "*"
+) -> Any:
+    headers = {"If-Match": seen} if seen else {}
+    return client.generic(
+        method, where, json.dumps(data), content_type="application/json", headers=headers
+    )
 
 
 def codes(answer: Any) -> list[str]:
@@ -125,10 +131,13 @@ def test_a_model_card_comes_in_as_json_or_xml_and_goes_out_as_both(here: FirstSi
     xml = own.get(f"{VERSION}/model-card/?as=xml")
     assert xml.headers["Content-Type"] == "application/xml"
     assert model_cards.from_xml(xml.content) == card()
-    back = own.generic("PUT", f"{VERSION}/model-card/", xml.content, "application/xml")
+    seen = {"If-Match": xml["ETag"]}
+    back = own.generic(
+        "PUT", f"{VERSION}/model-card/", xml.content, "application/xml", headers=seen
+    )
     assert back.json() == card()
     bomb = b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
-    told = own.generic("PUT", f"{VERSION}/model-card/", bomb, "application/xml")
+    told = own.generic("PUT", f"{VERSION}/model-card/", bomb, "application/xml", headers=seen)
     assert (told.status_code, told.json()) == (400, {"(the whole)": ["expected no DOCTYPE"]})
     missing = card()
     del missing["BasicInfo"]["ModelName"]
@@ -153,6 +162,54 @@ def test_an_sbom_is_kept_and_summarised(here: FirstSite) -> None:
     assert signed_in(here.officer).get(f"{VERSION}/sbom/").json() == document
     wrong = sent(signed_in(here.administrator), "PUT", f"{VERSION}/sbom/", {"packages": []})
     assert list(wrong.json()) == ["bomFormat"]
+
+
+SBOM = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
+
+
+@pytest.mark.parametrize(
+    ("what", "first", "second"),
+    [("sbom", SBOM, SBOM | {"version": 2}),
+     ("model-card", card(), card() | {"Bibliography": "another"})],
+)  # fmt: skip
+def test_the_second_of_two_who_bring_a_paper_is_told(
+    here: FirstSite, what: str, first: Any, second: Any
+) -> None:
+    """Over the API and on the page; what the first brought stays."""
+    own, where = of_vendor(here.vendor, "anna"), f"{VERSION}/{what}/"
+    made = sent(own, "PUT", where, first, seen=None)  # nothing was there to be seen
+    assert (made.status_code, own.get(where)["ETag"]) == (200, made["ETag"])
+    page = f"/catalogue/ich-triage/versions/1.0.0/{what}/"
+    typed = own.get(page).context["form"].initial["revision"]
+    assert sent(own, "PUT", where, second, seen=None).status_code == 428
+    assert sent(own, "PUT", where, second, seen=made["ETag"]).status_code == 200
+    late = sent(own, "PUT", where, first, seen=made["ETag"])
+    assert (late.status_code, "anna changed ich-triage" in late.json()["detail"]) == (412, True)
+    file = SimpleUploadedFile("x.json", json.dumps(first).encode())
+    told = own.post(page, {"file": file, "revision": typed})
+    assert (told.status_code, "anna changed ich-triage" in told.content.decode()) == (400, True)
+    assert own.get(where).json() == second
+
+
+def test_the_second_of_two_at_a_gate_is_told(here: FirstSite) -> None:
+    officer = signed_in(here.officer)
+    where = f"/api/v1/deployments/{here.deployment.pk}/gates/dpia/"
+    page = f"/deployments/{here.deployment.pk}/gates/dpia/"
+    assert officer.get(where).status_code == 404
+    made = sent(officer, "PUT", where, {"is_passed": True, "evidence": "a"}, seen=None)
+    assert (made.status_code, officer.get(where)["ETag"]) == (200, made["ETag"])
+    typed = officer.get(page).context["form"].initial["revision"]
+    again = {"is_passed": True, "evidence": "b"}
+    assert sent(officer, "PUT", where, again, seen=None).status_code == 428
+    assert sent(officer, "PUT", where, again, seen=made["ETag"]).status_code == 200
+    assert sent(officer, "PUT", where, again, seen=made["ETag"]).status_code == 412
+    form = {"is_passed": "yes", "evidence": "c", "revision": typed}
+    late = officer.post(page, form)
+    assert (late.status_code, "officer changed" in late.content.decode()) == (400, True)
+    assert officer.get(where).json()["evidence"] == "b"
+    typed = officer.get(page).context["form"].initial["revision"]
+    assert officer.post(page, form | {"revision": typed}).status_code == 302
+    assert officer.get(where).json()["evidence"] == "c"
 
 
 def test_a_deployment_goes_up_by_two_people_and_down_by_one(here: FirstSite) -> None:

@@ -42,7 +42,8 @@ def test_every_page_is_drawn_and_its_buttons_do_what_they_say() -> None:
     assert Deployment.objects.get().state == "clinical"
     client.post(f"/deployments/{row}/step/", {"to": "suspended", "why": "odd"})
     assert Deployment.objects.get().state == "suspended"
-    client.post("/vendors/examplemed/items/ifu/", {"evidence": "IFU 3"})
+    item = {"evidence": "IFU 3", "owner": "Anna", "dated": "2026-09-01"}
+    client.post("/vendors/examplemed/items/ifu/", item)
     client.post("/vendors/examplemed/verdicts/ifu/", {"verdict": "accept"})
     assert here.vendor.onboarding.get().decided_by == "admin"
     form = {"name": "Anna", "email": "anna@example.org"}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from hub.configuration.applying import apply
+from hub.configuration.exporting import export_text
+from hub.configuration.problems import SetUpRefused
 from hub.models import User
 from tests.builders import parties
 from tests.builders.parties import FirstSite
@@ -20,6 +25,7 @@ from vendors.onboarding import OnboardingRefused, Processor, Shown
 pytestmark = pytest.mark.django_db
 Kind = OnboardingItem.Kind
 WHERE = "/api/v1/vendors/examplemed"
+SHOWN = Shown("case 26/7", owner="Kari Nordmann", dated=date(2026, 9, 1))
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_everything_is_open_until_it_is_handed_in_and_accepted(here: FirstSite) 
     assert {one.state for one in items} == {"open"}
     until = timezone.localdate() + timedelta(days=10)
     for kind in Kind:
-        onboarding.submit(here.vendor, kind, Shown("case 26/7", valid_until=until), by=here.officer)
+        onboarding.submit(here.vendor, kind, replace(SHOWN, valid_until=until), by=here.officer)
         onboarding.decide(
             here.vendor, kind, is_accepted=True, comment="", by=here.administrator
         )
@@ -56,12 +62,108 @@ def test_what_lacks_its_rule_is_not_accepted(here: FirstSite) -> None:
     Vendor.objects.update(srn="")
     vendor = Vendor.objects.get()
     for kind, field in ((Kind.COMPANY, "srn"), (Kind.INSURANCE, "valid_until")):
-        onboarding.submit(vendor, kind, Shown("case 26/7"), by=here.officer)
+        onboarding.submit(vendor, kind, SHOWN, by=here.officer)
         with pytest.raises(OnboardingRefused) as refused:
             onboarding.decide(vendor, kind, is_accepted=True, comment="", by=here.administrator)
         assert refused.value.field == field
     with pytest.raises(OnboardingRefused, match="nothing was handed in"):
         onboarding.decide(vendor, Kind.IFU, is_accepted=True, comment="", by=here.administrator)
+
+
+@pytest.mark.parametrize(
+    ("shown", "field", "label"),
+    [(Shown("case 26/7", dated=date(2026, 9, 1)), "owner", "In charge: "),
+     (Shown("case 26/7", owner="Kari"), "dated", "Dated: ")],
+)  # fmt: skip
+def test_nothing_is_accepted_without_an_owner_and_a_day(
+    here: FirstSite, shown: Shown, field: str, label: str
+) -> None:
+    """Not by the verb, not over the API, not on the page; and it stays handed in."""
+    onboarding.submit(here.vendor, Kind.SUPPORT, shown, by=here.officer)
+    keeper = signed_in(here.administrator)
+    answer = sent(keeper, "POST", f"{WHERE}/onboarding/support/verdict/", {"is_accepted": True})
+    assert (answer.status_code, list(answer.json())) == (400, [field])
+    page = keeper.post(
+        "/vendors/examplemed/verdicts/support/", {"verdict": "accept"}, follow=True
+    ).content.decode()
+    assert f"{label}expected" in page
+    assert here.vendor.onboarding.get().state == "submitted"
+
+
+def _file_of(item: dict[str, Any], folder: Path) -> str:
+    name = folder / "setup.yaml"
+    company = {"code": "c", "name": "C", "country": "NO", "onboarding": [item]}
+    name.write_text(json.dumps({"version": "1", "vendors": [company]}))
+    return str(name)
+
+
+def test_a_file_accepts_nothing_without_an_owner_and_a_day_either(tmp_path: Path) -> None:
+    item = {"item": "support", "state": "accepted", "evidence": "x", "decided_by": "x",
+            "decided_on": "2026-01-01"}  # fmt: skip
+    with pytest.raises(SetUpRefused) as refused:
+        apply([_file_of(item, tmp_path)], actor="test")
+    assert [one.field for one in refused.value.problems] == [
+        "onboarding[0].dated", "onboarding[0].owner",
+    ]  # fmt: skip
+    whole = item | {"owner": "Kari", "dated": "2026-01-01"}
+    with pytest.raises(SetUpRefused, match="earlier_rule: expected nothing"):
+        apply([_file_of(whole | {"earlier_rule": True}, tmp_path)], actor="test")
+    assert not Vendor.objects.exists()
+    assert apply([_file_of(whole, tmp_path)], actor="test").warnings == ()
+
+
+def test_what_was_accepted_by_an_earlier_rule_comes_back_from_an_export(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    """From a file that tells so, and from what an earlier release exported, which does not."""
+    OnboardingItem.objects.create(
+        vendor=here.vendor, kind=Kind.SUPPORT, state="accepted", evidence="x", decided_by="x",
+        decided_on=date(2026, 1, 1),
+    )  # fmt: skip
+    text = export_text()
+    name = tmp_path / "setup.yaml"
+    name.write_text(text)
+    assert text.count("earlier_rule: true") == 1
+    assert apply([str(name)], actor="test").lines == []
+    OnboardingItem.objects.all().delete()
+    told = apply([str(name)], actor="test")
+    assert {one.field for one in told.warnings} >= {"onboarding[0].owner", "onboarding[0].dated"}
+    assert here.vendor.onboarding.get().state == "accepted"
+    name.write_text("\n".join(one for one in text.splitlines() if "earlier_rule" not in one))
+    with pytest.raises(SetUpRefused, match="owner: expected who is in charge"):
+        apply([str(name)], actor="test")
+    assert apply([str(name)], actor="test", is_return=True).lines == []
+
+
+def test_an_item_is_handed_in_and_decided_as_it_was_seen(here: FirstSite) -> None:
+    where, keeper = f"{WHERE}/onboarding/ifu/", signed_in(here.administrator)
+    assert keeper.get(where).status_code == 404
+    first = sent(keeper, "PUT", where, {"evidence": "one"})
+    assert (first.status_code, keeper.get(where)["ETag"]) == (200, first["ETag"])
+    assert sent(keeper, "PUT", where, {"evidence": "two"}).status_code == 428
+    form = keeper.get("/vendors/examplemed/items/ifu/").context["form"].initial
+    seen = {"If-Match": first["ETag"]}
+    second = keeper.put(
+        where, {"evidence": "two"}, content_type="application/json", headers=seen
+    )
+    assert (second.status_code, second.json()["evidence"]) == (200, "two")
+    for method, path, body in (
+        ("put", where, {"evidence": "three"}), ("post", f"{where}verdict/", {"is_accepted": False}),
+    ):  # fmt: skip
+        late = getattr(keeper, method)(
+            path, body, content_type="application/json", headers=seen
+        )
+        assert (late.status_code, "admin changed examplemed" in late.json()["detail"]) == (
+            412, True,
+        ), late.content  # fmt: skip
+    typed = {"evidence": "three", "revision": form["revision"]}
+    page = keeper.post("/vendors/examplemed/items/ifu/", typed)
+    assert (page.status_code, "admin changed examplemed" in page.content.decode()) == (400, True)
+    stale = {"verdict": "accept", "revision": form["revision"]}
+    told = keeper.post("/vendors/examplemed/verdicts/ifu/", stale, follow=True)
+    assert "admin changed examplemed" in told.content.decode()
+    row = here.vendor.onboarding.get()
+    assert (row.evidence, row.state) == ("two", "submitted")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +181,7 @@ def test_a_transfer_needs_its_basis_outside_of_the_eea(
 
 
 def test_other_sub_processors_open_the_agreement_again(here: FirstSite) -> None:
-    onboarding.submit(here.vendor, Kind.DPA, Shown("case 26/7"), by=here.officer)
+    onboarding.submit(here.vendor, Kind.DPA, SHOWN, by=here.officer)
     onboarding.decide(here.vendor, Kind.DPA, is_accepted=True, comment="", by=here.administrator)
     named = [Processor("Cloud Ltd", "GB", "hosting", "adequacy")]
     onboarding.name_sub_processors(here.vendor, named, by=here.administrator)
