@@ -53,6 +53,11 @@ class VendorInvoiceSerializer(ShapeSerializer[VendorInvoice]):
     received_at = serializers.DateTimeField()
     received_by = serializers.CharField()
     findings = ClaimFindingSerializer(many=True)
+    faults = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, default=None,
+        help_text="What is wrong with the form of its file (UBL), by the name of the rule; null "
+        "where it was taken before that was kept.",
+    )  # fmt: skip
 
 
 class VendorFileSerializer(ShapeSerializer[Any]):

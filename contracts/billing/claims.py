@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from xml.etree.ElementTree import Element  # nosec B405 (a type)
 
+from django.utils.translation import gettext as _
+
 from contracts.billing.checking import (
     NAMES,
     NotADocumentError,
@@ -84,7 +86,10 @@ class ClaimNotReadError(ValueError):
 def read(content: bytes) -> Claim:
     """The claim that a file makes. Raises ClaimNotReadError."""
     if len(content) > MOST_BYTES:
-        raise ClaimNotReadError(f"file: expected up to {MOST_BYTES} bytes, found {len(content)}")
+        raise ClaimNotReadError(
+            _("file: expected up to %(most)s bytes, found %(found)s")
+            % {"most": MOST_BYTES, "found": len(content)}
+        )
     is_xml = content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<"
     return _of_ubl(content) if is_xml else _of_csv(content)
 
@@ -133,17 +138,26 @@ def _of_csv(content: bytes) -> Claim:
     try:
         rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ClaimNotReadError(f"file: expected CSV in UTF-8: {error}") from error
+        raise ClaimNotReadError(
+            _("file: expected CSV in UTF-8: %(why)s") % {"why": error}
+        ) from error
     if not rows:
-        raise ClaimNotReadError("file: expected a row of names and at least one line")
+        raise ClaimNotReadError(_("file: expected a row of names and at least one line"))
     if lacking := [name for name in NEEDED if name not in rows[0]]:
-        raise ClaimNotReadError(f"{lacking[0]}: expected this column, found none")
+        raise ClaimNotReadError(
+            _("%(column)s: expected this column, found none") % {"column": lacking[0]}
+        )
     numbers = {(row["invoice"] or "").strip() for row in rows}
     if len(numbers) != 1 or "" in numbers:
-        raise ClaimNotReadError(f"invoice: expected one number in all rows, found {len(numbers)}")
+        raise ClaimNotReadError(
+            _("invoice: expected one number in all rows, found %(count)s")
+            % {"count": len(numbers)}
+        )
     kind = (rows[0].get("type") or "380").strip()
     if kind not in ("380", "381"):
-        raise ClaimNotReadError(f"type: expected 380 or 381, found {kind[:20]}")
+        raise ClaimNotReadError(
+            _("type: expected 380 or 381, found %(found)s") % {"found": kind[:20]}
+        )
     sign = -1 if kind == "381" else 1
     places = summed(_csv_row(row, n, sign=sign) for n, row in enumerate(rows, 2))
     currency = (rows[0].get("currency") or "NOK").strip()
@@ -152,9 +166,9 @@ def _of_csv(content: bytes) -> Claim:
 
 def _csv_row(row: Mapping[str, str | None], n: int, *, sign: int) -> tuple[Place, Sum]:
     said = {name: (row.get(name) or "").strip() for name in NEEDED}
-    month = _month(said["month"], where=f"row {n}: month")
-    amount = _amount(said["amount"], where=f"row {n}: amount")
-    quantity = _amount(said["quantity"], where=f"row {n}: quantity")
+    month = _month(said["month"], where=_("row %(row)s: month") % {"row": n})
+    amount = _amount(said["amount"], where=_("row %(row)s: amount") % {"row": n})
+    quantity = _amount(said["quantity"], where=_("row %(row)s: quantity") % {"row": n})
     counted = int(quantity) if (row.get("charge") or "usage") == "usage" else 0
     place = (said["call_off"], said["algorithm"], said["site"], month)
     return place, Sum(sign * counted, sign * amount)
@@ -164,16 +178,24 @@ def _month(text_: str, *, where: str) -> date:
     try:
         return date.fromisoformat(f"{text_[:7]}-01")
     except ValueError:
-        raise ClaimNotReadError(f"{where}: expected a month such as 2026-06") from None
+        raise ClaimNotReadError(
+            _("%(where)s: expected a month such as 2026-06") % {"where": where}
+        ) from None
 
 
 def _amount(text_: str, *, where: str) -> Decimal:
     try:
         found = Decimal(text_)
     except InvalidOperation:
-        raise ClaimNotReadError(f"{where}: expected a number, found {text_[:40]!r}") from None
+        raise ClaimNotReadError(
+            _("%(where)s: expected a number, found %(found)s")
+            % {"where": where, "found": repr(text_[:40])}
+        ) from None
     if not found.is_finite() or abs(found) >= 10**12:
-        raise ClaimNotReadError(f"{where}: expected an amount, found {text_[:40]!r}")
+        raise ClaimNotReadError(
+            _("%(where)s: expected an amount, found %(found)s")
+            % {"where": where, "found": repr(text_[:40])}
+        )
     return found
 
 
@@ -190,11 +212,11 @@ def _of_ubl(content: bytes) -> Claim:
         where="InvoicePeriod",
     )
     if not text(root, "b:ID"):
-        raise ClaimNotReadError("ID: expected the number of the invoice, found nothing")
+        raise ClaimNotReadError(_("ID: expected the number of the invoice, found nothing"))
     order = text(root, "a:OrderReference/b:ID")
     places = summed(_ubl_lines(root, order, month, sign=sign))
     if not places:
-        raise ClaimNotReadError("InvoiceLine: expected at least one line, found none")
+        raise ClaimNotReadError(_("InvoiceLine: expected at least one line, found none"))
     currency = text(root, "b:DocumentCurrencyCode")
     return Claim(text(root, "b:ID")[:80], kind, month, currency[:3], places, tuple(faults))
 

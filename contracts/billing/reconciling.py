@@ -131,7 +131,7 @@ def _keep(
         supplier=call_off.sold_by, organisation=call_off.organisation,
         number=claim.number, kind=claim.kind, month=claim.month, currency=claim.currency,
         net=claim.net, sha256=hashlib.sha256(content).hexdigest(), received_at=timezone.now(),
-        received_by=actor, findings=[*told(found)],
+        received_by=actor, findings=[*told(found)], faults=list(claim.faults),
     )  # fmt: skip
     VendorInvoiceLine.objects.bulk_create(
         VendorInvoiceLine(

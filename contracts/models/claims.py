@@ -14,7 +14,8 @@ from vendors.models import Vendor
 class VendorInvoice(Final):
     """A vendor's own invoice or credit note; its number is taken once, for ever.
 
-    ``kind`` is 380 or 381, ``net`` is signed. ``findings`` are those of the day it was reconciled.
+    ``kind`` is 380 or 381, ``net`` is signed. ``findings`` are those of the day it was reconciled,
+    ``faults`` those of the form of its file.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -29,6 +30,8 @@ class VendorInvoice(Final):
     received_at = models.DateTimeField()
     received_by = models.CharField(max_length=200)
     findings = models.JSONField(default=list)
+    # what is wrong with the form of the file, "rule: what it demands"; null: nobody kept it
+    faults = models.JSONField(null=True, blank=True, default=None)
 
     class Meta:
         constraints = [

@@ -65,6 +65,7 @@ def _compared(invoice: VendorInvoice) -> dict[str, object]:
     wrong = [one for one in findings if one["status"] != MATCHED]
     right = [one for one in findings if one["status"] == MATCHED]
     return {
+        "faults": [_rule(one) for one in invoice.faults or []],
         "findings": [*wrong, *right], "has_differences": bool(wrong),
         "matched": len(right), "differing": len(wrong),
         "sums": {
@@ -72,6 +73,12 @@ def _compared(invoice: VendorInvoice) -> dict[str, object]:
             for name in ("due", "claimed")
         },
     }  # fmt: skip
+
+
+def _rule(fault: str) -> dict[str, str]:
+    """A fault by the name of its rule, and what that demands."""
+    rule, _colon, text = fault.partition(": ")
+    return {"rule": rule, "text": text}
 
 
 def _again(request: HttpRequest, fault: str) -> dict[str, object]:

@@ -120,6 +120,41 @@ def test_our_own_document_matches_itself_as_csv_and_as_ubl(trust: Buyer, tmp_pat
     assert out.getvalue().startswith("matched    CO-0001  ich-triage  drammen  2026-04")
 
 
+def test_faults_of_form_are_told_to_who_brought_the_file_and_stay_on_the_page(
+    trust: Buyer, tmp_path: Path
+) -> None:
+    """It is compared all the same; over the API, on the page, and by the command."""
+    content = bytes(kept.file_of(Invoice.objects.get(), "ubl.xml").content)
+    bad = content.replace(b"fdc:peppol.eu:2017:poacc:billing:01:1.0", b"x").replace(
+        b"<cbc:DocumentCurrencyCode>", b"<cbc:Note></cbc:Note><cbc:DocumentCurrencyCode>"
+    )
+    client = parties.client_of(trust.here.officer)
+    page = client.post(
+        "/vendor-invoices/reconcile/", {"file": SimpleUploadedFile("c", bad)}, follow=True
+    ).content.decode()
+    for rule in ("PEPPOL-EN16931-R007", "PEPPOL-EN16931-R008"):
+        assert f"<b>{rule}</b>" in page
+    assert "2 rules of EHF are broken" in page
+    (told,) = client.get(WHERE).json()["results"]
+    assert [one.partition(":")[0] for one in told["faults"]] == [
+        "PEPPOL-EN16931-R007", "PEPPOL-EN16931-R008",
+    ]  # fmt: skip
+    assert {one["status"] for one in told["findings"]} == {"matched"}
+    (tmp_path / "claim.xml").write_bytes(bad.replace(told["number"].encode(), b"V-2"))
+    err = StringIO()
+    call_command("reconcile", tmp_path / "claim.xml", stdout=StringIO(), stderr=err)
+    assert "warning: PEPPOL-EN16931-R007: ProfileID" in err.getvalue()
+    assert "of EHF" not in client.get(
+        f"/vendor-invoices/{_good(trust, content).uid}/"
+    ).content.decode()
+
+
+def _good(trust: Buyer, content: bytes) -> VendorInvoice:
+    good = content.replace(Invoice.objects.get().number.encode(), b"V-3")
+    assert sent(trust.here.officer, good).status_code == 201
+    return VendorInvoice.objects.get(number="V-3")
+
+
 def test_another_trust_reconciles_and_sees_nothing_of_ours(trust: Buyer) -> None:
     theirs = parties.member(
         "their.officer", role="procurement_officer",

@@ -116,12 +116,14 @@ def test_what_was_accepted_by_an_earlier_rule_comes_back_from_an_export(
     here: FirstSite, tmp_path: Path
 ) -> None:
     """From a file that tells so, and from what an earlier release exported, which does not."""
+    name = tmp_path / "setup.yaml"
+    name.write_text(export_text())
+    apply([str(name)], actor="test")
     OnboardingItem.objects.create(
         vendor=here.vendor, kind=Kind.SUPPORT, state="accepted", evidence="x", decided_by="x",
         decided_on=date(2026, 1, 1),
     )  # fmt: skip
     text = export_text()
-    name = tmp_path / "setup.yaml"
     name.write_text(text)
     assert text.count("earlier_rule: true") == 1
     assert apply([str(name)], actor="test").lines == []

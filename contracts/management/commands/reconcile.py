@@ -33,6 +33,8 @@ class Command(BaseCommand):
                 invoice, found = reconcile(content, by=operator())
             except (ClaimNotReadError, NotReconciledError) as fault:
                 raise CommandError(str(fault)) from fault
+        for broken in invoice.faults or ():
+            self.stderr.write(f"warning: {broken}")
         for one in found:
             call_off, algorithm, site, month = one.place
             self.stdout.write(
