@@ -39,10 +39,11 @@ _ENDING_SECONDS = 12.0
 class _Caller(Generic[State]):
     """One line, as the desk knows it: who holds the other end, and what was learnt of it."""
 
-    __slots__ = ("hand", "line", "state")
+    __slots__ = ("hand", "is_over", "line", "state")
 
     def __init__(self, hand: Hand, line: Answering, state: State) -> None:
         self.hand, self.line, self.state = hand, line, state
+        self.is_over = False
 
     def fileno(self) -> int:
         return self.line.fileno()
@@ -176,14 +177,20 @@ class Desk(Generic[State]):
     def _hear(self, caller: _Caller[State], said: list[tuple[_Caller[State], bytes]]) -> None:
         messages = caller.line.hear()
         if messages is None:
-            self._selector.unregister(caller)
-            self._let_go(caller)
+            self._hang_up(caller)
             return
         for message in messages:
             if message.startswith(ASK):
                 self._questions.put((caller, message[1:]))
             else:
                 said.append((caller, message))
+
+    def _hang_up(self, caller: _Caller[State]) -> None:
+        # What was said last on a line is settled when its end has been heard already.
+        if not caller.is_over:
+            caller.is_over = True
+            self._selector.unregister(caller)
+            self._let_go(caller)
 
     def _let_go(self, caller: _Caller[State]) -> None:
         caller.line.close()
@@ -215,8 +222,7 @@ class Desk(Generic[State]):
                 untold.add(caller)
         for caller in untold:
             # Who waits for no answer learns only so that what was said came to nothing.
-            self._selector.unregister(caller)
-            self._let_go(caller)
+            self._hang_up(caller)
 
     def _end(self, hand: Hand) -> None:
         """Let go of a hand that has ended."""

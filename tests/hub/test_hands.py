@@ -110,6 +110,21 @@ def test_who_waits_for_no_answer_learns_by_a_closed_line_that_nothing_was_writte
     assert say(other, "write that") == "that of 1"
 
 
+def test_of_whoever_is_gone_already_nothing_that_came_to_nothing_ends_the_others(
+    front: Front,
+) -> None:
+    """A line may be over before what was said last on it is settled."""
+    other, _pid = connect(front.port)
+    for _ in range(5):
+        failing, _pid = connect(front.port)
+        failing.sendall(b"tell fail\n")
+        failing.close()
+        assert say(other, "ask who") == "asked who"
+    time.sleep(0.2)
+    assert say(other, "write this") == "this of 1"
+    assert front.process.poll() is None
+
+
 def test_a_hand_that_is_lost_ends_all_and_says_so(front: Front) -> None:
     held = [connect(front.port) for _ in range(2)]
     os.kill(front.hands[0], signal.SIGKILL)
