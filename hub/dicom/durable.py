@@ -3,12 +3,14 @@
 import ctypes
 import errno
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from hub.dicom.streams import FileWindow, steps_of
 
@@ -23,6 +25,9 @@ _STEP = 1 << 20
 _MOST_AT_ONCE = 8
 _SYNCED_AT_ONCE = 64 << 20
 _SYNC_FILE_RANGE_WRITE = 2
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+# What a file system or a kernel says that cannot move a file only where none is.
+_CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK})
 
 
 class SpoolFull(Exception):  # noqa: N818 (named by what failed)
@@ -94,10 +99,39 @@ class Part:
         """Open what was written for reading; the caller closes it."""
         return open(self.path, "rb")
 
-    def move(self, path: Path) -> None:
-        """Give it its name, in place of what has it. Raises OSError."""
-        os.replace(self.path, path)
+    def move(self, path: Path) -> bool:
+        """Give it its name; whether none had it. Raises OSError.
+
+        What has it may be somebody's who was told that it is kept: it gives way only to what is
+        durable.
+        """
+        is_first = True
+        try:
+            _rename_where_none_is(self.path, path)
+        except FileExistsError:
+            is_first = False
+            self.sync()
+            os.replace(self.path, path)
         self._is_kept = True
+        return is_first
+
+    def take_back(self, path: Path, *, written_at: int) -> None:
+        """Take its name away again, unless it is another's or somebody has confirmed it.
+
+        Who confirms gives a file another time than that at which it was written, in ns.
+        """
+        with suppress(FileNotFoundError):
+            # Away first: whoever comes now finds none, and writes it anew.
+            os.rename(path, self.path)
+            self._is_kept = False
+            is_ours = os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))
+            if not is_ours or self.written_at() != written_at:
+                with suppress(FileExistsError):
+                    os.link(self.path, path)
+
+    def written_at(self) -> int:
+        """When it was written last, or confirmed; in nanoseconds."""
+        return os.fstat(self._descriptor).st_mtime_ns
 
     def discard(self) -> None:
         """Take it away, unless it was kept. May be called twice."""
@@ -155,13 +189,15 @@ class DurableFiles:
         The name is given first: a journal then takes it to disk together with the content.
         """
         try:
-            self._move(part, path)
+            written_at = part.written_at()
+            is_first = self._move(part, path)
             try:
                 part.sync()
                 self._sync_folder(path.parent)
             except OSError:
                 # The system may call it written when it is asked again.
-                path.unlink(missing_ok=True)
+                if is_first:
+                    part.take_back(path, written_at=written_at)
                 raise
         except OSError:
             with suppress(OSError):
@@ -169,12 +205,18 @@ class DurableFiles:
             raise
 
     def confirm(self, path: Path) -> None:
-        """Make durable what somebody else wrote, who may have died before it was."""
+        """Make durable what somebody else wrote, who may have died before it was.
+
+        It has another time then, by which who wrote it learns of this. Raises FileNotFoundError
+        where it is no longer there.
+        """
         if self._sync:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             self.make_folder(path.parent)
             self._sync_folder(path.parent)
+        now = time.time_ns()
+        os.utime(path, ns=(now, now))
 
     def make_folder(self, folder: Path) -> None:
         """Make a folder below the root and those above it, each durable in the one above."""
@@ -205,18 +247,17 @@ class DurableFiles:
             except OSError:
                 return  # it holds something
 
-    def _move(self, part: Part, path: Path) -> None:
+    def _move(self, part: Part, path: Path) -> bool:
         folder = path.parent
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS - 1):
             if folder not in self._durable:
                 self.make_folder(folder)
             try:
-                part.move(path)
-                break
+                return part.move(path)
             except FileNotFoundError:
                 self._durable.discard(folder)
-                if attempt == _ATTEMPTS - 1:
-                    raise
+        self.make_folder(folder)
+        return part.move(path)
 
     def _sync_folder(self, folder: Path) -> None:
         if not self._sync:
@@ -228,11 +269,37 @@ class DurableFiles:
             os.close(descriptor)
 
 
-def _of_linux() -> Callable[[int, int, int, int], int] | None:
-    call = getattr(ctypes.CDLL(None), "sync_file_range", None)
+def _rename_where_none_is(source: str, target: Path) -> None:
+    """Give a file another name, unless that one is taken. Raises FileExistsError, OSError."""
+    if _renameat2 is not None:
+        names = os.fsencode(source), os.fsencode(target)
+        if not _renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
+            return
+        code = ctypes.get_errno()
+        if code not in _CANNOT:
+            raise OSError(code, os.strerror(code), source, None, str(target))
+    try:
+        os.link(source, target)
+    except OSError as fault:
+        if fault.errno not in _CANNOT:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from fault
+        os.rename(source, target)
+    else:
+        os.unlink(source)
+
+
+def _of_linux(name: str, *types: type[Any]) -> Callable[..., int] | None:
+    call = getattr(ctypes.CDLL(None, use_errno=True), name, None)
     if call is not None:
-        call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+        call.argtypes = types
     return call
 
 
-_sync_file_range = _of_linux()
+_sync_file_range = _of_linux(
+    "sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+)
+_renameat2 = _of_linux(
+    "renameat2", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
+)

@@ -307,7 +307,6 @@ class Spool:
         if is_there and _holds(path, digest, size=len(data), has_meta=bool(head)):
             with suppress(FileNotFoundError):  # discarded at this moment: it is written anew
                 self._files.confirm(path)
-                os.utime(path)
                 there = path.stat().st_size
                 return Stored(key=key, digest=digest, size=there, is_new=False)
         if lying is not None and head == lying.file_meta:
