@@ -17,6 +17,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from contracts.zone import CONTRACT_ZONE
+
 COMPLETED, ADJUSTED = "hub.inference.completed.v1", "hub.usage.adjusted.v1"
 # A sender's clock may be ahead of ours by so much.
 TOLERANCE = timedelta(minutes=5)
@@ -193,8 +195,9 @@ def _is_time(value: Any) -> str:
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         return what
     try:
-        return "" if parse_datetime(value) else what
-    except ValueError:
+        # in the zone of contracts too, where the first and last hours of the calendar are none
+        return "" if (found := _parsed(value)) and found.astimezone(CONTRACT_ZONE) else what
+    except (ValueError, OverflowError):
         return what
 
 
@@ -204,12 +207,18 @@ def _is_seconds(value: Any) -> str:
 
 
 def _moment(text: str) -> datetime:
-    found = parse_datetime(text)
+    found = _parsed(text)
     assert found is not None  # _is_time() saw to it
     return found
 
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+def _parsed(text: str) -> datetime | None:
+    return parse_datetime(text.upper())
+
+
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
 _ID = _text(r"[!-~]{1,100}", "1 to 100 characters without spaces")
 _SOURCE = _text(r"[!-~]{1,200}", "a URI of up to 200 characters")
 _CODE = _text(r"[!-~]{1,64}", "a code")

@@ -27,6 +27,8 @@ MATCHED, MISSING, EXTRA, DIFFERING = "matched", "missing", "extra", "differing"
 NEEDED = ("invoice", "month", "call_off", "site", "algorithm", "quantity", "amount")
 MOST_BYTES = 10_000_000
 ZERO = Decimal("0.00")
+# what stands in a row beyond the last column
+_BESIDE = "(beside)"
 
 # call-off, algorithm, site, and the first day of the month
 Place = tuple[str, str, str, date]
@@ -112,7 +114,8 @@ def compare(
         total = now.plus(earlier)
         if place not in claim.places and total == owed:
             continue
-        status = _status(owed, total, earlier) if place in claim.places else MISSING
+        is_claimed = place in claim.places or earlier != Sum()
+        status = _status(owed, total, earlier) if is_claimed else MISSING
         found.append(Found(place, status, owed, total, gone.amount))
     return found
 
@@ -136,7 +139,7 @@ def summed(rows: Iterable[tuple[Place, Sum]]) -> dict[Place, Sum]:
 # -- CSV -----------------------------------------------------------------------------------------
 def _of_csv(content: bytes) -> Claim:
     try:
-        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig")), restkey=_BESIDE))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ClaimNotReadError(
             _("file: expected CSV in UTF-8: %(why)s") % {"why": error}
@@ -147,29 +150,42 @@ def _of_csv(content: bytes) -> Claim:
         raise ClaimNotReadError(
             _("%(column)s: expected this column, found none") % {"column": lacking[0]}
         )
-    numbers = {(row["invoice"] or "").strip() for row in rows}
-    if len(numbers) != 1 or "" in numbers:
-        raise ClaimNotReadError(
-            _("invoice: expected one number in all rows, found %(count)s")
-            % {"count": len(numbers)}
-        )
-    kind = (rows[0].get("type") or "380").strip()
+    number_ = _one_of_all(rows, "invoice", "")
+    if not number_:
+        raise ClaimNotReadError(_("invoice: expected a number, found none"))
+    kind, currency = _one_of_all(rows, "type", "380"), _one_of_all(rows, "currency", "NOK")
     if kind not in ("380", "381"):
         raise ClaimNotReadError(
             _("type: expected 380 or 381, found %(found)s") % {"found": kind[:20]}
         )
     sign = -1 if kind == "381" else 1
     places = summed(_csv_row(row, n, sign=sign) for n, row in enumerate(rows, 2))
-    currency = (rows[0].get("currency") or "NOK").strip()
-    return Claim(numbers.pop()[:80], kind, max(one[3] for one in places), currency[:3], places)
+    return Claim(number_[:80], kind, max(one[3] for one in places), currency[:3], places)
+
+
+def _one_of_all(rows: Iterable[Mapping[str, str | None]], name: str, unsaid: str) -> str:
+    """What all rows say of the whole invoice: of one currency, and never half a credit note."""
+    found = {(row.get(name) or unsaid).strip() for row in rows}
+    if len(found) > 1:
+        raise ClaimNotReadError(
+            _("%(column)s: expected the same in all rows, found %(found)s")
+            % {"column": name, "found": ", ".join(repr(one[:40]) for one in sorted(found)[:3])}
+        )
+    return found.pop()
 
 
 def _csv_row(row: Mapping[str, str | None], n: int, *, sign: int) -> tuple[Place, Sum]:
+    if _BESIDE in row:
+        raise ClaimNotReadError(
+            _("row %(row)s: expected a value for each column, found more (an amount is written "
+              "123.45, or stands in quotes)") % {"row": n}
+        )  # fmt: skip
     said = {name: (row.get(name) or "").strip() for name in NEEDED}
     month = _month(said["month"], where=_("row %(row)s: month") % {"row": n})
     amount = _amount(said["amount"], where=_("row %(row)s: amount") % {"row": n})
-    quantity = _amount(said["quantity"], where=_("row %(row)s: quantity") % {"row": n})
-    counted = int(quantity) if (row.get("charge") or "usage") == "usage" else 0
+    where = _("row %(row)s: quantity") % {"row": n}
+    quantity = _amount(said["quantity"], where=where)
+    counted = _whole(quantity, where=where) if (row.get("charge") or "usage") == "usage" else 0
     place = (said["call_off"], said["algorithm"], said["site"], month)
     return place, Sum(sign * counted, sign * amount)
 
@@ -181,6 +197,16 @@ def _month(text_: str, *, where: str) -> date:
         raise ClaimNotReadError(
             _("%(where)s: expected a month such as 2026-06") % {"where": where}
         ) from None
+
+
+def _whole(quantity: Decimal, *, where: str) -> int:
+    """Examinations are counted whole; half of one would pass for none."""
+    if quantity != int(quantity):
+        raise ClaimNotReadError(
+            _("%(where)s: expected a whole number of examinations, found %(found)s")
+            % {"where": where, "found": f"{quantity:f}"}
+        )
+    return int(quantity)
 
 
 def _amount(text_: str, *, where: str) -> Decimal:
@@ -215,6 +241,11 @@ def _of_ubl(content: bytes) -> Claim:
         raise ClaimNotReadError(_("ID: expected the number of the invoice, found nothing"))
     order = text(root, "a:OrderReference/b:ID")
     places = summed(_ubl_lines(root, order, month, sign=sign))
+    if beside := _beside_the_lines(root):
+        # of no algorithm and no site, so that nobody pays it for matching lines
+        places[order, "", "", month] = Sum(0, sign * beside).plus(
+            places.get((order, "", "", month), Sum())
+        )
     if not places:
         raise ClaimNotReadError(_("InvoiceLine: expected at least one line, found none"))
     currency = text(root, "b:DocumentCurrencyCode")
@@ -231,6 +262,19 @@ def _ubl_lines(
         }
         of = _month(said["month"], where="Month") if "month" in said else month
         quantity = number(line, "b:InvoicedQuantity") + number(line, "b:CreditedQuantity")
-        counted = int(quantity) if said.get("charge", "usage") == "usage" else 0
+        where = _("line %(line)s: quantity") % {"line": text(line, "b:ID")[:40]}
+        is_usage = said.get("charge", "usage") == "usage"
+        counted = _whole(quantity, where=where) if is_usage else 0
         place = (order, said.get("algorithm", ""), said.get("site", ""), of)
         yield place, Sum(sign * counted, sign * number(line, "b:LineExtensionAmount"))
+
+
+def _beside_the_lines(root: Element) -> Decimal:
+    """What charges and allowances of the whole document (BG-20, BG-21) add to its lines."""
+    return sum(
+        (
+            number(one, "b:Amount") * (1 if text(one, "b:ChargeIndicator") == "true" else -1)
+            for one in root.findall("a:AllowanceCharge", NAMES)
+        ),
+        ZERO,
+    )

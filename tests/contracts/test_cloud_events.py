@@ -66,6 +66,11 @@ def test_a_correction_names_the_event_it_corrects() -> None:
         ({"time": "2026-07-01T08:03:11"}, "time: expected a time with its zone"),
         ({"time": "2026-13-01T08:03:11Z"}, "time: "),
         ({"time": "2027-01-01T00:00:00Z"}, "time: expected a time that has come"),
+        # a moment of UTC, or a day in Oslo, beyond the calendar
+        ({"time": "0001-01-01T00:00:00+23:00"}, "time: expected a time with its zone"),
+        ({"time": "9999-12-31T23:59:59-23:00"}, "time: expected a time with its zone"),
+        ({"completed_at": "9999-12-31T23:30:00Z"}, "data.completed_at: expected a time with"),
+        ({"time": "\uff12026-07-01T08:03:11Z"}, "time: expected a time with its zone"),
         ({"completed_at": "2027-01-01T00:00:00Z"}, "data.completed_at: "),
         ({"subject": "CO-0001"}, "subject: expected call_off:"),
         ({"study_ref": "1.2.840.1"}, "data.study_ref: expected hmac-sha256:"),
@@ -83,6 +88,11 @@ def test_a_refusal_names_the_field_and_what_was_expected(
     with pytest.raises(EventNotUnderstoodError) as refusal:
         read(completed(**change), now=NOW)
     assert str(refusal.value).startswith(field)
+
+
+def test_a_time_may_be_written_in_small_letters() -> None:
+    use = read(completed(time="2026-07-01t08:00:00z"), now=NOW)
+    assert use.envelope.at == datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("units", [0, 10_001, 1.5, None])

@@ -61,7 +61,12 @@ def test_what_differs_is_missing_or_was_never_metered_is_told(trust: Buyer) -> N
     other = claim("drammen,ich-triage,usage,11,264.00", "drammen,fracture,usage,1,9.00")
     assert statuses(officer, other) == ["extra", "differing"]
     elsewhere = claim("drammen,bleed,usage,1,9.00", number="V-2")
-    assert statuses(officer, elsewhere) == ["extra", "missing"]
+    assert statuses(officer, elsewhere) == ["extra", "extra"]  # of which the second was claimed
+
+
+def test_what_nobody_claimed_is_missing(trust: Buyer) -> None:
+    elsewhere = claim("drammen,bleed,usage,1,9.00")
+    assert statuses(trust.here.officer, elsewhere) == ["extra", "missing"]
 
 
 def test_the_pages_take_a_file_and_show_what_came_of_it_to_its_buyer_alone(trust: Buyer) -> None:
@@ -118,6 +123,32 @@ def test_our_own_document_matches_itself_as_csv_and_as_ubl(trust: Buyer, tmp_pat
     out = StringIO()
     call_command("reconcile", tmp_path / "claim.xml", stdout=out)
     assert out.getvalue().startswith("matched    CO-0001  ich-triage  drammen  2026-04")
+
+
+def test_a_charge_on_the_whole_document_is_no_part_of_lines_that_match(trust: Buyer) -> None:
+    ours = bytes(kept.file_of(Invoice.objects.get(), "ubl.xml").content)
+    charge = (
+        b'<cac:AllowanceCharge><cbc:ChargeIndicator>%s</cbc:ChargeIndicator>'
+        b'<cbc:Amount currencyID="NOK">%s</cbc:Amount></cac:AllowanceCharge><cac:TaxTotal>'
+    )
+    more = charge % (b"true", b"5000.00")
+    dearer = ours.replace(b"<cac:TaxTotal>", more, 1)
+
+    answer = sent(trust.here.officer, dearer)
+
+    told = {(one["algorithm"], one["status"]): one for one in answer.json()["findings"]}
+    assert set(told) == {("ich-triage", "matched"), ("", "extra")}
+    assert told["", "extra"]["claimed_amount"] == "5000.00"
+    assert answer.json()["net"] == "5240.00"
+    lesser = ours.replace(b"<cac:TaxTotal>", charge % (b"false", b"40.00"), 1)
+    assert read(lesser).net == Decimal("200.00")
+
+
+def test_what_was_claimed_otherwise_before_is_not_missing(trust: Buyer) -> None:
+    officer = trust.here.officer
+    statuses(officer, claim("drammen,ich-triage,usage,4,96.00"))
+    other = claim("baerum,ich-triage,usage,1,24.00", number="V-2")
+    assert statuses(officer, other) == ["extra", "differing"]
 
 
 def test_faults_of_form_are_told_to_who_brought_the_file_and_stay_on_the_page(
@@ -209,6 +240,11 @@ def test_who_holds_the_agreement_reconciles_for_its_buyers(trust: Buyer) -> None
         (claim("drammen,ich-triage,usage,ten,240.00"), "row 2: quantity: "),
         (claim("drammen,ich-triage,usage,10,NaN"), "row 2: amount: "),
         (claim("d,i,usage,1,1") + b"\nV-9,380,CO-0001,2026-04,d,i,usage,1,1,NOK", "invoice: "),
+        # half an examination, a decimal comma, an invoice that is a credit note further down
+        (claim("drammen,ich-triage,usage,10.5,240.00"), "row 2: quantity: expected a whole"),
+        (claim("drammen,ich-triage,usage,10,240,00"), "row 2: expected a value for each column"),
+        (claim("d,i,usage,1,1") + b"\nV-1,381,CO-0001,2026-04,d,i,usage,1,1,NOK", "type: "),
+        (claim("d,i,usage,1,1") + b"\nV-1,380,CO-0001,2026-04,d,i,usage,1,1,EUR", "currency: "),
         (b"<html/>", "file: expected a UBL Invoice"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "file: expected XML without a DTD"),
     ],

@@ -64,6 +64,15 @@ def test_an_event_is_counted_once_however_often_it_is_sent() -> None:
 
 
 @pytest.mark.django_db
+def test_a_time_beyond_the_calendar_holds_up_no_other_event() -> None:
+    here = first_site()
+
+    odd = completed(1, time="0001-01-01T00:00:00+23:00")
+    assert statuses(here.officer, [odd, completed(2)]) == ["rejected", "accepted"]
+    assert counted() == {date(2026, 1, 1): 1}
+
+
+@pytest.mark.django_db
 def test_the_same_key_with_other_content_is_a_conflict() -> None:
     here = first_site()
     statuses(here.officer, [completed(1)])
