@@ -58,12 +58,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return (wanted is None or wanted(item)) and (is_long_wanted or not is_long)
 
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
-    # Those that wait for processes come first: at the end nobody waits for the last of them.
-    items[:] = sorted(filter(is_chosen, items), key=lambda item: not starts_processes(item))
+    items[:] = filter(is_chosen, items)
+    if faults:
+        # Two processes suffice: one computes what the other, where faults wait, leaves of the time.
+        for item in items:
+            kind = "waits" if starts_processes(item) else "computes"
+            item.add_marker(pytest.mark.xdist_group(kind))
+    if database != "postgresql":
+        # Those that wait for processes come first: at the end nobody waits for the last of them,
+        # and meanwhile what PostgreSQL begins with computes.
+        items.sort(key=lambda item: not starts_processes(item))
 
 
 def starts_processes(item: pytest.Item) -> bool:
-    return item.nodeid.startswith(OWN_DATABASE)
+    return item.nodeid.startswith((*OWN_DATABASE, *FAULTS))
 
 
 def needs_no_postgresql(item: pytest.Item) -> bool:

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tests import templates
 
-_redis_numbers = itertools.count(1)
+# No two processes of a test run (gw0, gw1 ...) share one.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_redis_numbers = itertools.count(1 + 40 * _worker)
 
 
 @contextmanager
