@@ -1,4 +1,4 @@
-"""How the tests get their database."""
+"""How the tests get their database, and properties their time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
@@ -22,6 +23,12 @@ from tests.peers import (  # noqa: F401 (pytest finds its hooks here)
     pytest_runtest_makereport,
     pytest_terminal_summary,
 )
+
+# Beside other tests, on a busy machine, anything may take long: that is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "beside others", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("beside others")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.cloud_events import Correction, EventNotUnderstoodError, Use, read
@@ -109,8 +109,6 @@ JSON = st.recursive(
 NAMES = st.sampled_from([*completed(), *completed()["data"], *adjusted(1, of=1, units=1)["data"]])
 
 
-# how fast a busy machine makes inputs is not what is tested
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(event=JSON | st.dictionaries(NAMES, JSON), name=NAMES, value=JSON)
 def test_whatever_is_sent_is_understood_or_refused_by_name(
     event: Any, name: str, value: Any
