@@ -93,6 +93,7 @@ HEADERS = {
 
 
 @pytest.mark.django_db
+@pytest.mark.once
 @pytest.mark.parametrize(
     "page", ["/login/", "/", "/health/live", "/api/schema/", "/api/v1/worklist/", "/none/"],
 )  # fmt: skip

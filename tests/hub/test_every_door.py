@@ -231,6 +231,7 @@ def test_who_has_no_business_there_gets_nothing_and_changes_nothing(scene: Scene
     assert state_of_the_hub() == before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", ["nobody", "a token of nobody", "a token that has expired"])
 def test_who_is_nobody_is_told_so_at_every_door_that_is_not_public(scene: Scene, who: str) -> None:
     client = STRANGERS[who](scene.places)

@@ -68,6 +68,7 @@ def test_what_is_not_fit_to_be_shown_fails_with_the_reason(
     assert_failed(place, why)
 
 
+@pytest.mark.once  # files tell, and what is written is what the test before wrote
 @pytest.mark.parametrize(
     ("behaviour", "why"),
     [

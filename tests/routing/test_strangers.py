@@ -134,6 +134,7 @@ def rows_of_all() -> dict[str, list[Any]]:
     return {one.__name__: list(one._base_manager.order_by("pk").values()) for one in models}
 
 
+@pytest.mark.once  # refused before any row is asked for
 @pytest.mark.parametrize("uid", ASKED_OVER)
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_no_service_but_storage_and_echo_does_or_tells_anything(
