@@ -203,14 +203,18 @@ def _demand_move(call_off: CallOff, to: str) -> None:
 
 def _advance(call_off: CallOff, *, to: str, by: Any, **details: Any) -> CallOff:
     was = call_off.state
-    if not CallOff.objects.filter(pk=call_off.pk, state=was).update(state=to):
+    change: dict[str, Any] = {"state": to}
+    if to == State.CLOSED and was == State.ACTIVE:
+        change["closed_at"] = timezone.now()
+    if not CallOff.objects.filter(pk=call_off.pk, state=was).update(**change):
         raise CallOffMoveError(
             _("%(call_off)s is no longer %(state)s") % {"call_off": call_off.code, "state": was}
         )
     audit.record(
         "call_off_moved", actor=by, subject=call_off.code, from_state=was, to_state=to, **details
     )
-    call_off.state = to
+    for name, value in change.items():
+        setattr(call_off, name, value)
     return call_off
 
 

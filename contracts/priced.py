@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from contracts.models import FrameworkAgreement
 from contracts.own_prices import group_of
 from contracts.price_book import terms_of
 from contracts.pricing import Agreement, FixedAmount, Line, Price, Version, price_of
+from contracts.zone import CONTRACT_ZONE
 from hub.configuration import registry
 from hub.configuration.reader import Value
 
@@ -116,7 +117,7 @@ def _fixed(bought: Iterable[Value]) -> Iterable[FixedAmount]:
 
 
 def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
-    until = (call_off["valid"] or {}).get("to")
+    ends = min([ends, *_last_days(call_off)])
     own = {entry["algorithm"] for entry in call_off.get("price_book") or []}
     for line in call_off["lines"] or []:
         yield Line(
@@ -126,9 +127,17 @@ def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
             algorithm=line["algorithm"],
             site=line["site"],
             activated=date.fromisoformat(line["activated"]),
-            ends=min(ends, date.fromisoformat(until)) if until else ends,
+            ends=ends,
             price=_own(call_off, line["algorithm"]) if line["algorithm"] in own else "",
         )
+
+
+def _last_days(call_off: Value) -> Iterable[date]:
+    """The last day that was agreed, and the day on which it was closed: no fee goes on after it."""
+    if until := (call_off["valid"] or {}).get("to"):
+        yield date.fromisoformat(until)
+    if closed := call_off.get("closed_at"):  # which no snapshot of before has
+        yield datetime.fromisoformat(closed).astimezone(CONTRACT_ZONE).date()
 
 
 def _values(series: Value) -> Mapping[date, Decimal]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from contracts import call_offs, competing, offered, own_prices, supplying, utilisation
 from contracts.by_file import kind  # noqa: F401  (a file may refer only to kinds before)
+from contracts.by_file.shapes import Moment
 from contracts.models import CallOff, CallOffLine, Procedure
 from contracts.naming import MAY_CALL_OFF
 from contracts.setup import CODE
@@ -59,6 +60,8 @@ class Competition(Reference):
 def _examine(value: Value, say: Say, world: World) -> None:
     """Dates must fit; what would only make the hub refuse at run time is a warning."""
     check_period(value["valid"], "valid", say)
+    if value["closed_at"] and value["state"] != CallOff.State.CLOSED:
+        say.error("closed_at", _("expected nothing, because the state is not closed"))
     framework = world.value("framework", value["framework"])
     if not framework:
         return
@@ -215,6 +218,8 @@ registry.register(Kind(
               "Left out: as it is; a new one is active. A new one beyond draft is signed for by "
               "who applies the file; one that is there moves as the states allow, and only people "
               "approve it."),
+        Field("closed_at", Begins(Moment(), None), None, "Of a new one that is closed: when; it "
+              "costs nothing after that day. The hub notes it of those that it closes."),
         Field("valid", Record((
             Field("from", Date(), column="valid_from"),
             Field("to", Date(), None, "Left out: as long as the framework.", column="valid_to"),

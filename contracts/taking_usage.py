@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -220,6 +220,13 @@ class _Counting:
                 )
         if line.call_off.state not in _USED_STATES:
             raise RefusedError(_("subject: the call-off is not active"))
+        closed_at = line.call_off.closed_at
+        # by the request, where it is told: what was asked for before the end is paid for
+        asked_at = one.envelope.at - timedelta(milliseconds=one.latency_ms or 0)
+        if closed_at is not None and asked_at > closed_at:
+            text = _("data.completed_at: %(call_off)s was closed at %(moment)s")
+            moment = closed_at.astimezone(CONTRACT_ZONE).isoformat(timespec="seconds")
+            raise RefusedError(text % {"call_off": line.call_off.code, "moment": moment})
         return line
 
     def _version(self, one: Use) -> AlgorithmVersion:

@@ -213,6 +213,7 @@ class CallOffSerializer(ShapeSerializer[CallOff]):
     supplier = serializers.SerializerMethodField()
     valid_from = serializers.DateField()
     valid_to = serializers.DateField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
     estimated_value = serializers.DecimalField(**MONEY, allow_null=True)
     committed_value = serializers.DecimalField(**MONEY)
     invoiced_to_date = serializers.DecimalField(**MONEY)

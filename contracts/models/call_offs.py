@@ -58,6 +58,8 @@ class CallOff(models.Model):
     state = models.CharField(max_length=20, choices=State.choices, default=State.ACTIVE)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
+    # what is used, and what costs by time, ends with it; None: not closed, or nobody knows when
+    closed_at = models.DateTimeField(null=True, blank=True)
     mode = models.CharField(max_length=20, choices=Mode.choices, default=Mode.DIRECT)
     lot = models.CharField(max_length=40, blank=True)
     # empty: the first supplier of the agreement

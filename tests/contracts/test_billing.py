@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -70,6 +70,32 @@ def test_a_month_in_which_all_units_grow_cheaper_is_a_credit_note() -> None:
     taken_back, charged = note.lines.order_by("position")
     assert (taken_back.quantity, taken_back.amount) == (-30_000, -540_000)
     assert (charged.quantity, charged.amount) == (30_001, Decimal("405013.50"))
+
+
+def test_no_fee_goes_on_after_a_call_off_is_closed() -> None:
+    terms = TARIFF | {"fee": {"amount": "310.00", "period": "month"}, "minimum": "36500.00"}
+    trust = buyer(terms=terms)
+    trust.uses(1, on="2026-03-20")
+    assert nets(billed(3)) == [184]  # 24.00, and 16 of 31 days of the fee
+    CallOff.objects.update(  # at half past midnight in Oslo
+        state="closed", closed_at=datetime(2026, 4, 14, 22, 30, tzinfo=UTC)
+    )
+
+    # 15 of 30 days, and the minimum for the 31 days from 16 March to 15 April
+    assert nets(billed(4)) == [155 + 3100 - 24 - 160 - 155]
+    assert nets(billed(5)) == nets(billed(12, is_dry=True)) == []
+
+
+def test_a_fee_that_was_paid_in_advance_is_given_back_from_the_day_it_is_closed() -> None:
+    trust = buyer(terms={"tiers": [{"unit_price": "0.00"}], "fee": {"amount": "29100.00"}})
+    trust.uses(1, on="2026-03-20")
+    first = nets(billed(3))
+    CallOff.objects.update(state="closed", closed_at=datetime(2026, 5, 14, 9, tzinfo=UTC))
+
+    second = nets(billed(5))
+
+    # of 365 days: 291 from 16 March on, and the 60 to 14 May
+    assert (first, second) == ([Decimal("23200.27")], [Decimal("4783.56") - Decimal("23200.27")])
 
 
 def test_what_comes_late_is_in_the_next_run_and_no_invoice_changes() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.utils import timezone
 
 from contracts import call_offs
 from contracts.call_offs import CallOffMoveError, MaximumValueReached
@@ -65,6 +68,22 @@ def test_a_move_that_is_not_in_the_table_is_refused(here: FirstSite, seen: str, 
     with pytest.raises(CallOffMoveError, match=f"CO-0001 cannot go from {seen} to {to}"):
         call_offs.move(here.call_off, to=to, by=here.officer)
     assert not AuditEvent.objects.exists()
+
+
+def test_what_is_closed_has_the_moment_and_the_trail_tells_it_of_those_of_before(
+    here: FirstSite,
+) -> None:
+    before = timezone.now()
+    call_offs.move(here.call_off, to="closed", by=here.officer)
+    closed_at = CallOff.objects.get(code="CO-0001").closed_at
+    assert before <= closed_at <= timezone.now()
+    assert here.call_off.closed_at == closed_at
+
+    # as a release left it that did not know the column
+    CallOff.objects.update(closed_at=None)
+    import_module("contracts.migrations.0026_call_offs_end_when_closed").remember(apps, None)
+    found = CallOff.objects.get(code="CO-0001").closed_at
+    assert found == AuditEvent.objects.get(action="call_off_moved").at
 
 
 def test_of_two_who_move_a_call_off_the_second_is_told(here: FirstSite) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from contracts import call_offs
+from contracts.by_file.shapes import moment_text
 from contracts.models import CallOff
 from hub.configuration.applying import apply
 from hub.configuration.exporting import export_text
@@ -48,6 +49,31 @@ def test_what_a_new_file_says_is_active_is_signed_for_by_who_applies_it(setup: P
     assert event.details == {
         "from_state": "draft", "to_state": "active", "signed_for": "set-up file",
     }  # fmt: skip
+
+
+def test_the_moment_at_which_it_was_closed_goes_along_and_no_file_changes_it(
+    setup: Path, tmp_path_factory: Any
+) -> None:
+    applied(write(setup, said("closed")))
+    closed_at = CallOff.objects.get().closed_at
+    assert closed_at is not None
+    text = export_text()
+    assert f"closed_at: {moment_text(closed_at)}" in text.replace("'", "")
+
+    later = text.replace(moment_text(closed_at), "2031-01-01T00:00:00+01:00")
+    assert applied(write(setup, later)) == applied(write(setup, text))
+    assert CallOff.objects.get().closed_at == closed_at
+    CallOff.objects.all().delete()
+    applied(write(tmp_path_factory.mktemp("elsewhere"), text))
+    assert CallOff.objects.get().closed_at == closed_at.replace(microsecond=0)
+
+
+def test_only_what_is_closed_says_when(tmp_path: Path) -> None:
+    text = said("active").replace(ENTRY, f"{ENTRY}    closed_at: 2026-05-01T12:00\n")
+
+    (problem,) = refused(write(tmp_path, text))
+
+    assert (problem.section, problem.field) == ("call_offs", "closed_at")
 
 
 def test_where_people_must_approve_a_file_brings_in_drafts_alone(

@@ -15,7 +15,7 @@ from django.test import Client
 
 from contracts.agreements import value_used
 from contracts.metering import record
-from contracts.models import FrameworkAgreement, UsageAdjustment, UsageEvent, VolumeCounter
+from contracts.models import CallOff, FrameworkAgreement, UsageAdjustment, UsageEvent, VolumeCounter
 from contracts.taking_usage import take
 from hub.models import AuditEvent, User
 from tests.builders import parties
@@ -70,6 +70,25 @@ def test_a_time_beyond_the_calendar_holds_up_no_other_event() -> None:
     odd = completed(1, time="0001-01-01T00:00:00+23:00")
     assert statuses(here.officer, [odd, completed(2)]) == ["rejected", "accepted"]
     assert counted() == {date(2026, 1, 1): 1}
+
+
+@pytest.mark.django_db
+def test_what_is_asked_for_after_a_call_off_was_closed_is_not_paid_for() -> None:
+    here = first_site()
+    noon = datetime(2026, 7, 1, 10, tzinfo=UTC)  # in Oslo
+    CallOff.objects.update(state="closed", closed_at=noon)
+    before = completed(1, time="2026-07-01T09:59:59Z", latency_s=None)
+    begun = completed(2, time="2026-07-01T10:00:30Z", latency_s=31)
+    after = completed(3, time="2026-07-01T10:00:30Z", latency_s=29.5)
+    unknown = completed(4, time="2026-07-01T10:00:01Z", latency_s=None)
+
+    answer = post(here.officer, [before, begun, after, unknown]).json()["results"]
+
+    assert [one["status"] for one in answer] == ["accepted", "accepted", "rejected", "rejected"]
+    assert answer[2]["reason"] == (
+        "data.completed_at: CO-0001 was closed at 2026-07-01T12:00:00+02:00"
+    )
+    assert counted() == {date(2026, 1, 1): 2}
 
 
 @pytest.mark.django_db
