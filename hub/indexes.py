@@ -81,3 +81,33 @@ def _is_to_be_made(schema_editor: Any, name: str) -> bool:
         if found and not found[0]:
             cursor.execute(f'DROP INDEX CONCURRENTLY "{name}"')
     return not (found and found[0])
+
+
+class CountFinely(migrations.RunPython):
+    """PostgreSQL: so many examples of the first column of an index are kept, to plan by.
+
+    Of a text the server guesses how often some characters are in it by how many of its examples
+    have them. The hundred that it keeps by itself may well have none of what every twentieth row
+    has, and it then reads all of those. It counts anew with the next ANALYZE, which it does itself.
+    """
+
+    def __init__(self, index: str, *, examples: int) -> None:
+        self.index, self.examples = index, examples
+        super().__init__(self._count, self._as_before, atomic=False)
+
+    def deconstruct(self) -> Any:
+        """How a migration writes it down."""
+        return self.__class__.__name__, [self.index], {"examples": self.examples}
+
+    def _count(self, _apps: Any, schema_editor: Any) -> None:
+        self._set(schema_editor, self.examples)
+
+    def _as_before(self, _apps: Any, schema_editor: Any) -> None:
+        self._set(schema_editor, -1)
+
+    def _set(self, schema_editor: Any, examples: int) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(
+                f"ALTER INDEX IF EXISTS {self.index} ALTER COLUMN 1"
+                f" SET STATISTICS {examples}"
+            )
