@@ -20,7 +20,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 # modules of this package that are no way of running
 NOT_A_KIND = frozenset(
-    {"base", "shim", "files", "carrier", "attendant", "warm", "kubernetes_warm"}
+    {"base", "shim", "files", "carrier", "attendant", "warm", "warm_slots", "kubernetes_warm"}
 )
 # what runs where the hub's folders are not: input and output travel by HTTP (Run.transfer)
 CARRIED = frozenset({"kubernetes"})

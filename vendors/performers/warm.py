@@ -8,12 +8,9 @@ and one organisation; one that crashes or hangs fails the run that it had, and n
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,23 +19,26 @@ from typing import Any
 import structlog
 
 from vendors.manifest import PerformerSpec
-from vendors.performers.attendant import ANSWER, REQUEST, read_answer, wipe
 from vendors.performers.base import Limits, Performer, Progress, Run, SubmitFailed, is_final
 from vendors.performers.files import bytes_below, open_to_all, read_json, why_too_much
+from vendors.performers.warm_slots import (
+    LONGEST_SECONDS,
+    AnswerUnread,
+    Slot,
+    SlotHeld,
+    passed_over,
+    slot_of,
+    write,
+)
 
 log = structlog.get_logger(__name__)
 
-# a server is replaced once it is so old, between two runs
-LONGEST_SECONDS = 86_400
-# a server that is not ready by then never will be
-LOADING_SECONDS = 1800.0
 # one above ``min`` is stopped once it has had nothing to do for so long
 IDLE_SECONDS = 600.0
+# to start or to stop a server takes seconds
+HELD_SECONDS = 5.0
 _LONGEST_WHY = 500
-
-
-class AnswerUnread(Exception):
-    """A server left something in place of an answer that is none."""
+_STANDS_STILL = "the worker that holds its server does not go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +56,73 @@ class WarmPerformer:
         if not run.group:
             raise SubmitFailed("it is not known whose run it is", is_permanent=True)
         try:
-            if self._slot_of(run) is not None:
-                return
-            for slot in self._slots(run.group, run.spec):
-                with slot.lock():
-                    if slot.given is None:
-                        self._give(slot, run)
-                        return
+            held = self._hand_over(run)
         except OSError as error:
             raise SubmitFailed(f"the run could not be handed over: {error.strerror}") from error
-        raise SubmitFailed(f"all {run.spec.most_servers} servers are at work")
+        if held is not None:
+            if held.is_stale:
+                self._pass_over(held, run.spec)
+            why = f"the worker that holds server {held.number} does not go on"
+            raise SubmitFailed(why, is_away=True)
+
+    def _hand_over(self, run: Run) -> Slot | None:
+        """Give the run to a server that is free; where others hold all of these, one of them."""
+        if next(self._slots_with(run), None) is not None:
+            return None
+        held = None
+        # who holds one for a moment is waited for only where no other is free
+        for seconds in (0.0, HELD_SECONDS):
+            held = None
+            for slot in self._slots(run.group, run.spec):
+                try:
+                    if self._takes(slot, run, seconds=seconds):
+                        return None
+                except SlotHeld:
+                    held = slot
+            if held is None:
+                raise SubmitFailed(f"all {run.spec.most_servers} servers are at work")
+        return held
+
+    def _takes(self, slot: Slot, run: Run, *, seconds: float) -> bool:
+        if slot.given is not None:
+            return False
+        with slot.lock(seconds=seconds):
+            if slot.given is not None:
+                return False
+            self._give(slot, run)
+            return True
 
     def poll(self, run: Run) -> Progress:
         """How the run stands; stops a server that is past the time of its run."""
-        slot = self._slot_of(run)
+        slot = next(self._slots_with(run), None)
         if slot is None:
             return _kept_outcome(run)
-        with slot.lock():
-            given = slot.given
-            if given is None or given["run"] != run.name:
-                return _kept_outcome(run)
-            started_at = datetime.fromtimestamp(given["at"], UTC)
-            try:
-                answer = slot.answer_to(run.name)
-            except AnswerUnread as fault:
-                # It may still be at work: the next run gets a new server.
-                self._stop(slot, run.spec)
-                ended = Progress("failed", str(fault), exit_code=1, is_retryable=True)
-                return self._end(slot, run, ended, started_at)
-            if answer is not None:
-                return self._take(slot, run, answer, started_at)
-            return self._at_work(slot, run, started_at)
+        try:
+            with slot.lock(seconds=HELD_SECONDS):
+                return self._look(slot, run)
+        except SlotHeld:
+            if not slot.is_stale:
+                return Progress("silent", _STANDS_STILL)
+            self._pass_over(slot, run.spec)
+            return Progress("failed", _STANDS_STILL, is_retryable=True, is_disruption=True)
 
-    def _at_work(self, slot: _Slot, run: Run, started_at: datetime) -> Progress:
+    def _look(self, slot: Slot, run: Run) -> Progress:
+        given = slot.given
+        if given is None or given["run"] != run.name:
+            return _kept_outcome(run)
+        started_at = datetime.fromtimestamp(given["at"], UTC)
+        try:
+            answer = slot.answer_to(run.name)
+        except AnswerUnread as fault:
+            # It may still be at work: the next run gets a new server.
+            self._stop(slot, run.spec)
+            ended = Progress("failed", str(fault), exit_code=1, is_retryable=True)
+            return self._end(slot, run, ended, started_at)
+        if answer is not None:
+            return self._take(slot, run, answer, started_at)
+        return self._at_work(slot, run, started_at)
+
+    def _at_work(self, slot: Slot, run: Run, started_at: datetime) -> Progress:
         # the input lies in the mailbox, and is not what the algorithm wrote
         given = bytes_below(slot.mailbox / run.name / "input")
         limits = replace(run.limits, output_bytes=run.limits.output_bytes + given)
@@ -104,12 +138,16 @@ class WarmPerformer:
 
     def cancel(self, run: Run) -> None:
         """Stop the server that has the run, and leave nothing of the run behind."""
-        slot = self._slot_of(run)
-        if slot is not None:
-            with slot.lock():
-                if slot.given is not None and slot.given["run"] == run.name:
-                    self._stop(slot, run.spec)
-                    slot.clear()
+        for slot in self._slots_with(run):
+            try:
+                with slot.lock(seconds=HELD_SECONDS):
+                    if slot.given is not None and slot.given["run"] == run.name:
+                        self._stop(slot, run.spec)
+                        slot.clear()
+            except SlotHeld as fault:
+                if not slot.is_stale:
+                    raise SubmitFailed(_STANDS_STILL, is_away=True) from fault
+                self._pass_over(slot, run.spec)
         _outcome_file(run).unlink(missing_ok=True)
 
     def cleanup(self, run: Run) -> None:
@@ -122,12 +160,31 @@ class WarmPerformer:
         for slot in self._slots(group, spec):
             if not slot.folder.exists():
                 continue
-            with slot.lock():
+            with suppress(SlotHeld), slot.lock():
                 if slot.given is None:
                     count += self._tend(slot, spec)
+        for slot in passed_over(self.root / group):
+            with suppress(SlotHeld), slot.lock():
+                count += self._clear_away(slot, spec)
         return count
 
-    def _tend(self, slot: _Slot, spec: PerformerSpec) -> int:
+    def _clear_away(self, slot: Slot, spec: PerformerSpec) -> int:
+        """Leave nothing of one that was passed over, once it is at work for nobody."""
+        is_up = self.inner.poll(slot.server(spec, Limits())).state == "running"
+        if is_up and slot.given is not None and not slot.why_too_long(spec.timeout_seconds):
+            return 0
+        self._stop(slot, spec)
+        shutil.rmtree(slot.folder, ignore_errors=True)
+        return 1
+
+    def _pass_over(self, slot: Slot, spec: PerformerSpec) -> None:
+        """Do without a server whose worker stands still: it may, when it wakes, touch its own."""
+        log.warning("warm.passed_over", group=slot.folder.parent.name, server=slot.folder.name)
+        slot.pass_over()
+        with suppress(SubmitFailed):
+            self.inner.cancel(slot.server(spec, Limits()))
+
+    def _tend(self, slot: Slot, spec: PerformerSpec) -> int:
         is_up = slot.has_server and self._is_up(slot, spec)
         if slot.number < spec.least_servers:
             if not is_up:
@@ -138,18 +195,17 @@ class WarmPerformer:
             return 1
         return 0
 
-    def _slots(self, group: str, spec: PerformerSpec) -> Iterator[_Slot]:
-        most = range(spec.most_servers)
-        return (_Slot(self.root / group / str(number), number) for number in most)
+    def _slots(self, group: str, spec: PerformerSpec) -> Iterator[Slot]:
+        return (slot_of(self.root / group, number) for number in range(spec.most_servers))
 
-    def _slot_of(self, run: Run) -> _Slot | None:
-        for slot in self._slots(run.group, run.spec):
+    def _slots_with(self, run: Run) -> Iterator[Slot]:
+        """More than one only where a worker that stood still gave it once more."""
+        for slot in (*self._slots(run.group, run.spec), *passed_over(self.root / run.group)):
             given = slot.given
             if given is not None and given["run"] == run.name:
-                return slot
-        return None
+                yield slot
 
-    def _give(self, slot: _Slot, run: Run) -> None:
+    def _give(self, slot: Slot, run: Run) -> None:
         slot.empty_mailbox()
         if not slot.has_server or not self._is_up(slot, run.spec):
             self._start(slot, run.spec, run.limits)
@@ -160,7 +216,7 @@ class WarmPerformer:
         open_to_all(folder / "input", folder / "output")
         slot.give(run.name)
 
-    def _is_up(self, slot: _Slot, spec: PerformerSpec) -> bool:
+    def _is_up(self, slot: Slot, spec: PerformerSpec) -> bool:
         is_young = slot.server_seconds < LONGEST_SECONDS / 2
         state = self.inner.poll(slot.server(spec, Limits())).state
         if state == "running" and is_young:
@@ -168,16 +224,16 @@ class WarmPerformer:
         self._stop(slot, spec)
         return False
 
-    def _start(self, slot: _Slot, spec: PerformerSpec, limits: Limits) -> None:
+    def _start(self, slot: Slot, spec: PerformerSpec, limits: Limits) -> None:
         slot.next_server()
         self.inner.submit(slot.server(spec, limits))
 
-    def _stop(self, slot: _Slot, spec: PerformerSpec) -> None:
+    def _stop(self, slot: Slot, spec: PerformerSpec) -> None:
         self.inner.cancel(slot.server(spec, Limits()))
         slot.forget_server()
 
     def _take(
-        self, slot: _Slot, run: Run, answer: dict[str, Any], started_at: datetime
+        self, slot: Slot, run: Run, answer: dict[str, Any], started_at: datetime
     ) -> Progress:
         """Keep what the server made of the run; the mailbox is empty afterwards."""
         output = slot.mailbox / run.name / "output"
@@ -191,7 +247,7 @@ class WarmPerformer:
         ended = Progress(state, why, exit_code=code, is_retryable=is_retryable)  # type: ignore[arg-type]
         return self._end(slot, run, ended, started_at)
 
-    def _lost(self, slot: _Slot, run: Run, server: Progress, started_at: datetime) -> Progress:
+    def _lost(self, slot: Slot, run: Run, server: Progress, started_at: datetime) -> Progress:
         """The server ended without an answer: this run has failed, the next gets a new server."""
         # what it wrote for earlier runs is about other patients
         log_tail = server.log_tail if slot.served == 1 else ()
@@ -200,133 +256,16 @@ class WarmPerformer:
         ended = Progress("failed", why, server.exit_code, log_tail, is_retryable=True)
         return self._end(slot, run, ended, started_at)
 
-    def _end(self, slot: _Slot, run: Run, ended: Progress, started_at: datetime) -> Progress:
+    def _end(self, slot: Slot, run: Run, ended: Progress, started_at: datetime) -> Progress:
         told = replace(ended, started_at=started_at, finished_at=datetime.now(UTC))
         run.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(_outcome_file(run), {
+        write(_outcome_file(run), {
             "state": told.state, "why": told.why, "exit_code": told.exit_code,
             "log_tail": told.log_tail, "is_retryable": told.is_retryable,
             "started_at": started_at.timestamp(), "finished_at": datetime.now(UTC).timestamp(),
         })  # fmt: skip
         slot.clear()
         return told
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """The folder of one server: its number, its mailbox, and the run that it has."""
-
-    folder: Path
-    number: int
-
-    @property
-    def mailbox(self) -> Path:
-        return self.folder / "mailbox"
-
-    @property
-    def given(self) -> dict[str, Any] | None:
-        """The run that the server has, with the time of its start."""
-        return read_json(self.folder / "given.json")
-
-    @property
-    def _known(self) -> dict[str, Any]:
-        return read_json(self.folder / "server.json") or {"generation": 0, "up": False, "served": 0}
-
-    @property
-    def has_server(self) -> bool:
-        return bool(self._known["up"])
-
-    @property
-    def served(self) -> int:
-        """How many runs the present server was given."""
-        return int(self._known["served"])
-
-    @property
-    def server_seconds(self) -> float:
-        return _now() - float(self._known.get("since", 0.0))
-
-    @property
-    def idle_seconds(self) -> float:
-        return _now() - float(self._known.get("idle_since", 0.0))
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """One worker at a time."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def server(self, spec: PerformerSpec, limits: Limits) -> Run:
-        """The present server as a run of the performer below."""
-        group = self.folder.parent.name
-        return Run(
-            f"warm-{group}-{self.number}-{self._known['generation']}",
-            replace(spec, timeout_seconds=LONGEST_SECONDS),
-            self.folder / "nothing", self.mailbox, self.folder / "work", limits,
-        )  # fmt: skip
-
-    def next_server(self) -> None:
-        """A server of a new name, with folders that nobody has used."""
-        generation = self._known["generation"] + 1
-        for name in ("work", "mailbox", "nothing"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            (self.folder / name).mkdir(mode=0o700)
-        known = {"generation": generation, "up": True, "served": 0, "since": _now()}
-        _write(self.folder / "server.json", known | {"idle_since": _now()})
-
-    def forget_server(self) -> None:
-        _write(self.folder / "server.json", self._known | {"up": False})
-
-    def give(self, name: str) -> None:
-        """Tell the server; from now on the run is its."""
-        _write(self.folder / "given.json", {"run": name, "at": _now()})
-        _write(self.folder / "server.json", self._known | {"served": self.served + 1})
-        request = {"run": name, "input": f"{name}/input", "output": f"{name}/output"}
-        _write(self.mailbox / REQUEST, request, mode=0o644)
-
-    def why_too_long(self, timeout_seconds: float) -> str:
-        """Why its run should have ended; the time of a run begins once the server is ready."""
-        given_at = float((self.given or {}).get("at", _now()))
-        try:
-            ready_at = (self.mailbox / "ready").lstat().st_mtime
-        except FileNotFoundError:
-            is_late = _now() - given_at > max(LOADING_SECONDS, timeout_seconds)
-            return f"was not ready after {LOADING_SECONDS:g} s" if is_late else ""
-        # an algorithm may set any time on its file
-        since = max(given_at, min(ready_at, given_at + LOADING_SECONDS))
-        return f"timed out after {timeout_seconds} s" if _now() - since > timeout_seconds else ""
-
-    def answer_to(self, name: str) -> dict[str, Any] | None:
-        """What the server says of the run, None where nothing yet; raises AnswerUnread."""
-        raw = read_answer(str(self.mailbox / ANSWER))
-        if raw is None:
-            return None
-        try:
-            said = json.loads(raw)
-            if said["run"] == name and isinstance(said["exit_code"], int):
-                return dict(said)
-        except (ValueError, KeyError, TypeError, RecursionError) as fault:
-            raise AnswerUnread("the warm server's answer cannot be read") from fault
-        return None
-
-    def clear(self) -> None:
-        """Leave nothing of a run, whatever became of it."""
-        self.empty_mailbox()
-        _write(self.folder / "server.json", self._known | {"idle_since": _now()})
-        (self.folder / "given.json").unlink(missing_ok=True)
-
-    def empty_mailbox(self) -> None:
-        if not self.mailbox.exists():
-            return
-        try:
-            wipe(str(self.mailbox))
-        except OSError as fault:
-            # The answer is still there: its server takes no run until it is replaced.
-            log.warning("warm.mailbox_not_emptied", server=self.folder.name, why=fault.strerror)
 
 
 def _outcome_file(run: Run) -> Path:
@@ -348,15 +287,3 @@ def _why(answer: dict[str, Any]) -> str:
     said = str(answer.get("why") or "")[:_LONGEST_WHY]
     printable = "".join(c if c.isprintable() else " " for c in said)
     return printable or f"ended with exit code {answer['exit_code']}"
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()
-
-
-def _write(path: Path, data: dict[str, Any], *, mode: int = 0o600) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(data), "utf-8")
-    part.chmod(mode)
-    part.replace(path)
