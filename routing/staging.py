@@ -23,7 +23,14 @@ from routing.models import Instance, Series, Workitem
 from routing.pathway import Overtaken
 from routing.places import desk, spool, work_folder, work_root
 from vendors.manifest import Manifest
-from vendors.performers.base import Limits, Performer, Run, SubmitFailed, performer_for
+from vendors.performers.base import (
+    Limits,
+    Performer,
+    PerformerRefused,
+    Run,
+    SubmitFailed,
+    performer_for,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +74,12 @@ def run_of(workitem: Workitem, manifest: Manifest, *, number: int | None = None)
     ``number`` is that of an earlier run; the present one otherwise.
     """
     folder = work_folder(workitem)
+    number = workitem.runs if number is None else number
     return Run(
-        name=f"{workitem.uid.hex}-{workitem.runs if number is None else number}",
+        name=f"{workitem.uid.hex}-{number}",
         spec=manifest.performer,
-        input_dir=folder / "input",
+        # Who wakes with the number of an earlier run finds no input to start it with.
+        input_dir=folder / (f"input-{number}" if number else "input"),
         output_dir=folder / "output",
         work_dir=folder / "work",
         limits=Limits(
@@ -111,18 +120,19 @@ def stage(workitem: Workitem, manifest: Manifest) -> Run:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True, mode=0o700)
     try:
-        others = _lay_out(workitem, manifest, draft)
+        input_dir = draft / run.input_dir.name
+        others = _lay_out(workitem, manifest, input_dir)
         if run.transfer is not None:
-            run = run_files.offer(workitem, run, draft / run.input_dir.name, other_uids=others)
+            run = run_files.offer(workitem, run, input_dir, other_uids=others)
         _put_in_place(draft, workitem)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return run
 
 
-def _lay_out(workitem: Workitem, manifest: Manifest, draft: Path) -> list[str]:
+def _lay_out(workitem: Workitem, manifest: Manifest, input_dir: Path) -> list[str]:
     """Fill the three folders of a run; the further original UIDs of its input."""
-    input_dir = draft / "input"
+    draft = input_dir.parent
     for place in (input_dir, draft / "output", draft / "work"):
         place.mkdir()
     instances = list(workitem.input_instances())
@@ -132,7 +142,7 @@ def _lay_out(workitem: Workitem, manifest: Manifest, draft: Path) -> list[str]:
         study_instance_uid = workitem.study.study_instance_uid
     else:
         copier = Copier(workitem.study, manifest)
-        staged, others = _pseudonymise(draft, instances, copier)
+        staged, others = _pseudonymise(input_dir, instances, copier)
         study_instance_uid = copier.pseudonymiser.uid(workitem.study.study_instance_uid)
     description = _describe(workitem, study_instance_uid, staged)
     if manifest.needs.identity != "as_is":
@@ -171,14 +181,36 @@ def end_earlier(workitem: Workitem, manifest: Manifest, performer: Performer) ->
             raise SubmitFailed(fault.reason, is_away=True) from fault
 
 
-def abandon(workitem: Workitem) -> None:
-    """Stop the run of a Workitem, unless somebody waits for it.
+def end_strays(workitem: Workitem) -> None:
+    """Stop what a worker that woke late may have started of the earlier runs of a Workitem.
 
-    A worker that lost its lease while it started a run asks for this too; whoever took the
-    Workitem over has the same run.
+    Where that cannot be done now it is when the present run has ended, and by tidy().
+    """
+    if not workitem.runs:
+        return
+    manifest = workitem.version.declared
+    try:
+        end_earlier(workitem, manifest, performer_of(manifest))
+    except (SubmitFailed, PerformerRefused) as fault:
+        log.warning("staging.strays_not_ended", workitem=str(workitem.uid), why=str(fault))
+
+
+def step_back(workitem: Workitem) -> None:
+    """End what a worker started that was overtaken, where it is of an earlier run by now."""
+    rows = Workitem.objects.select_related("study__site", "version__algorithm")
+    end_strays(rows.get(pk=workitem.pk))
+
+
+def abandon(workitem: Workitem) -> None:
+    """Stop the run of a Workitem, unless somebody waits for it; earlier ones at any rate.
+
+    A worker that lost its lease while it started a run asks for this too: whoever took the
+    Workitem over has the same run, or a later one.
     """
     if workitem.state not in AT_WORK:
         stop(workitem)
+    else:
+        end_strays(workitem)
 
 
 def stop(workitem: Workitem) -> None:
@@ -201,6 +233,7 @@ def clean_up(workitem: Workitem, performer: Performer, *, number: int | None = N
         log.warning("staging.not_cleaned_up", workitem=str(workitem.uid), why=fault.reason)
     else:
         discard(workitem, number=number)
+        end_strays(workitem)
 
 
 def discard(workitem: Workitem, *, number: int | None = None) -> None:
@@ -248,10 +281,11 @@ def _link(input_dir: Path, place: int, instance: Instance) -> Staged:
 
 
 def _pseudonymise(
-    draft: Path, instances: list[Instance], copier: Copier
+    input_dir: Path, instances: list[Instance], copier: Copier
 ) -> tuple[list[Staged], list[str]]:
+    draft = input_dir.parent
     paths = {one.pk: _path(one, place) for place, one in enumerate(instances)}
-    targets = {pk: draft / "input" / path for pk, path in paths.items()}
+    targets = {pk: input_dir / path for pk, path in paths.items()}
     for folder in {target.parent for target in targets.values()}:
         folder.mkdir(parents=True)
     prepared = copier.take(draft / "prepared")

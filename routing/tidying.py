@@ -66,7 +66,10 @@ def _tidy(folder: Path) -> bool:
         # The desk of a worker that lost its lease, and then nobody's.
         shutil.rmtree(folder, ignore_errors=True)
         return True
-    if fence or workitem.state in staging.AT_WORK:
+    if fence:
+        return False
+    if workitem.state in staging.AT_WORK:
+        staging.end_strays(workitem)
         return False
     try:
         staging.stop(workitem)

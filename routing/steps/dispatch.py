@@ -45,8 +45,9 @@ def _start_all(version_id: int) -> None:
             try:
                 _start(workitem)
             except Overtaken:
-                # Superseded while it was staged: what was started is stopped by abandon().
+                # Superseded, or taken over while it was staged or handed over.
                 nudges.abandon(workitem.pk)
+                staging.step_back(workitem)
             except Exception as fault:
                 # One Workitem that breaks must not keep the others from starting.
                 log.error("dispatch.failed", workitem=str(workitem.uid), exc_info=True)

@@ -101,7 +101,9 @@ dispatch.dispatch(int(sys.argv[1]))
 """
 
 
-def another_worker(place: Place, settings: Any) -> subprocess.Popen[bytes]:
+def another_worker(
+    place: Place, settings: Any, *, first: str = ""
+) -> subprocess.Popen[bytes]:
     """A process that starts what waits, on the same database and folders."""
     database = connection.settings_dict
     name = database["NAME"]
@@ -110,7 +112,7 @@ def another_worker(place: Place, settings: Any) -> subprocess.Popen[bytes]:
         url = os.environ["HUB_TEST_DATABASE_URL"].rpartition("/")[0] + f"/{name}"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
     return subprocess.Popen(
-        [sys.executable, "-c", DISPATCH, str(version_of(place))], cwd=settings.BASE_DIR,
+        [sys.executable, "-c", first + DISPATCH, str(version_of(place))], cwd=settings.BASE_DIR,
         env=kept | {
             "DJANGO_SETTINGS_MODULE": "hub.settings", "HUB_DATABASE_URL": url,
             "HUB_SECRET_KEY": settings.SECRET_KEY, "HUB_STATE_DIR": str(settings.HUB_STATE_DIR),
@@ -136,6 +138,72 @@ def stopped_while_it_copies(place: Place, settings: Any) -> subprocess.Popen[byt
         staging.stop(again())
         Workitem.objects.update(state="entitled", due_at=None, lease_until=None)
     raise AssertionError("it was always too late")
+
+
+# A worker that stops itself where a debugger would: as it is about to hand its run over.
+STOPS_BEFORE_IT_SUBMITS = """
+import os, signal, sys
+
+def stop(frame, event, _argument):
+    if event == "call" and frame.f_code.co_qualname == "ProcessPerformer.submit":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.setprofile(stop)
+"""
+
+
+def taken_over_and_run_again(place: Place) -> Workitem:
+    """Somebody else takes over, its run ends badly, and the next is about to begin."""
+    its_lease_runs_out()
+    step.dispatch(version_of(place))
+    performer = staging.performer_of(again().version.declared)
+    performer.cancel(staging.run_of(again(), again().version.declared))
+    Workitem.objects.update(state="entitled", runs=1, lease_until=None, due_at=None)
+    return again()
+
+
+def state_of_first(item: Workitem) -> str:
+    manifest = item.version.declared
+    return staging.performer_of(manifest).poll(staging.run_of(item, manifest, number=0)).state
+
+
+def woken(paused: subprocess.Popen[bytes]) -> None:
+    paused.send_signal(signal.SIGCONT)
+    assert paused.wait(120) == 0
+
+
+def test_who_wakes_as_it_hands_its_run_over_starts_none_in_the_folder_of_a_later_one(
+    waiting: Place, settings: Any
+) -> None:
+    paused = another_worker(waiting, settings, first=STOPS_BEFORE_IT_SUBMITS)
+    assert os.WIFSTOPPED(os.waitpid(paused.pid, os.WUNTRACED)[1])
+    taken_over_and_run_again(waiting)
+    with slots.next_up(version_of(waiting)) as held:
+        assert held is not None
+        run = staging.stage(held, held.version.declared)
+        before = seen(work_folder(held))
+        assert len(before) == SLICES + 2
+        woken(paused)
+        assert state_of_first(held) == "unknown"
+        assert seen(work_folder(held)).items() >= before.items()
+        staging.performer_of(held.version.declared).submit(run)
+        assert state_of_run(again()) == "running"
+
+
+def test_a_run_that_a_late_worker_started_before_the_next_was_laid_out_is_ended_at_once(
+    waiting: Place, settings: Any
+) -> None:
+    paused = another_worker(waiting, settings, first=STOPS_BEFORE_IT_SUBMITS)
+    assert os.WIFSTOPPED(os.waitpid(paused.pid, os.WUNTRACED)[1])
+    item = taken_over_and_run_again(waiting)
+    Workitem.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    woken(paused)
+    assert (work_folder(item) / "input").exists()
+    assert state_of_first(item) == "unknown"
+    Workitem.objects.update(due_at=None)
+    step.dispatch(version_of(waiting))
+    assert (again().state, again().runs, state_of_run(again())) == ("dispatched", 1, "running")
 
 
 def test_who_is_stopped_in_the_middle_of_a_copy_and_wakes_writes_nothing_there(
@@ -188,7 +256,7 @@ def test_who_wakes_after_its_run_was_given_up_stops_no_later_one(waiting: Place)
         later = again()
         assert (later.state, later.runs) == ("dispatched", 1)
         staging.clean_up(held, performer, number=0)
-    assert len(seen(work_folder(later) / "input")) == SLICES + 1
+    assert len(seen(work_folder(later) / "input-1")) == SLICES + 1
     assert state_of_run(later) == "running"
 
 

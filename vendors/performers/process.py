@@ -86,10 +86,11 @@ class ProcessPerformer:
     def cancel(self, run: Run) -> None:
         """Stop the run and remove what it kept; one that is not there is no error."""
         control = _control(run)
-        if (control / "job.json").exists() and not _is_of(run, control):
+        if not control.exists() or ((control / "job.json").exists() and not _is_of(run, control)):
+            # The folder is of a later run, or gone: this one may all the same be at work.
+            _kill_all_of(run)
             return
-        if control.exists():
-            self._stop(run, control)
+        self._stop(run, control)
         for folder in (control, _home(run)):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,6 +99,9 @@ class ProcessPerformer:
         self.cancel(run)
 
     def _start(self, run: Run, control: Path, lock: int) -> None:
+        if not run.input_dir.is_dir():
+            # The folder is of a later run by now.
+            raise SubmitFailed("its input is not there")
         home = _home(run)
         home.mkdir(mode=0o700, exist_ok=True)
         part = control / "job.part"
