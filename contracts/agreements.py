@@ -77,7 +77,8 @@ def _is_told_by_volume(price: pricing.Price) -> bool:
     is_by_the_year = (price.tier_scope, price.tier_period) == (
         pricing.Scope.FRAMEWORK, pricing.Length.CONTRACT_YEAR,
     )  # fmt: skip
-    others = (price.percentage, price.fee, price.indexation, price.minimum, price.cap)
+    others = (price.percentage, price.fee, price.indexation, price.minimum, price.cap,
+              price.customer_fault)  # fmt: skip
     return is_by_the_year and not price.is_prorated and not any(others)
 
 

@@ -117,6 +117,12 @@ ENTRY = Record((
           column="terms.introduction"),
     Field("fee", term(FEE), None, "A fixed fee beside, in advance.", column="terms.fee"),
     Field("indexation", term(INDEXATION), None, column="terms.indexation"),
+    Field("customer_fault", term(SHARE), None, "Of the average price, for each examination that "
+          "was rejected by the customer's fault; left out: nothing.",
+          column="terms.customer_fault"),
+    Field("price_class", term(Text(20, identifiers.slug)), None, "The product class, such as A, B "
+          "or C, whose list price this is: all of a class from one day on cost the same.",
+          column="terms.price_class"),
     Field("minimum", term(COMMITMENT), None, "Topped up when the period is over.",
           column="terms.minimum"),
     Field("cap", term(COMMITMENT), None, "What is above it is taken off.", column="terms.cap"),
@@ -144,6 +150,7 @@ def examine_price_book(value: Value, say: Say, world: World) -> None:
                 text = _("expected a known algorithm, found %(found)s")
                 say.error(here, text % {"found": code})
     _examine_versions(value["price_book"] or [], say)
+    _examine_classes(value["price_book"] or [], say)
 
 
 def terms_of(entry: Value) -> Value:
@@ -199,6 +206,19 @@ def _examine_tiers(tiers: list[Value], path: str, say: Say) -> None:
             text = _("expected a bound above %(lower)s, found %(found)s")
             say.error(here, text % {"lower": lower, "found": bound})
         lower = max(lower, bound or 0)
+
+
+def _examine_classes(entries: list[Value], say: Say) -> None:
+    """A product class has one list price from a day on, whichever of its algorithms is bought."""
+    first: dict[tuple[str, str], Value] = {}
+    for index, entry in enumerate(entries):
+        if not entry["price_class"] or say.has_errors(f"price_book[{index}]"):
+            continue
+        known = first.setdefault((entry["price_class"], entry["valid_from"] or ""), entry)
+        if (entry["model"], terms_of(entry)) != (known["model"], terms_of(known)):
+            text = _("expected the price of class %(name)s, as %(algorithm)s has it, found another")
+            told = {"name": entry["price_class"], "algorithm": known["algorithm"]}
+            say.error(f"price_book[{index}].price_class", text % told)
 
 
 def _examine_versions(entries: list[Value], say: Say) -> None:

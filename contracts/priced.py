@@ -81,7 +81,8 @@ def _under_the_agreement(
     for day in sorted(turns):
         price, held = _on(own, day), _on(agreed, day)
         if price is not None and held is not None:
-            price = replace(price, sla=held.sla, outcome=held.outcome)
+            fraction = price.customer_fault or held.customer_fault
+            price = replace(price, sla=held.sla, outcome=held.outcome, customer_fault=fraction)
         if price is not None:
             found.append(Version(day, price))
     return tuple(found)

@@ -8,10 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from contracts.models import FrameworkAgreement, UsageAdjustment, UsageEvent
+from contracts.models.usage import REJECTED
 from contracts.priced import agreement_held, line_key
 from contracts.pricing import (
     Agreement,
@@ -29,7 +30,9 @@ from contracts.pricing import (
 from contracts.zone import CONTRACT_ZONE
 
 # What is given back for a month does not make room for more.
-COUNTED = (Kind.USAGE, Kind.FEE, Kind.MINIMUM, Kind.CAP, Kind.ONCE, Kind.YEARLY)
+COUNTED = (
+    Kind.USAGE, Kind.REJECTED, Kind.FEE, Kind.MINIMUM, Kind.CAP, Kind.ONCE, Kind.YEARLY,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def usage_counted(framework: FrameworkAgreement) -> tuple[Usage, ...]:
     corrections = UsageAdjustment.objects.filter(corrects__call_off__framework=framework)
     return (
         *_added_up(events, path="", units="units"),
+        *_rejected(events),
         *_added_up(corrections, path="corrects__", units="delta_units"),
     )
 
@@ -82,6 +86,19 @@ def _added_up(rows: QuerySet[Any], *, path: str, units: str) -> Iterator[Usage]:
     )
     for *of_line, day, total in counted:
         yield Usage(line_key(*of_line), day, total)
+
+
+def _rejected(events: QuerySet[Any]) -> Iterator[Usage]:
+    """What was rejected by the customer's fault; it may have a price of its own."""
+    counted = (
+        events.filter(REJECTED)
+        .annotate(day_=TruncDate("at", tzinfo=CONTRACT_ZONE))
+        .values_list("call_off__code", "algorithm__code", "site__code", "day_")
+        .annotate(sum_=Count("study_ref", distinct=True))
+        .order_by()
+    )
+    for *of_line, day, total in counted:
+        yield Usage(line_key(*of_line), day, 0, rejected=total)
 
 
 def _one_of_each_group(agreement: Agreement, algorithm: str) -> list[Line]:

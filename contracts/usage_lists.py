@@ -27,6 +27,7 @@ MOST_ROWS = 1_000_000
 # (source, id) -> the first row that told of it, and where
 Told = dict[tuple[str, str], tuple[str, Row]]
 USED = (*OF_A_LINE, "date", "quantity")
+OTHERS = ("late", "failed", "rejected", "id", "source")
 AVAILABLE = (*OF_A_LINE, "month", "share")
 MEASURED = ("framework", "algorithm", "kpi", "date", "successes", "n")
 
@@ -56,7 +57,8 @@ def read_usage(given: Any, *, agreements: Iterable[Agreement]) -> list[Listed]:
     """What ``given`` lists, by agreement: a list of rows, or an object with ``usage``.
 
     A row is ``call_off, algorithm, site, date, quantity`` (billable examinations of a local day)
-    and may have ``late`` (so many of them) and ``failed`` (jobs, beside them). Rows add up; those
+    and may have ``late`` (so many of them), and beside them ``failed`` (jobs) and ``rejected``
+    (examinations that could not be read, by the customer's fault). Rows add up; those
     with an ``id`` (of a ``source``) count once. The object may list ``availability`` and
     ``outcomes`` as well. Raises UsageRefused with every fault.
     """
@@ -83,7 +85,7 @@ def _read_used(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
         return
     for index, row in enumerate(rows):
         path = f"usage[{index}]"
-        if not judge.row(row, path, needed=USED, other=("late", "failed", "id", "source")):
+        if not judge.row(row, path, needed=USED, other=OTHERS):
             continue
         if row.get("id") is not None and _is_told(judge, row, path, told):
             continue
@@ -92,7 +94,9 @@ def _read_used(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> None:
         late = judge.whole(row, "late", path, most=units)
         failed = judge.whole(row, "failed", path)
         if found and day and _was_in_use(judge, *found, day=day, path=path):
-            by_code[found[0].code].used.append(Usage(found[1].key, day, units, late, failed))
+            rejected = judge.whole(row, "rejected", path)
+            one = Usage(found[1].key, day, units, late, failed, rejected)
+            by_code[found[0].code].used.append(one)
 
 
 def _is_told(judge: Judge, row: Row, path: str, told: Told) -> bool:

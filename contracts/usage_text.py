@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-NUMBERS = ("quantity", "late", "failed")
+NUMBERS = ("quantity", "late", "failed", "rejected")
 MOST_DIGITS = 12
 
 

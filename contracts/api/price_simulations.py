@@ -45,6 +45,10 @@ class UsedSerializer(ShapeSerializer[Any]):
         min_value=0, max_value=MOST, required=False,
         help_text="Jobs beside them that failed by the supplier's fault.",
     )  # fmt: skip
+    rejected = serializers.IntegerField(
+        min_value=0, max_value=MOST, required=False,
+        help_text="Examinations beside them that could not be read, by the customer's fault.",
+    )  # fmt: skip
     source = serializers.CharField(required=False)  # type: ignore[assignment]
     id = serializers.CharField(
         required=False, help_text="Of a source: rows with the same count once."

@@ -23,6 +23,7 @@ from contracts.models import (
     UsageAdjustment,
     UsageEvent,
 )
+from contracts.models.usage import REJECTED
 from contracts.pricing import Usage, months_after
 from contracts.usage import day_begins
 from marketplace.models import Clearance
@@ -89,11 +90,14 @@ def read_meters(run: BillingRun, framework: FrameworkAgreement) -> tuple[Usage, 
     summed = (
         rows.order_by("line", "day")
         .values_list("line__call_off__code", "line__algorithm__code", "line__site__code", "day")
-        .annotate(units_=Sum("units"), late_=Sum("late"), failures_=Sum("failures"))
-    )
+        .annotate(
+            units_=Sum("units"), late_=Sum("late"), failures_=Sum("failures"),
+            rejected_=Sum("rejected"),
+        )
+    )  # fmt: skip
     return tuple(
-        Usage("/".join((call_off, algorithm, site)), day, units, late, failures)
-        for call_off, algorithm, site, day, units, late, failures in summed
+        Usage("/".join((call_off, algorithm, site)), day, *counted)
+        for call_off, algorithm, site, day, *counted in summed
     )
 
 
@@ -157,6 +161,7 @@ class _Count:
     units: int
     failures: int
     late: int
+    rejected: int
     most: int
 
     @property
@@ -176,18 +181,20 @@ def _counted(run: BillingRun, late: Iterable[Threshold]) -> list[_Count]:
         units_=Sum("units"),
         failures_=Count("pk", filter=Q(fault=UsageEvent.Fault.SUPPLIER)),
         late_=Count("pk", filter=Q(units__gt=0) & is_late),
+        rejected_=Count("study_ref", filter=REJECTED, distinct=True),
         most_=Max("units"),
     )  # fmt: skip
     return [_Count(*row) for row in rows]
 
 
 def _readings(run: BillingRun, counted: Iterable[_Count]) -> Iterator[MeterReading]:
-    found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0])
+    found: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for one in counted:
         of = found[one.line, one.day]
         of[0] += one.units
         of[1] += one.failures
         of[2] += one.late
+        of[3] += one.rejected
     adjusted = UsageAdjustment.objects.filter(booking__run=run).order_by()
     for line, day, units in (
         adjusted.annotate(
@@ -197,7 +204,8 @@ def _readings(run: BillingRun, counted: Iterable[_Count]) -> Iterator[MeterReadi
         .annotate(units_=Sum("delta_units"))
     ):
         found[line, day][0] += units
-    for (line, day), (units, failures, count) in sorted(found.items()):
+    for (line, day), (units, failures, count, rejected) in sorted(found.items()):
         yield MeterReading(
-            run=run, line_id=line, day=day, units=units, failures=failures, late=count
-        )
+            run=run, line_id=line, day=day, units=units, failures=failures, late=count,
+            rejected=rejected,
+        )  # fmt: skip

@@ -73,7 +73,9 @@ def rated_again(snapshot: RatingSnapshot) -> list[ChargeLine]:
 def digest(facts: dict[str, Any], used: Iterable[Usage]) -> str:
     """SHA-256 of terms and usage, both in one form."""
     rows = [
+        # as before rejections were counted, where there are none: an old digest stays what it is
         (one.line, one.day.isoformat(), one.units, one.late, one.failed)
+        + ((one.rejected,) if one.rejected else ())
         for one in sorted(used, key=lambda one: (one.line, one.day))
     ]
     text = json.dumps([facts, rows], sort_keys=True, separators=(",", ":"), ensure_ascii=False)

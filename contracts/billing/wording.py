@@ -20,6 +20,7 @@ def description_of(kind: str, *, amount: Decimal = Decimal(0)) -> str:
         return taken_back[kind]
     return {
         "usage": _("Examinations"),
+        "rejected": _("Examinations rejected by the customer's fault"),
         "fee": _("Fixed fee"),
         "introduction": _("Introductory discount"),
         "minimum": _("Up to the agreed minimum"),

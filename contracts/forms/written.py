@@ -180,7 +180,8 @@ class PriceForm(base.Form):
     better_of = base.flag(_("never more than a greater volume costs"))
     further = base.text(
         _("Further terms (YAML, as in a set-up file)"), needed=False, rows=5,
-        says=_("package, percentage, fee, minimum, cap, indexation, sla, outcome, proration."),
+        says=_("package, percentage, fee, minimum, cap, indexation, sla, outcome, proration, "
+               "customer_fault, price_class."),
     )
     revision = base.revision()
 

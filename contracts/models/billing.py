@@ -60,7 +60,8 @@ class AdjustmentBooking(Final):
 class MeterReading(Final):
     """What one run took for one line of a call-off and one local day; adjustments may make it < 0.
 
-    ``failures`` are those of the supplier, ``late`` is counted as the price book said then.
+    ``failures`` are those of the supplier, ``late`` is counted as the price book said then,
+    ``rejected`` by the customer's fault.
     """
 
     run = models.ForeignKey(BillingRun, models.PROTECT, related_name="readings")
@@ -69,6 +70,7 @@ class MeterReading(Final):
     units = models.IntegerField()
     failures = models.PositiveIntegerField(default=0)
     late = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

@@ -87,6 +87,13 @@ class UsageEvent(Metered):
         return f"{self.source} {self.event_id}"
 
 
+# by the customer's fault, of a patient, and no run that was done again
+REJECTED = models.Q(
+    fault=UsageEvent.Fault.CUSTOMER, purpose=UsageEvent.Purpose.CLINICAL, units=0,
+    details__rerun_of__isnull=True,
+)  # fmt: skip
+
+
 class UsageAdjustment(Metered):
     """A correction of one usage event, in a row of its own: the event itself stays as it was."""
 

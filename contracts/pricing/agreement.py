@@ -78,7 +78,8 @@ class Usage:
     """What was used of a line on a local day; several of one line and day add up.
 
     ``units`` are billable examinations; ``late`` of them came later than agreed. ``failed`` jobs
-    are those the supplier is at fault for: no units.
+    are those the supplier is at fault for: no units. ``rejected`` are examinations that could not
+    be read by the customer's fault: no units either, and charged where the price says so.
     """
 
     line: str
@@ -86,6 +87,7 @@ class Usage:
     units: int
     late: int = 0
     failed: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Count:
     late: int
     failed: int
     phases: Counter[Phase | None]
+    rejected: int = 0
 
 
 NOTHING = Count(0, 0, 0, Counter())
@@ -162,6 +163,7 @@ def _counts(
         count.units += used.units
         count.late += used.late
         count.failed += used.failed
+        count.rejected += used.rejected
         phase = phase_on(price.introduction, activated=line.activated, completed=used.day)
         count.phases[phase] += used.units
     return counts

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     """What a charge line is for, in the order in which it is reckoned."""
 
     USAGE = "usage"
+    REJECTED = "rejected"
     FEE = "fee"
     INTRODUCTION = "introduction"
     MINIMUM = "minimum"

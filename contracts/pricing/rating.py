@@ -13,6 +13,7 @@ from contracts.pricing.fixed import charge_fixed_amounts
 from contracts.pricing.ledger import ChargeLine, Ledger
 from contracts.pricing.outcomes import adjust_for_outcome
 from contracts.pricing.percentages import charge_percentages
+from contracts.pricing.rejections import charge_rejections
 from contracts.pricing.service_levels import credit_service
 from contracts.pricing.tiers import charge_tiers
 
@@ -22,6 +23,7 @@ DIGITS = 100
 # Fixed amounts come last: no discount, commitment or credit is reckoned on them.
 STEPS = (
     charge_tiers,
+    charge_rejections,
     charge_fees,
     charge_percentages,
     hold_to_commitments,

@@ -26,7 +26,8 @@ from contracts.pricing.words import Terms
 
 TERMS = {
     "tiers", "unit_price", "introduction", "tier_scope", "tier_period", "included_units",
-    "better_of", "proration", "package", "percentage", *CLAUSES,
+    "better_of", "proration", "package", "percentage", "price_class",
+    "customer_fault", *CLAUSES,
 }  # fmt: skip
 TIERED = (Model.GRADUATED, Model.ALL_UNITS, Model.FLAT, Model.STAIR_STEP)
 # which terms only some models can have
@@ -38,6 +39,7 @@ ONLY = {
     "percentage": (Model.PERCENTAGE,),
     "introduction": (*TIERED, Model.PACKAGE),
     "included_units": (*TIERED, Model.PACKAGE),
+    "customer_fault": (*TIERED, Model.PACKAGE),
 }
 
 
@@ -92,6 +94,8 @@ def _how_counted(terms: Terms) -> dict[str, Any]:
         if terms["proration"] not in ("none", "actual_actual"):
             raise words.unlike("none, actual_actual", terms["proration"], where="proration")
         said["is_prorated"] = terms["proration"] == "actual_actual"
+    if "customer_fault" in terms:
+        said["customer_fault"] = words.share(terms["customer_fault"], where="customer_fault")
     return said
 
 

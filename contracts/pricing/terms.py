@@ -179,6 +179,8 @@ class Price:
     cap: Commitment | None = None
     sla: ServiceLevel | None = None
     outcome: Outcome | None = None
+    # of the average price, for each examination rejected by the customer's fault
+    customer_fault: Decimal = ZERO
 
     def __post_init__(self) -> None:
         if self.model not in (Model.PACKAGE, Model.PERCENTAGE):

@@ -136,6 +136,11 @@ def _clauses(terms: dict[str, Any]) -> list[str]:
     lines = []
     if index := terms.get("indexation"):
         lines.append(str(_("follows %(series)s")) % {"series": index["series"]})
+    if name := terms.get("price_class"):
+        lines.append(str(_("list price of class %(name)s")) % {"name": name})
+    if fraction := terms.get("customer_fault"):
+        text = _("rejected by the customer's fault: %(share)s of the price")
+        lines.append(str(text) % {"share": fraction})
     if level := terms.get("sla"):
         text = _("credits for the level of service, up to %(cap)s")
         lines.append(str(text) % {"cap": level.get("cap", "100%")})

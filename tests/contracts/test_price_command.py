@@ -102,6 +102,39 @@ def test_an_invoice_has_exactly_what_was_agreed(price: Price) -> None:
     ]  # fmt: skip
 
 
+def test_what_the_customer_spoilt_costs_the_agreed_share_of_the_price(price: Price) -> None:
+    setup = with_terms('        customer_fault: "50%"\n')
+    usage = [row("2026-02-16", 11_000, rejected=10)]
+    (invoice,) = price(usage, setup=setup)
+    assert [(one["description"], one["quantity"], one["amount"]) for one in invoice["lines"]] == [
+        ("Examinations", 11_000, "258000.00"),
+        ("Examinations rejected by the customer's fault", 0, "117.27"),
+    ]
+    assert told(price(usage)) == [("vv", "2026-02", "380", "258000.00")]
+
+
+def test_all_algorithms_of_a_product_class_have_its_list_price(price: Price) -> None:
+    """Each by its own volume; a class with two prices on one day is refused."""
+    entry = '{algorithm: %s, model: flat, unit_price: "%s", price_class: B}'
+    head, _mark, rest = SETUP.partition("      - algorithm: bleed\n")
+    further = rest.partition("call_offs:")[2]
+    of = "vendor: acme, name: Nodule, versions: [{manifest: not-there.json}]"
+    other = f"  - {{code: nodule, {of}}}\n"
+    head = head.replace("index_series:", f"{other}index_series:")
+
+    def setup(second: str) -> str:
+        entries = [entry % ("bleed", "24.00"), entry % ("nodule", second)]
+        book = "".join(f"      - {one}\n" for one in entries)
+        lines = further.replace("activated: 2026-01-01}]", "activated: 2026-01-01}, {algorithm: "
+                                "nodule, site: drammen, activated: 2026-01-01}]", 1)  # fmt: skip
+        return f"{head}{book}call_offs:{lines}"
+
+    usage = [row("2026-02-16", 10), row("2026-02-16", 5) | {"algorithm": "nodule"}]
+    assert told(price(usage, setup=setup("24.00"))) == [("vv", "2026-02", "380", "360.00")]
+    with pytest.raises(CommandError, match=r"price_class: expected the price of class B, as bleed"):
+        price(usage, setup=setup("25.00"))
+
+
 def test_two_organisations_share_the_tiers_and_each_gets_its_own_invoices(price: Price) -> None:
     usage = [row("2026-01-05", 10_000), row("2026-02-05", 10_000, call_off="CO-2")]
 

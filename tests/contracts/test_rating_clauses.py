@@ -256,6 +256,29 @@ def test_credits_stay_within_their_cap_and_bands(
     assert total([one for one in lines if one.kind is Kind.SERVICE]) == Decimal(expected)
 
 
+@pytest.mark.parametrize(
+    ("terms", "units", "rejected", "expected"),
+    [
+        # (240,000 + 18,000) / 11,000 = 23.4545 each; half of it, ten times
+        ({"customer_fault": "50%"}, 11_000, 10, "117.27"),
+        ({}, 11_000, 10, None), ({"customer_fault": "50%"}, 11_000, 0, None),
+        ({"customer_fault": "25%"}, 0, 3, "18.00"),  # 24.00 each, where none was read
+        ({"customer_fault": "100%", **INTRODUCTION}, 0, 3, "0.00"),  # the first months are free
+    ],
+)  # fmt: skip
+def test_an_examination_that_the_customer_spoilt_costs_the_agreed_share(
+    terms: dict[str, Any], units: int, rejected: int, expected: str | None
+) -> None:
+    """And moves no tier: the examinations cost what they cost without it."""
+    of = agreement(VV, terms=TARIFF | terms)
+    use = replace(used(VV, "2026-02", units), rejected=rejected)
+    lines = rated(of, use)
+    found = [one.amount for one in lines if one.kind is Kind.REJECTED]
+    assert found == ([Decimal(expected)] if expected and Decimal(expected) else [])
+    plain = rated(agreement(VV, terms=TARIFF | terms), used(VV, "2026-02", units))
+    assert [one for one in lines if one.kind is not Kind.REJECTED] == plain
+
+
 def test_what_is_free_is_not_credited_on_top() -> None:
     of = agreement(IN_MARCH, terms=TARIFF | INTRODUCTION | {"sla": {"late": "50%"}})
 
