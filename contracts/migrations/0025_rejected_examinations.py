@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0024_faults_of_vendors_invoices'),
+        ('contracts', '0026_call_offs_end_when_closed'),
     ]
 
     operations = [

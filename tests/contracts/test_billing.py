@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from contracts.billing import booking, facts, kept
-from contracts.billing.checking import check
+from contracts.billing import booking, facts
 from contracts.billing.running import ChangedMeanwhileError, NotBilledError, is_over, run
 from contracts.models import (
     BilledIsFinal,
@@ -49,27 +48,6 @@ def test_annual_tiers_are_invoiced_month_by_month_by_their_difference() -> None:
     assert sum(found) == Decimal("721500.00")
     july = Invoice.objects.get(period_from=date(2026, 7, 1))
     assert (july.kind, july.vat, july.gross) == ("380", Decimal("28687.50"), Decimal("143437.50"))
-
-
-def test_what_the_customer_spoilt_is_billed_as_agreed_and_can_be_rated_again() -> None:
-    """Once for a study; what the supplier spoilt, or was run again, costs nothing."""
-    trust = buyer(terms=TARIFF | {"customer_fault": "50%"})
-    trust.uses(100, on="2026-04-10")
-    spoilt = {"time": "2026-04-11T09:00:00Z", "outcome": "rejected", "fault": "customer"}
-    study = completed("s")["data"]["study_ref"]
-    trust.report(
-        completed("a", **spoilt, study_ref=study), completed("b", **spoilt, study_ref=study),
-        completed("c", **spoilt), completed("d", **spoilt | {"fault": "supplier"}),
-        completed("e", **spoilt, rerun_of="a"), completed("f", **spoilt, purpose="shadow"),
-    )  # fmt: skip
-    outcome = billed(4)
-    assert nets(outcome) == [Decimal("2424.00")]  # 100 and twice a half at 24.00
-    line = InvoiceLine.objects.get(kind="rejected")
-    assert (line.quantity, line.amount) == (1, Decimal("24.00"))
-    snapshot = RatingSnapshot.objects.get()
-    assert sum(one.amount for one in facts.rated_again(snapshot)) == Decimal("2424.00")
-    (invoice,) = Invoice.objects.all()
-    assert check(bytes(kept.file_of(invoice, "ubl.xml").content)) == []
 
 
 def test_each_line_is_of_one_tier_and_its_quantity_times_its_price() -> None:
