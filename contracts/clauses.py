@@ -222,7 +222,8 @@ def _framework_is_in_force(facts: EntitlementFacts, call_off: CallOffFacts) -> R
             framework=framework.code,
             day=framework.valid_from,
         )
-    if facts.on > framework.valid_to:
+    # what was called off in time may be delivered for longer, where the call-off says until when
+    if facts.on > max(framework.valid_to, call_off.valid_to or framework.valid_to):
         return refused(
             "framework_dates",
             gettext_noop("Framework agreement %(framework)s ended on %(day)s"),

@@ -169,7 +169,7 @@ def examine_entry(entry: Value, path: str, say: Say) -> None:
         })  # fmt: skip
     elif entry["unit_price"] and tiers:
         say.error(f"{path}.unit_price", _("expected either this or tiers, found both"))
-    elif not tiers and not entry["unit_price"] and entry["model"] in TIERED:
+    elif not (tiers or entry["unit_price"] or say.has_errors(path)) and entry["model"] in TIERED:
         what = _("unit_price or one tier") if is_flat else (
             _("a list of at least %(least)s") % {"least": 1}
         )

@@ -118,7 +118,7 @@ def _fixed(bought: Iterable[Value]) -> Iterable[FixedAmount]:
 
 
 def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
-    ends = min([ends, *_last_days(call_off)])
+    ends = min(_last_days(call_off, ends=ends))
     own = {entry["algorithm"] for entry in call_off.get("price_book") or []}
     for line in call_off["lines"] or []:
         yield Line(
@@ -133,10 +133,11 @@ def _lines(call_off: Value, *, ends: date) -> Iterable[Line]:
         )
 
 
-def _last_days(call_off: Value) -> Iterable[date]:
-    """The last day that was agreed, and the day on which it was closed: no fee goes on after it."""
-    if until := (call_off["valid"] or {}).get("to"):
-        yield date.fromisoformat(until)
+def _last_days(call_off: Value, *, ends: date) -> Iterable[date]:
+    """The last day that was agreed, which may be one after the agreement's, and the day on which
+    it was closed: no fee goes on after it.
+    """
+    yield date.fromisoformat(until) if (until := (call_off["valid"] or {}).get("to")) else ends
     if closed := call_off.get("closed_at"):  # which no snapshot of before has
         yield datetime.fromisoformat(closed).astimezone(CONTRACT_ZONE).date()
 

@@ -142,7 +142,10 @@ def _statements(terms: Terms, listed: Listed, *, until: date | None) -> list[Sta
         told = {"first": FIRST.year, "last": LAST.year, "found": agreement.code}
         raise UsageRefused([Fault("usage", text % told)])
     last = listed.last_day or agreement.begins
-    end = contract_year_of(agreement.ends, begins=agreement.begins).last
+    if last > LAST:
+        text = _("expected a day up to %(last)s, found %(found)s")
+        raise UsageRefused([Fault("usage", text % {"last": LAST, "found": last})])
+    end = contract_year_of(min(agreement.last_use, LAST), begins=agreement.begins).last
     year = contract_year_of(last, begins=agreement.begins)
     as_of = year.last if until is None else min(until, end)
     try:

@@ -252,6 +252,7 @@ class _Counting:
 
 def _spans(line: CallOffLine) -> Iterator[tuple[Any, Any, str]]:
     call_off, framework = line.call_off, line.call_off.framework
-    yield framework.valid_from, framework.valid_to, framework.code
+    # a call-off that says until when may outlive its agreement
+    yield framework.valid_from, call_off.valid_to or framework.valid_to, framework.code
     yield call_off.valid_from, call_off.valid_to, call_off.code
     yield line.activated, None, _("the line")

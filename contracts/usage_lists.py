@@ -176,8 +176,8 @@ def _read_measured(judge: Judge, given: Any, by_code: Mapping[str, Listed]) -> N
             if algorithm not in found.agreement.prices:
                 what = _("an algorithm with a price in %(agreement)s") % {"agreement": framework}
                 judge.unlike(f"{path}.algorithm", what, algorithm)
-            elif not found.agreement.begins <= day <= found.agreement.ends:
-                span = {"first": found.agreement.begins, "last": found.agreement.ends}
+            elif not found.agreement.begins <= day <= found.agreement.last_use:
+                span = {"first": found.agreement.begins, "last": found.agreement.last_use}
                 what = _("a day from %(first)s to %(last)s") % span
                 judge.unlike(f"{path}.date", what, f"{day}")
             elif _is_agreed(judge, found, algorithm, kpi, day, path=path):

@@ -72,6 +72,11 @@ class Agreement:
     series: Mapping[str, Mapping[date, Decimal]] = field(default_factory=dict)
     fixed: tuple[FixedAmount, ...] = ()
 
+    @property
+    def last_use(self) -> date:
+        """The last day that any of its lines can have: a call-off may outlive the agreement."""
+        return max([self.ends, *(line.ends for line in self.lines)])
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -48,6 +48,8 @@ def indexation(item: Any, *, where: str) -> Indexation:
         floor=_percentage(item, "floor", where=where),
         decimals=words.whole(item.get("decimals", 2), least=0, where=f"{where}.decimals"),
     )
+    if found.cap is not None and found.cap < -ONE:  # prices would fall below nothing
+        raise words.unlike(_("-100 percent or more"), item["cap"], where=f"{where}.cap")
     if found.cap is not None and found.floor is not None and found.cap < found.floor:
         text = _("expected the floor of %(floor)s or more")
         raise words.refused(f"{where}.cap", text % {"floor": item["floor"]})

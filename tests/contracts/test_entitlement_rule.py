@@ -58,6 +58,19 @@ def refusal(facts: EntitlementFacts) -> tuple[str, str]:
     return decided.clause, str(decided.why).replace("\N{NO-BREAK SPACE}", " ")
 
 
+@pytest.mark.parametrize(
+    ("until", "clause"),
+    [(None, "framework_dates"), (date(2026, 5, 31), "call_off_dates"),
+     (date(2026, 6, 1), ""), (date(2026, 5, 20), "call_off_dates")],
+)  # fmt: skip
+def test_a_call_off_outlives_its_agreement_where_it_says_until_when(
+    until: date | None, clause: str
+) -> None:
+    ended = replace(FRAMEWORK, valid_to=date(2026, 5, 25))
+    decided = decide(with_call_off(framework=ended, valid_to=until))
+    assert (decided.clause if isinstance(decided, Refused) else "") == clause
+
+
 @pytest.mark.parametrize("state", ["shadow", "validation", "clinical"])
 def test_granted_for_the_purpose_of_the_deployment(state: str) -> None:
     decided = decide(replace(FACTS, deployment_state=state))

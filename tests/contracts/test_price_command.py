@@ -213,6 +213,34 @@ def test_every_term_of_the_price_book_is_charged(price: Price) -> None:
     ]
 
 
+def test_a_call_off_that_outlives_its_agreement_is_priced_to_its_own_last_day(
+    price: Price,
+) -> None:
+    setup = SETUP.replace(
+        "organisation: vv\n    valid: {from: 2026-01-01}",
+        "organisation: vv\n    valid: {from: 2026-01-01, to: 2030-06-30}",
+    )
+    (found,) = price([row("2030-06-30", 3)], setup=setup)
+    assert (found["month"], found["net"]) == ("2030-06", "72.00")
+    with pytest.raises(CommandError, match=r"to 2030-06-30, found 2030-07-01"):
+        price([row("2030-07-01", 3)], setup=setup)
+    with pytest.raises(CommandError, match=r"to 2029-12-31, found 2030-01-01"):
+        price([row("2030-01-01", 3, call_off="CO-2")], setup=setup)
+
+
+def test_a_call_off_that_was_closed_is_priced_to_that_day(price: Price) -> None:
+    ours = "    organisation: vv\n    valid"
+    closed = "    state: closed\n    closed_at: 2026-04-15T00:30\n"
+    setup = SETUP.replace(ours, closed + ours).replace(
+        "model: graduated", 'model: graduated\n        fee: {amount: "300.00", period: month}'
+    )
+    found = price([row("2026-04-15", 0)], setup=setup)
+    nets = [(one["month"], one["net"]) for one in found if one["organisation"] == "vv"]
+    assert nets == [(f"2026-0{n}", "300.00") for n in (1, 2, 3)] + [("2026-04", "150.00")]
+    with pytest.raises(CommandError, match=r"to 2026-04-15, found 2026-04-16"):
+        price([row("2026-04-16", 1)], setup=setup)
+
+
 def test_what_is_charged_ends_with_the_day_asked_for(price: Price) -> None:
     setup = with_terms('        minimum: "600000.00"\n')
     usage = [row("2026-06-16", 1)]
@@ -291,6 +319,18 @@ def test_a_set_up_that_says_no_price_is_refused_with_field_and_rule(
         price([row("2026-06-16", 1)], setup=SETUP.replace(old, new, 1))
 
     assert expected in str(refused.value)
+
+
+def test_no_index_makes_a_price_negative_and_what_is_no_price_is_told_once(price: Price) -> None:
+    index = ("        indexation: {series: kpi, base_month: 2025-11, ref_month: 2026-11, "
+             "effective: 2027-01-01, cap: \"%s\"}\n")  # fmt: skip
+    assert price([row("2027-01-01", 1)], setup=with_terms(index % "-100%"))[0]["net"] == "0.00"
+    with pytest.raises(CommandError, match=r"indexation.cap: expected -100 percent or more"):
+        price([row("2027-01-01", 1)], setup=with_terms(index % "-101%"))
+    tiers = SETUP[SETUP.index("model: graduated") : SETUP.index("call_offs:")]
+    flat = SETUP.replace(tiers, 'model: flat\n        unit_price: "1e3"\n')
+    with pytest.raises(CommandError, match=r"^1 problem,.*\n.*unit_price: expected an amount"):
+        price([row("2027-01-01", 1)], setup=flat)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,17 @@ def test_a_time_beyond_the_calendar_holds_up_no_other_event() -> None:
 
 
 @pytest.mark.django_db
+def test_a_call_off_that_says_until_when_may_outlive_its_agreement() -> None:
+    here = first_site()
+    FrameworkAgreement.objects.update(valid_to=date(2026, 6, 20))
+    assert statuses(here.officer, [completed(1, time="2026-07-01T08:00:00Z")]) == ["rejected"]
+    CallOff.objects.update(valid_to=date(2026, 7, 1))
+
+    days = [completed(2, time="2026-07-01T21:59:59Z"), completed(3, time="2026-07-01T22:00:00Z")]
+    assert statuses(here.officer, days) == ["accepted", "rejected"]
+
+
+@pytest.mark.django_db
 def test_what_is_asked_for_after_a_call_off_was_closed_is_not_paid_for() -> None:
     here = first_site()
     noon = datetime(2026, 7, 1, 10, tzinfo=UTC)  # in Oslo
