@@ -13,10 +13,12 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.configuration import identifiers
 from hub.configuration.problems import shown
+from hub.spelling import spelt, spelt_all
 
 PAGING = ("limit", "offset")
 # what a form of a page sends along
@@ -33,7 +35,11 @@ class DoubtSerializer(serializers.Serializer[Any]):
     """Something to look at that stops nothing: the field as a set-up file has it, and the rule."""
 
     field = serializers.CharField()
-    text = serializers.CharField()
+    text = serializers.SerializerMethodField()
+
+    def get_text(self, doubt: Any) -> str:
+        """With its amounts and days as people of the language write them."""
+        return spelt(doubt.text)
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -182,6 +188,12 @@ class Door(APIView):
                 problems[name] = [_("given more than once; expected one value")]
         if problems:
             raise ValidationError(problems)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The refusal, with its amounts and days as people of its language write them."""
+        answer = super().handle_exception(exc)
+        answer.data = spelt_all(answer.data)
+        return answer
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         """The answer; no patient stays in the cache of a browser or a proxy."""

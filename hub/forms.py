@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.configuration import identifiers
 from hub.phrases import Phrase
+from hub.spelling import spelt
 
 LONGEST_TEXT = 20_000
 
@@ -37,7 +38,7 @@ class Form(forms.Form):
 
     def refuse(self, sentences: Iterable[Any]) -> None:
         """Put each sentence beside the field that it begins with, or above the form."""
-        for sentence in map(str, sentences):
+        for sentence in (spelt(str(one)) for one in sentences):
             name, _colon, rule = sentence.partition(": ")
             if name in self.fields and rule:
                 self.add_error(name, rule[:1].upper() + rule[1:])
