@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from itertools import groupby, islice
 
 import structlog
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from hub.dicom.headers import UnreadableDataset, read_file_header
+from hub.dicom.scp import OUT_OF_RESOURCES
 from hub.dicom.spool import NotInSpool, Stored
 from hub.models import Node
 from routing.arrivals import Arrival
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 500
 # The scan looks back this far unless it is told to look at everything.
 _RECENT_SECONDS = 2 * 24 * 3600.0
+# A database that is away is asked again this often.
+_AGAIN_SECONDS = 5.0
 
 
 def start(receiver: Receiver) -> threading.Thread:
@@ -36,18 +39,31 @@ def start(receiver: Receiver) -> threading.Thread:
 
 
 def _run(receiver: Receiver) -> None:
+    # Only what lay there before this process: younger files are being received right now.
+    started = time.time()
+    while not _is_healed(receiver, newest=started):
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _is_healed(receiver: Receiver, *, newest: float) -> bool:
+    """Take in what lies there; False where the database is away, as after a loss of power."""
     try:
-        started = time.time()
-        # Only what lay there before this process: younger files are being received right now.
-        count = heal(receiver, newest=started)
-        if count:
-            log.warning("healing.taken_in", instances=count)
+        count = heal(receiver, newest=newest)
+    except (InterfaceError, OperationalError):
+        log.warning("healing.database_away", exc_info=True)
+        return False
     finally:
         connection.close()
+    if count:
+        log.warning("healing.taken_in", instances=count)
+    return True
 
 
 def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int:
-    """Take in every instance file written before ``newest`` that has no row; how many."""
+    """Take in every instance file written before ``newest`` that has no row; how many.
+
+    Raises OperationalError or InterfaceError where the database is away.
+    """
     oldest = 0.0 if look_at_all else newest - _RECENT_SECONDS
     count = 0
     keys = (key for key in spool().walk() if oldest <= _age(key) <= newest)
@@ -101,8 +117,13 @@ def _take_in(receiver: Receiver, key: str) -> bool:
         log.error("healing.no_node", key=key)
         return False
     stored = Stored(key=key, digest=lying.digest, size=lying.size, is_new=False)
-    receiver.record(Arrival(node, header, stored, sender=f"{lying.calling_ae_title} (healed)"))
-    return True
+    arrival = Arrival(node, header, stored, sender=f"{lying.calling_ae_title} (healed)")
+    if receiver.record(arrival) != OUT_OF_RESOURCES:
+        return True
+    with connection.cursor() as cursor:
+        # Its own fault, or nobody's: raises where the database is away.
+        cursor.execute("SELECT 1")
+    return False
 
 
 def _node(site: str, ae_title: str) -> Node | None:

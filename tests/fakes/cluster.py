@@ -6,9 +6,10 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -46,6 +47,20 @@ class Server:
     def stop(self, *, mode: str = "immediate") -> None:
         """``immediate`` is a crash: no word to anybody, recovery at the next start."""
         self._control("stop", "-m", mode)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it answer nobody in the block: the system still takes what is sent to it."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        own = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        pids = [first, *map(int, own)]
+        for pid in pids:
+            _signal(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                _signal(pid, signal.SIGCONT)
 
     def promote(self) -> None:
         self._control("promote", "-w")
@@ -135,6 +150,11 @@ def _run(words: Sequence[str], folder: Path) -> None:
         done = subprocess.run(words, cwd=folder, stdout=output, stderr=output, check=False,
                               stdin=subprocess.DEVNULL, timeout=120, **identity)  # type: ignore[call-overload] # fmt: skip
     assert done.returncode == 0, (folder / "output").read_text(errors="replace")[-2000:]
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _give(folder: Path) -> None:

@@ -48,7 +48,7 @@ class Killer:
         everybody = [hub.process.pid, *hub.descendants()]
         self.killed["supervisor"] += sum(map(_kill, everybody)) > 0
         hub.process.wait(10)
-        until(lambda: not any(map(_lives, everybody)), "all of it is gone")
+        until(lambda: not any(map(lives, everybody)), "all of it is gone")
         hub.start()
 
 
@@ -68,7 +68,8 @@ def _kill(pid: int) -> bool:
     return True
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether a process is there, and not only its name."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

@@ -1,13 +1,15 @@
-"""Processes that stand still or are killed while all comes twice at once, with a stranger in it."""
+"""Processes that stand still, can open no file or are killed, while all comes twice at once."""
 
 from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,27 +29,52 @@ _STANDS = (0.2, 5.0)
 
 
 class Stopper(Killer):
-    """Lets a process stand still as often as it kills one; what was stopped may be killed next."""
+    """Lets a process stand still, or open no file, as often as it kills one."""
 
     def __call__(self) -> float:
-        if self._chance.random() < 0.5:
-            return super().__call__()
+        what = self._chance.choice((super().__call__, self._stop, self._starve))
+        return what() or self._chance.uniform(0.1, 1.0)
+
+    def _some(self) -> list[int]:
         found = sorted(self._chance.choice(self._trusts.hubs).descendants())
-        chosen = self._chance.sample(found, min(len(found), self._chance.choice((1, 1, 2))))
-        self._signal(chosen, signal.SIGSTOP)
+        return self._chance.sample(found, min(len(found), self._chance.choice((1, 1, 2))))
+
+    def _stop(self) -> None:
+        chosen = self._some()
+        self.killed["stopped"] += sum(_signal(pid, signal.SIGSTOP) for pid in chosen)
         try:
             time.sleep(self._chance.uniform(*_STANDS))
         finally:
-            self._signal(chosen, signal.SIGCONT)
-        return self._chance.uniform(0.1, 1.0)
+            for pid in chosen:
+                _signal(pid, signal.SIGCONT)
 
-    def _signal(self, pids: list[int], number: signal.Signals) -> None:
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-                self.killed["stopped"] += number == signal.SIGSTOP
-            except ProcessLookupError:
-                continue
+    def _starve(self) -> None:
+        """Let them open no more files for a while, or only a few."""
+        before = {pid: limit_of(pid, self._chance.choice((0, 0, 1, 3))) for pid in self._some()}
+        self.killed["starved"] += len(before)
+        time.sleep(self._chance.uniform(0.2, 2.0))
+        for pid, limit in before.items():
+            with suppress(ProcessLookupError):
+                if limit is not None:
+                    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+
+
+def limit_of(pid: int, more: int) -> tuple[int, int] | None:
+    """Let a process open so many files more than it has; what it was allowed before."""
+    try:
+        most = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        return resource.prlimit(pid, resource.RLIMIT_NOFILE, (most + 1 + more, before[1]))
+    except (OSError, ValueError):
+        return None
+
+
+def _signal(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def crowd(trusts: Trusts, chance: random.Random) -> tuple[list[Sent], list[Callable[[], object]]]:
