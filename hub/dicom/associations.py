@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from hub.dicom.association_places import Places
 from hub.dicom.messages import OnStore
 from hub.dicom.negotiation import Requested
 from hub.dicom.upper_layer import Answer, Association, Limits, Terms
@@ -59,7 +60,7 @@ class Associations:
         self._ae_title = ae_title.strip()
         self._limits = limits
         self._ssl_context = ssl_context
-        self._places = threading.Semaphore(limits.maximum_associations)
+        self._places = Places(limits.maximum_associations, of_one=limits.maximum_of_one_peer)
         self._lock = threading.Lock()
         self._open: dict[Association, threading.Thread] = {}
 
@@ -82,8 +83,8 @@ class Associations:
         terms = Terms(
             limits=self._limits,
             admit=partial(_admit, ae_title=self._ae_title, policy=policy),
-            take_place=partial(self._places.acquire, blocking=False),
-            give_place=self._places.release,
+            take_place=self._places.take,
+            give_place=self._places.give,
             on_store=on_store,
         )
         try:

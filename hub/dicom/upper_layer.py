@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.dicom import negotiation
+from hub.dicom.association_places import Caller
 from hub.dicom.gathering import Gathering, Landing
 from hub.dicom.messages import IS_LAST, Agreed, Messages, OnStore, Unexpected
 from hub.dicom.negotiation import BadRequest, Requested
@@ -44,8 +45,10 @@ _LOCAL_LIMIT_EXCEEDED: Answer = (2, 3, 2)
 class Limits:
     """What a peer may take: of associations, of bytes in one PDU, and of time in seconds.
 
-    Beside associations `maximum_silent` connections may be open that have asked for none yet, or
-    have got the last word and are not closed: of more, the oldest is hung up on.
+    Of `maximum_associations` one calling AE title at one address may have `maximum_of_one_peer`:
+    one that never closes any leaves room for others. Beside associations `maximum_silent`
+    connections may be open that have asked for none yet, or have got the last word and are not
+    closed: of more, the oldest is hung up on.
     `association_seconds` is from connection to association request, and from our last word to the
     peer's closing (ARTIM, PS3.8 9.1.5), `idle_seconds` is how long an association may be silent,
     `pdu_seconds` how long one PDU may take from its first byte to its last. Without a `landing`
@@ -53,6 +56,7 @@ class Limits:
     """
 
     maximum_associations: int = 64
+    maximum_of_one_peer: int = 32
     maximum_silent: int = 256
     maximum_pdu_length: int = 262_144
     association_seconds: float = 30.0
@@ -66,13 +70,13 @@ class Terms:
     """On what the listener takes associations.
 
     `admit` gives the answer to a request that is not accepted, or None; `take_place` says whether
-    there is room for one more association, and `give_place` makes room again.
+    there is room for one more association of this caller, and `give_place` makes room again.
     """
 
     limits: Limits
     admit: Callable[[Requested, str], Answer | None]
-    take_place: Callable[[], bool]
-    give_place: Callable[[], None]
+    take_place: Callable[[Caller], bool]
+    give_place: Callable[[Caller], None]
     on_store: OnStore
 
 
@@ -175,13 +179,14 @@ class Association:
         refused = self._terms.admit(requested, self.address)
         if refused is not None:
             raise _refusal(refused)  # AE-8
-        if not self._terms.take_place():
+        caller = requested.calling_ae_title, self.address
+        if not self._terms.take_place(caller):
             logger.warning("dicom.too_many_associations address=%s", self.address)
             raise _refusal(_LOCAL_LIMIT_EXCEEDED)
         try:
             self._accept(requested)
         finally:
-            self._terms.give_place()
+            self._terms.give_place(caller)
 
     def _accept(self, requested: Requested) -> None:
         try:

@@ -14,6 +14,7 @@ from hub.dicom import scp
 from hub.dicom.file_meta import read_file_meta
 from hub.dicom.headers import UnreadableDataset
 from hub.dicom.spool import Spool
+from tests.fakes.waiting import until
 from tests.hub.dicom.encoded import CORPUS, PACKAGED, encode, minimal
 from tests.hub.dicom.listening import (
     Hub,
@@ -115,6 +116,17 @@ def test_more_associations_than_allowed_are_rejected_for_now():
     assert rejection(hub.associate()) == (2, 3, 2)
     for association in held:
         association.release()
+    hub.server.shutdown(0)
+
+
+def test_a_peer_that_closes_nothing_leaves_room_for_others():
+    hub = Hub(limits=scp.Limits(maximum_associations=4, maximum_of_one_peer=2))
+    held = [hub.associate(calling="CT1"), hub.associate(calling="CT1")]
+    assert rejection(hub.associate(calling="CT1")) == (2, 3, 2)
+    held.append(hub.associate(calling="CT2"))
+    assert held[-1].is_established
+    held.pop(0).release()
+    until(lambda: hub.associate(calling="CT1").is_established, "its place is free again")
     hub.server.shutdown(0)
 
 
