@@ -27,7 +27,7 @@ def is_busy(trusts: Trusts) -> bool:
     return bool(trusts.hub.rows("SELECT 1 FROM routing_workitem LIMIT 1"))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_database_that_crashes_and_recovers_loses_and_doubles_nothing(tmp_path: Path) -> None:
     program("storescu")
     with server() as database, two_trusts(tmp_path, database=database.url()) as trusts:
@@ -50,7 +50,7 @@ def test_a_database_that_crashes_and_recovers_loses_and_doubles_nothing(tmp_path
             trusts.assert_once([waiting])
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_standby_that_takes_over_has_every_instance_that_was_answered(tmp_path: Path) -> None:
     program("storescu")
     with (
@@ -75,7 +75,7 @@ def test_a_standby_that_takes_over_has_every_instance_that_was_answered(tmp_path
         assert trusts.hub.rows(counted, half.uid, half.site) == [(12,)]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_what_was_told_success_before_its_row_is_found_though_the_database_comes_last(
     tmp_path: Path,
 ) -> None:
@@ -106,7 +106,7 @@ def lie_in_spool(trusts: Trusts, files: Sequence[Path]) -> None:
         spool.put(site="drammen", received=received(dcmread(path)))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_database_that_hangs_keeps_all_waiting_and_loses_and_doubles_nothing(
     tmp_path: Path,
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_database_that_hangs_keeps_all_waiting_and_loses_and_doubles_nothing(
         trusts.assert_once(studies, seconds=120)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_hub_that_is_told_to_stop_while_its_database_hangs_ends_and_leaves_no_process(
     tmp_path: Path,
 ) -> None:
