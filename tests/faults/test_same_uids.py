@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 
-from tests.faults.trusts import Sent, Trusts
+from tests.faults.trusts import USAGE, Sent, Trusts, evidence
+from tests.routing.test_merging import merge_message
 
 pytestmark = pytest.mark.long
 
@@ -56,3 +59,44 @@ def test_everything_twice_at_once_and_in_any_order_is_once(trusts: Trusts, seed:
         trusts.store(sent)
         trusts.order(sent)
     trusts.assert_once(studies)
+
+
+def test_a_merge_and_a_changed_order_amid_two_associations_are_followed(trusts: Trusts) -> None:
+    """What comes under either number is of one patient, whom PACS and RIS are told of."""
+    sent, other = trusts.study("drammen", slices=12), trusts.study("ulleval")
+    survivor = f"S{sent.scan.patient_id}"
+    prior, now = sent.scan.files[:8], under_number(sent.scan.files[8:], survivor)
+    trusts.store(sent, prior[:1])
+    changed = sent.scan.order("DRAMMEN", control="XO", priority="S").omi()
+    jobs = [
+        lambda: trusts.store(sent, prior[1:]),
+        lambda: trusts.store(sent, prior),
+        lambda: trusts.order(sent, merge_message(sent.scan.patient_id, survivor)),
+        lambda: (trusts.order(sent), trusts.order(sent, changed)),
+        lambda: trusts.bring([other]),
+    ]
+    with ThreadPoolExecutor(len(jobs)) as senders:
+        list(senders.map(lambda job: job(), jobs))
+    # Under the surviving number only once its merge was acknowledged.
+    trusts.store(sent, now)
+    trusts.store(sent, [*prior, *now])
+    trusts.settle([sent], seconds=120)
+    trusts.assert_once([other], seconds=120)
+    reports = trusts.reports(sent)
+    assert len({one.SOPInstanceUID for one in reports}) == 1
+    assert len(evidence(reports[-1])) == 12
+    assert {one.PatientID for one in reports} == {survivor}
+    results = [raw for raw in trusts.rises["drammen"].about(sent.uid) if b"|ORU^" in raw]
+    assert len(trusts.told(sent)["ORU"]) == 1
+    assert all(survivor.encode() in raw for raw in results)
+    assert trusts.hub.rows(USAGE, sent.uid, "drammen") == [(1,)]
+    assert trusts.reports(sent, site="ulleval") == []
+    assert trusts.told(sent, site="ulleval") == {}
+
+
+def under_number(files: Sequence[Path], patient_id: str) -> tuple[Path, ...]:
+    for path in files:
+        dataset = dcmread(path)
+        dataset.PatientID = patient_id
+        dataset.save_as(path)
+    return tuple(files)
