@@ -110,12 +110,13 @@ def move(call_off: CallOff, *, to: str, by: Any, of: str = seen.ANY) -> CallOff:
 
 
 @transaction.atomic
-def enter(call_off: CallOff, *, to: str, by: Any) -> CallOff:
+def enter(call_off: CallOff, *, to: str, by: Any, is_return: bool = False) -> CallOff:
     """Take in a call-off that a set-up file says was agreed already, in the state it has there.
 
-    ``by`` applied the file and signs for it. Raises MaximumValueReached.
+    ``by`` applied the file and signs for it. Raises MaximumValueReached, unless another hub
+    exported it (``is_return``): what it invoiced beyond the maximum it may take along.
     """
-    if to in utilisation.COMMITTED:
+    if to in utilisation.COMMITTED and not is_return:
         lock(call_off.framework)
         demand_room(call_off)
     return _advance(call_off, to=to, by=by, signed_for="set-up file")

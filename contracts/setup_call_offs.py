@@ -178,7 +178,19 @@ def _settle(
             yield "committed_value", str(refused)
 
 
-def _enter(row: CallOff, state: str, by: str) -> Iterator[tuple[str, str]]:
+def _settle_return(
+    row: CallOff, before: Value | None, after: Value, by: str
+) -> Iterator[tuple[str, str]]:
+    """There was room when it was approved elsewhere, whatever was invoiced there since."""
+    if before is None:
+        yield from _enter(row, after["state"] or CallOff.State.ACTIVE, by, is_return=True)
+    else:
+        yield from _settle(row, before, after, by)
+
+
+def _enter(
+    row: CallOff, state: str, by: str, *, is_return: bool = False
+) -> Iterator[tuple[str, str]]:
     if state == CallOff.State.DRAFT:
         return
     if not settings.HUB_CALL_OFFS_BY_FILE:
@@ -194,7 +206,7 @@ def _enter(row: CallOff, state: str, by: str) -> Iterator[tuple[str, str]]:
             yield field, rule
         return
     offered.write_down(row)
-    call_offs.enter(row, to=state, by=by)
+    call_offs.enter(row, to=state, by=by, is_return=is_return)
 
 
 def new_call_off(value: Value) -> CallOff:
@@ -209,6 +221,7 @@ registry.register(Kind(
     make=new_call_off,
     examine=_examine,
     settle=_settle,
+    settle_return=_settle_return,
     instead=gettext_noop("set state: closed"),
     record=Record((
         Field("code", CODE),

@@ -87,28 +87,30 @@ def change(
     changes = planning.plan(items, database, is_pruning=is_pruning)
     planning.judge(changes, database, report=report)
     report.refuse_if_any()
-    _make_all(changes, report, actor=actor)
+    _make_all(changes, report, actor=actor, is_return=is_return)
     report.refuse_if_any()
     for item, path, text in registry.looked_at(items):
         Say(item, report).warning(path, text)
     return changes
 
 
-def _make_all(changes: list[Change], report: Report, *, actor: str) -> None:
+def _make_all(
+    changes: list[Change], report: Report, *, actor: str, is_return: bool
+) -> None:
     """What nothing hangs on goes first, so that nothing new is in its way or hangs on it still."""
     waiting = []
     for change in [one for one in changes if one.action is Action.DELETE]:
         if change.row is not None and not hanging_on(change.row, change.kind.record):
-            _make(change, report, actor=actor)
+            _make(change, report, actor=actor, is_return=is_return)
         else:
             waiting.append(change)
     kept = [one for one in changes if one.action is not Action.DELETE]
     planning.step_aside(kept)
     for change in [*kept, *waiting]:
-        _make(change, report, actor=actor)
+        _make(change, report, actor=actor, is_return=is_return)
 
 
-def _make(change: Change, report: Report, *, actor: str) -> None:
+def _make(change: Change, report: Report, *, actor: str, is_return: bool) -> None:
     store, kind, item = _Store(change.item, report, actor), change.kind, change.item
     row = change.row or (kind.make(item.value) if kind.make else kind.model())
     try:
@@ -116,11 +118,12 @@ def _make(change: Change, report: Report, *, actor: str) -> None:
             if change.action is Action.DELETE:
                 store.remove(row, kind.record, path="", instead=kind.instead)
                 return
-            before = kind.record.load(row, "") if kind.settle and change.row else None
+            settle = (is_return and kind.settle_return) or kind.settle
+            before = kind.record.load(row, "") if settle and change.row else None
             kind.record.save(row, "", item.value)
             row.save()
             kind.record.finish(row, item.value, path="", store=store)
-            refusals = kind.settle(row, before, item.value, actor) if kind.settle else ()
+            refusals = settle(row, before, item.value, actor) if settle else ()
             for path, text in refusals:
                 Say(item, report).error(path, text)
     except IntegrityError as error:

@@ -93,6 +93,8 @@ class Kind:
     step_aside: Callable[[models.QuerySet[Any]], object] | None = None
     # does what takes more than to write columns, once the row and all below it are saved
     settle: Settlement | None = None
+    # the same for what another hub exported: it was allowed there, as it stood then
+    settle_return: Settlement | None = None
     # what a person can do where history forbids to remove an entry
     instead: str = ""
 

@@ -24,6 +24,7 @@ from contracts.models import (
     CallOff,
     CallOffApproval,
     EventBooking,
+    FrameworkAgreement,
     Invoice,
     OutcomeReading,
     RatingSnapshot,
@@ -38,6 +39,7 @@ from hub.configuration.applying import apply
 from hub.configuration.belongings import digest
 from hub.configuration.exporting import export_to
 from hub.configuration.importing import ImportRefused, import_organisation
+from hub.configuration.problems import SetUpRefused
 from hub.models import AuditEvent, Organisation, User
 from tests.builders.parties import (
     FirstSite,
@@ -221,6 +223,24 @@ def test_the_files_are_documented_and_name_no_password(here: FirstSite, tmp_path
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"hash-of-a-password" not in everything
     assert AuditEvent.objects.get(action="organisation_exported").subject == "vestre-viken"
+
+
+def test_what_was_invoiced_beyond_the_maximum_keeps_nobody_from_leaving(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    ordered = CallOff.objects.get(state="approved")
+    FrameworkAgreement.objects.update(
+        maximum_value=ordered.committed_value, estimated_value=ordered.committed_value
+    )
+    assert CallOff.objects.filter(invoiced_to_date__gt=0, organisation=here.organisation).exists()
+    folder = exported(tmp_path / "out")
+    empty_database()
+
+    with pytest.raises(SetUpRefused, match="The maximum value of 2020-1968"):
+        apply([str(folder / "setup.yaml")], actor="tester")  # as what somebody means to order
+    import_organisation(folder, by="tester")
+
+    assert CallOff.objects.get(code=ordered.code).state == "approved"
 
 
 def test_to_import_twice_adds_nothing(here: FirstSite, tmp_path: Path) -> None:
