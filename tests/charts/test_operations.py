@@ -306,3 +306,21 @@ def test_the_volume_of_images_outlives_the_release() -> None:
     claim = named(of("folder"), "PersistentVolumeClaim", "avrop-state")
     assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_passwords_stay_as_long_as_the_volumes_that_they_open() -> None:
+    """Helm takes no volume of a StatefulSet away; a new password would not open it."""
+    kept = named(of("bundled"), "Secret", "avrop-bundled")["metadata"]["annotations"]
+    assert kept["helm.sh/resource-policy"] == "keep"
+
+
+def test_a_resolver_on_the_nodes_can_be_allowed_beside_that_of_the_cluster() -> None:
+    def ways(values: Object) -> list[Object]:
+        common = named(objects(values), "NetworkPolicy", "avrop-common")["spec"]["egress"]
+        (dns,) = [one for one in common if {"protocol": "UDP", "port": 53} in one["ports"]]
+        return list(dns["to"])
+
+    values = values_of("production")
+    assert [list(one) for one in ways(values)] == [["namespaceSelector"]]
+    local = values.get("networkPolicy", {}) | {"dnsTo": ["169.254.20.10/32"]}
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in ways(values | {"networkPolicy": local})
