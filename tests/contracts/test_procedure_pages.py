@@ -49,6 +49,19 @@ def _two_at_one_requirement(buyer: Client, page: str, changed: dict[str, str]) -
     assert buyer.post(another, changed).status_code == 302
 
 
+def test_a_page_offers_what_can_be_done(trust: Organisation) -> None:
+    """No move that something keeps it from, and to a participant no page of the buyer's."""
+    made = building.in_dialogue(trust)
+    page = client_of(made.buyer).get(PAGE).content.decode()
+    assert "A round of dialogue is still open" in page
+    assert "Move on to: Final tenders" not in page
+    assert "Move on to: No award" in page
+    assert 'href="/needs/"' in page
+    theirs = client_of(made.first_user).get(PAGE).content.decode()
+    assert 'href="/procedures/"' in theirs
+    assert 'href="/needs/"' not in theirs
+
+
 def test_a_procedure_is_planned_and_announced_on_pages(trust: Organisation) -> None:
     buyer = client_of(parties.member("buyer", role="procurement_officer", organisation=trust))
     building.evaluation_model(trust)

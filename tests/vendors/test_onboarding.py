@@ -87,6 +87,8 @@ def test_nothing_is_accepted_without_an_owner_and_a_day(
         "/vendors/examplemed/verdicts/support/", {"verdict": "accept"}, follow=True
     ).content.decode()
     assert f"{label}expected" in page
+    assert "Not to be accepted yet" in page  # and so no button that would be refused
+    assert 'value="accept"' not in page
     assert here.vendor.onboarding.get().state == "submitted"
 
 
