@@ -2,6 +2,7 @@
 
 A worker that dies lets its lease run out, and another takes the row with a higher fencing number;
 should the first come back to life, pathway.advance() finds the number changed and does nothing.
+What goes wrong without the number is found by tests/model/way.py.
 """
 
 from __future__ import annotations

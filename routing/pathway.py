@@ -13,6 +13,9 @@
 
 A Celery message is only a nudge: the row says what is to be done. Workers act on a row while they
 hold its lease (lease.py), and the sweep (tasks.py) finds the rows that nobody nudged.
+
+tests/model/way.py is this as a model in small, of which every state is looked through: whoever
+changes a table, or what is done under a lease, changes it too.
 """
 
 from __future__ import annotations
