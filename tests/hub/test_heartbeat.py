@@ -83,3 +83,21 @@ def test_a_process_without_a_door_says_that_it_lives_and_ends_on_sigterm(
         running.wait(30)
     finally:
         running.kill()
+
+
+def test_a_process_that_begins_ends_whatever_it_is_amid_when_it_is_told_to() -> None:
+    """An exception would be lost in a callback of a weak reference, such as a set calls."""
+    told_amid_a_callback = (
+        "import os, signal, weakref\n"
+        "from hub.draining import end_on_sigterm\n"
+        "end_on_sigterm()\n"
+        "one = type('One', (), {})()\n"
+        "kept = weakref.ref(one, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "del one\n"
+        "print('goes on')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", told_amid_a_callback], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (143, "")
