@@ -33,6 +33,9 @@ class Elsewhere:
             self.while_polled(run)
         return self.says
 
+    def cancel(self, run: Run) -> None:
+        self.within.cancel(run)
+
     def cleanup(self, run: Run) -> None:
         self.within.cleanup(run)
 

@@ -192,6 +192,7 @@ def test_a_study_that_stands_where_it_stood_is_not_touched(places: FirstSite) ->
     assert again(study).changed_at == long_ago
 
 
+@pytest.mark.postgresql
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only its planner guesses so")
 def test_the_server_has_examples_enough_to_know_how_often_two_letters_occur() -> None:
     with connection.cursor() as cursor:
