@@ -68,7 +68,7 @@ class Taking:
                 self.grace = float(said[len(_END) :] or 0)
                 return
             if said == _ASKED:
-                with suppress(BlockingIOError):
+                with suppress(OSError):  # the one in front hears nothing now, or has gone
                     self._control.send(_WELL, socket.MSG_DONTWAIT)
                 continue
             if len(descriptors) < 2:

@@ -59,11 +59,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = filter(is_chosen, items)
-    if faults:
-        # Two processes suffice: one computes what the other, where faults wait, leaves of the time.
-        for item in items:
-            kind = "waits" if starts_processes(item) else "computes"
-            item.add_marker(pytest.mark.xdist_group(kind))
     if database != "postgresql":
         # Those that wait for processes come first: at the end nobody waits for the last of them,
         # and meanwhile what PostgreSQL begins with computes.
@@ -71,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def starts_processes(item: pytest.Item) -> bool:
-    return item.nodeid.startswith((*OWN_DATABASE, *FAULTS))
+    return item.nodeid.startswith(OWN_DATABASE)
 
 
 def needs_no_postgresql(item: pytest.Item) -> bool:

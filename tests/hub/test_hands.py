@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.hands import Hands, Taking
+from hub.hands import Hand, Hands, Taking
 from tests.fakes.handing import ASK_SECONDS, connect, say
 from tests.fakes.waiting import until
 
@@ -176,6 +176,14 @@ def test_a_hand_that_stands_still_is_passed_over_and_ends_all_in_time(front: Fro
     assert front.process.wait(30) == 1
     assert say_or_nothing(waiting) == ""
     assert all(map(is_gone, front.hands))
+
+
+def test_a_hand_that_was_asked_by_one_who_has_gone_since_ends_as_when_it_was_not() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    Hand(0, ours).ask()
+    ours.close()
+    with theirs:
+        assert list(Taking(theirs)) == []
 
 
 def test_hands_that_are_well_are_left_in_peace(front: Front) -> None:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from hub import heartbeat
-from hub.doors import told, wait_for_stop
+from hub.doors import obstacle, told, wait_for_stop
 from hub.hl7.gathering import Gathering
 from hub.hl7.mllp import MllpServer
 from routing import uploading
@@ -29,7 +29,9 @@ class Command(BaseCommand):
                 host=settings.HUB_BIND, port=settings.HUB_HL7_PORT,
             )
         except OSError as fault:
-            why = told("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT, fault)
+            door = ("HUB_HL7_PORT", settings.HUB_BIND, settings.HUB_HL7_PORT)
+            # From Python 3.13 on asyncio does not say which error it was.
+            why = obstacle(*door) or told(*door, fault)
             raise CommandError(why, returncode=2) from fault
         heartbeat.start(server.is_turning)
         uploading.start()
