@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
-import vendors.performers
 from vendors.manifest import PerformerSpec
 
 # unknown: there is no such run. silent: whoever would know does not answer, and it may be running
@@ -161,14 +160,23 @@ def performer_for(kind: str, settings: Settings) -> Performer:
     """
     if kind not in known_kinds():
         raise PerformerRefused(f"no way of running {kind!r}; known: {', '.join(known_kinds())}")
-    module = importlib.import_module(f"{vendors.performers.__name__}.{kind}")
+    module = importlib.import_module(f"{__package__}.{kind}")
     return cast(Performer, module.make(settings.get(kind, {})))
 
 
 def known_kinds() -> tuple[str, ...]:
     """The ways of running that this installation has, in alphabetical order."""
-    names = {module.name for module in pkgutil.iter_modules(vendors.performers.__path__)}
-    return tuple(sorted(names - NOT_A_KIND))
+    return _KINDS
+
+
+def _kinds_in(folder: Path) -> tuple[str, ...]:
+    """Raises OSError where it cannot be listed: pkgutil would say that there are none."""
+    names = {Path(name).stem for name in os.listdir(folder) if name.endswith(".py")}
+    return tuple(sorted(names - NOT_A_KIND - {"__init__"}))
+
+
+# Once, at the start: a process that may open no more files knows what there is all the same.
+_KINDS = _kinds_in(Path(__file__).parent)
 
 
 def is_final(exit_code: int) -> bool:
