@@ -17,6 +17,7 @@ from hub.dicom.headers import UnreadableDataset, read_file_header
 from hub.dicom.scp import OUT_OF_RESOURCES
 from hub.dicom.spool import NotInSpool, Stored
 from hub.models import Node
+from hub.passing import is_scarcity
 from routing.arrivals import Arrival
 from routing.models import Arrived, Discarded, Instance, SetAside
 from routing.places import spool
@@ -46,11 +47,17 @@ def _run(receiver: Receiver) -> None:
 
 
 def _is_healed(receiver: Receiver, *, newest: float) -> bool:
-    """Take in what lies there; False where the database is away, as after a loss of power."""
+    """Take in what lies there; False where something is away that will be back.
+
+    The database, as after a loss of power; or the system gives this process no more files.
+    """
     try:
         count = heal(receiver, newest=newest)
     except (InterfaceError, OperationalError):
         log.warning("healing.database_away", exc_info=True)
+        return False
+    except OSError:
+        log.warning("healing.not_looked", exc_info=True)
         return False
     finally:
         connection.close()
@@ -62,7 +69,8 @@ def _is_healed(receiver: Receiver, *, newest: float) -> bool:
 def heal(receiver: Receiver, *, newest: float, look_at_all: bool = False) -> int:
     """Take in every instance file written before ``newest`` that has no row; how many.
 
-    Raises OperationalError or InterfaceError where the database is away.
+    Raises OperationalError or InterfaceError where the database is away, and OSError where the
+    system lets nobody look at what lies there.
     """
     oldest = 0.0 if look_at_all else newest - _RECENT_SECONDS
     count = 0
@@ -80,7 +88,9 @@ def rows_of(batch: Sequence[str]) -> set[str]:
     """Which keys of one series have a row; found by its study, for keys alone have no index."""
     try:
         study = read_file_header(spool().fetched(batch[0])).study.study_instance_uid
-    except (NotInSpool, UnreadableDataset, OSError):
+    except (NotInSpool, UnreadableDataset, OSError) as fault:
+        if is_scarcity(fault):
+            raise
         study = ""
     site = batch[0].split("/")[1]
     of_study = Instance.objects.filter(study__site__code=site, study__study_instance_uid=study)
@@ -110,6 +120,8 @@ def _take_in(receiver: Receiver, key: str) -> bool:
         lying = spool().describe(key)
         header = read_file_header(spool().path(key))
     except (NotInSpool, UnreadableDataset, OSError) as fault:
+        if is_scarcity(fault):
+            raise
         log.error("healing.unreadable", key=key, fault=str(fault))
         return False
     node = _node(lying.site, lying.calling_ae_title)

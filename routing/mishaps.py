@@ -37,7 +37,8 @@ def of_study(study_id: int, *, step: str, fault: Exception) -> None:
 def of_workitem(workitem_id: int, *, step: str, fault: Exception) -> None:
     """Try the step of a Workitem again later; after some tries the Workitem has failed.
 
-    A full disk is no try: it may be full for a night, and nothing has failed by that.
+    A full disk is no try: it may be full for a night, and nothing has failed by that. Nor is it one
+    where the system had no more files or memory.
     """
     why = _words(step, fault)
     with transaction.atomic():

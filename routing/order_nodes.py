@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from hub.hl7.er7 import MessageError
 from hub.hl7.parse import MessageHeader
 from hub.models import Node
-from routing.addresses import may_come_from
+from routing.addresses import NotLookedUp, first_from
 
 _FRESH_SECONDS = 1.0
 
@@ -26,7 +27,7 @@ class OrderNodes:
         self._read_at = float("-inf")
 
     def node_of(self, header: MessageHeader, address: str) -> Node:
-        """The node with role orders that sent this; raises UnknownSender."""
+        """The node with role orders that sent this; raises UnknownSender, NotLookedUp."""
         named = [
             node
             for node in self._all()
@@ -34,14 +35,15 @@ class OrderNodes:
             and (node.hl7.get("receiving_facility") or "") == header.sending_facility
         ]
         allowed = [node for node in named if node.has_role("orders")]
-        for node in allowed:
-            if may_come_from(node.host, address):
-                return node
+        if (node := first_from(allowed, address)) is not None:
+            return node
         raise UnknownSender("MSH-3", 207, _why_unknown(header, named, allowed))
 
     def is_named(self, address: str) -> bool:
         """Whether the set-up names this very address as a node's; "from anywhere" names none."""
-        return any(node.host and may_come_from(node.host, address) for node in self._all())
+        with suppress(NotLookedUp):
+            return first_from((node for node in self._all() if node.host), address) is not None
+        return False
 
     def _all(self) -> list[Node]:
         if time.monotonic() - self._read_at > _FRESH_SECONDS:

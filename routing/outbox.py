@@ -26,6 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hub.models import Node
+from hub.passing import is_scarcity
 from hub.phrases import Phrase, phrase
 from routing import nudges, rounds, settling, shares
 from routing.lanes import Lanes
@@ -136,7 +137,9 @@ def _send(delivery: Delivery, sender: Sender) -> tuple[str | None, bool]:
         # What breaks here would break for ever, and everything behind it would wait.
         log.error("outbox.failed", delivery=delivery.pk, exc_info=True)
         why = phrase(_("the hub could not send it (%(fault)s)"), fault=type(fault).__name__)
-        _try_again(delivery, why, limit=MOST_REFUSALS, may_have_arrived=came_before)
+        # But for what the system has no more of at the moment.
+        limit = None if is_scarcity(fault) else MOST_REFUSALS
+        _try_again(delivery, why, limit=limit, may_have_arrived=came_before)
     return None, True
 
 

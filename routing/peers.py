@@ -11,7 +11,7 @@ from hub import audit
 from hub.dicom.limiting import AssociationLimits
 from hub.dicom.scp import Refusal
 from hub.models import Node
-from routing.addresses import may_come_from
+from routing.addresses import NotLookedUp, first_from
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +27,12 @@ class Peers:
         self._limits = limits or AssociationLimits()
 
     def node_for(self, calling_ae_title: str, address: str) -> Node | None:
-        """The node with this AE title, at this address where the set-up names one."""
-        for node in self._sources():
-            if node.ae_title == calling_ae_title and may_come_from(node.host, address):
-                return node
-        return None
+        """The node with this AE title, at this address where the set-up names one.
+
+        Raises NotLookedUp.
+        """
+        named = [node for node in self._sources() if node.ae_title == calling_ae_title]
+        return first_from(named, address)
 
     def policy(self, calling_ae_title: str, address: str) -> Refusal | None:
         """Refuse whom the set-up does not name, and say so in log and audit trail.
@@ -39,7 +40,11 @@ class Peers:
         Of many refusals of one address some are told, with the number of the others: a stranger
         must not fill a trail from which nothing is ever taken.
         """
-        if self.node_for(calling_ae_title, address) is not None:
+        try:
+            node = self.node_for(calling_ae_title, address)
+        except NotLookedUp as fault:
+            return Refusal(f"the name {fault} cannot be looked up now", is_temporary=True)
+        if node is not None:
             if self._limits.is_too_often(calling_ae_title, address):
                 return Refusal("associates too often", is_temporary=True)
             return None

@@ -363,7 +363,18 @@ def _describe_series(series: Series, series_uid: str) -> dict[str, Any]:
 
 
 def output_files(output_dir: Path) -> list[Path]:
-    """The DICOM objects that an algorithm left, links and anything but plain files passed over."""
+    """The DICOM objects that an algorithm left, links and anything but plain files passed over.
+
+    Raises OSError where nobody can look: an output must not be taken for one with fewer of them.
+    """
     return sorted(
-        path for path in output_dir.rglob("*.dcm") if path.is_file() and not path.is_symlink()
+        path
+        for folder, _folders, names in os.walk(output_dir, onerror=_raise_unless_shut)
+        for path in (Path(folder, name) for name in names if name.endswith(".dcm"))
+        if path.is_file() and not path.is_symlink()
     )
+
+
+def _raise_unless_shut(fault: OSError) -> None:
+    if not isinstance(fault, FileNotFoundError | PermissionError):
+        raise fault

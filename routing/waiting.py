@@ -14,9 +14,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from hub.dicom.deidentify import NoRoomForCopy
+from hub.dicom.deidentify import NoMeansForCopy, NoRoomForCopy
 from hub.dicom.durable import NO_ROOM, SpoolFull
 from hub.dicom.object_store import StoreAway
+from hub.passing import is_scarcity
 from hub.phrases import Phrase, phrase
 from routing.models import Workitem
 
@@ -43,9 +44,15 @@ def for_room(workitem: Workitem) -> None:
 
 
 def for_what_is_lacking(workitem: Workitem, fault: BaseException) -> bool:
-    """Wait where room or the object store is what broke a step; False where it was neither."""
+    """Wait where what broke a step is a lack that passes; False where it was another fault.
+
+    Of room, of the object store, or of what the system lets this process have at a time.
+    """
     if is_lack_of_room(fault):
         for_room(workitem)
+        return True
+    if is_scarcity(fault) or isinstance(fault, NoMeansForCopy):
+        _for_means(workitem)
         return True
     if not any(isinstance(one, StoreAway) for one in (fault, fault.__cause__)):
         return False
@@ -53,6 +60,16 @@ def for_what_is_lacking(workitem: Workitem, fault: BaseException) -> bool:
     _wait(workitem, Workitem.WaitsFor.STORE, why, timezone.now())
     log.warning("waiting.no_store", workitem=str(workitem.uid), why=str(fault))
     return True
+
+
+def _for_means(workitem: Workitem) -> None:
+    """Look again soon: others give back what they have of it."""
+    ours = Workitem.objects.filter(pk=workitem.pk, fence=workitem.fence, state=workitem.state)
+    why = phrase(_("waits until the system gives the hub files, memory and processes again"))
+    ours.update(
+        waits_for="", waits_since=None, why=why.stored(), due_at=timezone.now() + _SHORTEST
+    )
+    log.warning("waiting.no_means", workitem=str(workitem.uid), state=workitem.state)
 
 
 def for_engine(workitem: Workitem, said: str) -> bool:

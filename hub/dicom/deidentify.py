@@ -29,6 +29,7 @@ from hub.dicom.treatment import (
     age_of,
     known_of,
 )
+from hub.passing import is_of_the_system, is_scarcity
 
 __all__ = [
     "ALLOW_BURNED_IN",
@@ -37,6 +38,7 @@ __all__ = [
     "OPTIONS",
     "CopyNotWritten",
     "DeidentificationFailed",
+    "NoMeansForCopy",
     "NoRoomForCopy",
     "PseudonymInstance",
     "Pseudonymiser",
@@ -68,6 +70,10 @@ class DeidentificationFailed(Exception):  # noqa: N818 (named by what failed)
 
 class CopyNotWritten(DeidentificationFailed):
     """What is around the copy failed, such as a folder that vanished: no word on the instance."""
+
+
+class NoMeansForCopy(CopyNotWritten):
+    """The system has no more files or memory for the hub: the same will succeed in a moment."""
 
 
 class NoRoomForCopy(DeidentificationFailed):
@@ -115,11 +121,19 @@ def deidentify_file(
     except DeidentificationFailed:
         raise
     except OSError as error:
-        kind = NoRoomForCopy if error.errno in NO_ROOM else CopyNotWritten
-        raise kind(f"the copy could not be made: {error.strerror}") from None
+        raise _kind_of(error)(f"the copy could not be made: {error.strerror}") from None
     except Exception as error:
+        if is_of_the_system(error):
+            kind = NoMeansForCopy if is_scarcity(error) else CopyNotWritten
+            raise kind(f"the copy could not be made: {type(error).__name__}") from None
         # Its text may quote what the file holds.
         raise DeidentificationFailed(f"an unforeseen {type(error).__name__}") from None
+
+
+def _kind_of(fault: OSError) -> type[DeidentificationFailed]:
+    if fault.errno in NO_ROOM:
+        return NoRoomForCopy
+    return NoMeansForCopy if is_scarcity(fault) else CopyNotWritten
 
 
 def _opened(source: Path) -> int:

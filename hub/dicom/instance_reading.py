@@ -24,6 +24,7 @@ from hub.dicom.elements import (
     vr_behind_unknown,
 )
 from hub.dicom.file_meta import read_file_meta
+from hub.passing import is_of_the_system
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
 DEFLATED: Final = "1.2.840.10008.1.2.1.99"
@@ -128,12 +129,17 @@ def _check_encapsulation(pixels: Pixels, syntax: str) -> None:
 
 
 def read_patiently(path: Path) -> Instance:
-    """Read any file pydicom can read and every element of which is whole, or raise Unreadable."""
+    """Read any file pydicom can read and every element of which is whole, or raise Unreadable.
+
+    Where it is the system that has no file or memory for it, that stays the fault it is.
+    """
     try:
         return _read_patiently(path)
     except Unreadable:
         raise
     except Exception as error:
+        if is_of_the_system(error):
+            raise
         raise Unreadable(f"pydicom cannot read it ({type(error).__name__})") from None
 
 

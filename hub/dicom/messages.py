@@ -11,6 +11,7 @@ from hub.dicom.file_meta import write_file_meta
 from hub.dicom.gathering import Gathering
 from hub.dicom.negotiation import VERIFICATION_UID, Context
 from hub.dicom.received import ReceivedInstance
+from hub.passing import is_of_the_system
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Messages:
             return OUT_OF_RESOURCES
         except Exception as error:
             _log_without_patient(error, address=self._agreed.address)
-            return PROCESSING_FAILURE
+            return OUT_OF_RESOURCES if is_of_the_system(error) else PROCESSING_FAILURE
         finally:
             self._gathering.release()
 

@@ -28,6 +28,7 @@ from hub.dicom.originals import (
     uids_of,
 )
 from hub.dicom.treatment import DECLARED
+from hub.passing import is_of_the_system
 
 __all__ = ["Originals", "ReidentificationFailed", "reidentify_dataset", "reidentify_file"]
 
@@ -49,7 +50,7 @@ def reidentify_file(source: Path, target: Path, *, originals: Originals) -> Data
     """Write the turned back copy of a result, in its transfer syntax, and give it.
 
     Raises ReidentificationFailed for whatever does not go as it should; then nothing is written.
-    A full disk is no fault of the result, and stays the OSError that it is.
+    What the disk or the system has no more of is no fault of the result, and stays as it is.
     """
     try:
         dataset = dcmread(source)
@@ -65,11 +66,9 @@ def reidentify_file(source: Path, target: Path, *, originals: Originals) -> Data
         _save(result, target)
     except ReidentificationFailed:
         raise
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise
-        raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None
     except Exception as error:
+        if is_of_the_system(error) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+            raise
         # Its text may quote what the file holds.
         raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None
     return result
@@ -99,6 +98,8 @@ def reidentify_dataset(dataset: Dataset, *, originals: Originals) -> Dataset:
     except ReidentificationFailed:
         raise
     except Exception as error:
+        if is_of_the_system(error):
+            raise
         raise ReidentificationFailed(f"an unforeseen {type(error).__name__}") from None
     return result
 

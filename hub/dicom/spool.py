@@ -20,6 +20,7 @@ from hub.dicom.file_meta import FileMeta, read_file_meta, write_file_meta
 from hub.dicom.headers import Header, read_header
 from hub.dicom.received import Lying, ReceivedInstance
 from hub.dicom.streams import FileWindow
+from hub.passing import is_scarcity
 
 __all__ = ["NotInSpool", "Spool", "SpoolFull", "Spooled", "Stored", "is_place_of"]
 
@@ -216,8 +217,11 @@ class Spool:
         return True
 
     def walk(self) -> Iterator[str]:
-        """Give the keys of all instances, for the scan at start-up; the order means nothing."""
-        for folder, _, names in os.walk(self._root / _INSTANCES):
+        """Give the keys of all instances, for the scan at start-up; the order means nothing.
+
+        Raises OSError where the system lets nobody look now; what is broken is passed over.
+        """
+        for folder, _, names in os.walk(self._root / _INSTANCES, onerror=_raise_if_scarce):
             base = Path(folder).relative_to(self._root).as_posix()
             yield from (f"{base}/{name}" for name in names if _INSTANCE_NAME.fullmatch(name))
 
@@ -230,8 +234,9 @@ class Spool:
             yield from _files_below(self._root / area, area)
 
     def is_empty(self) -> bool:
-        """Say whether there is no file at all, whole or not."""
-        return not any(names for _folder, _folders, names in os.walk(self._root))
+        """Say whether there is no file at all, whole or not. Raises OSError."""
+        found = os.walk(self._root, onerror=_raise_unless_gone)
+        return not any(names for _folder, _folders, names in found)
 
     def describe(self, key: str) -> Spooled:
         """Tell what key and file of an instance say about site, sender and content.
@@ -336,6 +341,16 @@ def _holds(path: Path, digest: str, *, size: int, has_meta: bool) -> bool:
             return digests.is_of_content(digest, meta.transfer_syntax_uid, content)
     except FileNotFoundError:
         return False
+
+
+def _raise_if_scarce(fault: OSError) -> None:
+    if is_scarcity(fault):
+        raise fault
+
+
+def _raise_unless_gone(fault: OSError) -> None:
+    if not isinstance(fault, FileNotFoundError):
+        raise fault
 
 
 def _files_below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:

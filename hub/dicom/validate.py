@@ -17,6 +17,7 @@ from hub.dicom.file_meta import FileMeta, read_file_meta
 from hub.dicom.report_text import reason_against_text
 from hub.dicom.sr import Region
 from hub.dicom.structure import NotWhole, Shape, inspect
+from hub.passing import is_of_the_system
 
 MAXIMUM_BYTES = 2 << 30
 
@@ -124,7 +125,8 @@ def validate_returned(
     """Give what an algorithm returned if it may be stored, or raise ReturnedObjectRefused.
 
     It must be a whole Part 10 file of a class that algorithms may return, of the same study and
-    patient, new in instance and series, and point only at instances of the study.
+    patient, new in instance and series, and point only at instances of the study. Raises
+    OSError where it could not be looked at.
     """
     size = _size_of_regular_file(path, maximum_bytes)
     with path.open("rb") as file:
@@ -231,6 +233,8 @@ def _read_and_check(
         except ReturnedObjectRefused:
             raise
         except Exception as error:
+            if is_of_the_system(error):
+                raise
             # Values are decoded when asked for, and broken ones surface as anything at all.
             raise ReturnedObjectRefused(f"it cannot be read ({type(error).__name__})") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -48,8 +48,10 @@ def _start_all(version_id: int) -> None:
                 # Superseded, or taken over while it was staged or handed over.
                 nudges.abandon(workitem.pk)
                 staging.step_back(workitem)
+            except OperationalError:
+                raise  # the database is away or busy: no fault of this one
             except Exception as fault:
-                # One Workitem that breaks must not keep the others from starting.
+                # One that breaks must not keep the others from starting
                 log.error("dispatch.failed", workitem=str(workitem.uid), exc_info=True)
                 mishaps.of_workitem(workitem.pk, step="dispatch", fault=fault)
 

@@ -13,6 +13,7 @@ from routing.models import Instance, SetAside, Study
 from routing.places import spool
 from routing.steps.receive import Receiver
 from tests.builders.studies import head_ct
+from tests.fakes.scarcity import no_more_files
 from tests.routing.conftest import Place
 from tests.routing.test_receive import arrival
 
@@ -67,6 +68,18 @@ def test_what_is_being_received_right_now_is_left_alone(place: Place, receiver: 
     arrival(place, head_ct(slices=1)[0])
     assert healing.heal(receiver, newest=started) == 0
     assert Study.objects.count() == 0
+
+
+def test_where_the_system_lets_nobody_look_it_is_looked_again(
+    place: Place, receiver: Receiver
+) -> None:
+    """In place of a scan that found nothing, and is not made again before the next start."""
+    arrival(place, head_ct(slices=1)[0])
+    with no_more_files():
+        assert not healing._is_healed(receiver, newest=time.time() + 1)
+    assert healing._is_healed(receiver, newest=time.time() + 1)
+    taking_in.take_in_all()
+    assert Instance.objects.count() == 1
 
 
 def test_a_file_that_cannot_be_read_holds_up_no_other(place: Place, receiver: Receiver) -> None:

@@ -6,21 +6,25 @@ import copy
 import errno
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from contracts.models import UsageEvent
+from hub.dicom.deidentify import NoMeansForCopy
 from hub.dicom.durable import SpoolFull
 from hub.phrases import render
-from routing import mishaps, sweeping
-from routing.models import Study, Workitem
+from routing import mishaps, outbox, staging, sweeping, tasks
+from routing.models import Breaker, Delivery, Study, Workitem
 from routing.places import spool, work_folder
+from routing.steps import dispatch
 from tests.builders import worker
 from tests.builders.orders import order_message
 from tests.builders.studies import another_head_ct, head_ct
+from tests.fakes.scarcity import NO_MORE_FILES, no_more_files
 from tests.routing.conftest import Place
 
 ODD = "tests.fakes.odd_algorithm"
@@ -148,6 +152,75 @@ def test_a_full_disk_alone_is_no_attempt(place: Place, fault: Exception, attempt
     mishaps.of_workitem(item.pk, step="write_back", fault=fault)
     assert place.workitem.attempts == attempts
     assert place.workitem.waits_for == ("" if attempts else "room")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        NO_MORE_FILES,
+        in_other_words(NO_MORE_FILES),
+        NoMeansForCopy("no"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_what_the_system_has_no_more_of_is_no_attempt(place: Place, fault: Exception) -> None:
+    item = bring(place, "collected")
+    for _ in range(MORE_THAN_TRIES):
+        mishaps.of_workitem(item.pk, step="write_back", fault=fault)
+    item = place.workitem
+    assert (item.state, item.attempts, item.waits_for) == ("collected", 0, "")
+    assert "waits until the system gives the hub files" in render(item.why)
+    place.time_passes()
+    assert came_once(place)
+
+
+def test_a_run_that_finds_no_more_files_is_started_once_there_are(place: Place) -> None:
+    item = bring(place, "entitled")
+    for _ in range(MORE_THAN_TRIES):
+        Workitem.objects.update(due_at=timezone.now())
+        with no_more_files():
+            dispatch.dispatch(item.version_id)
+    item = place.workitem
+    assert (item.state, item.attempts, item.runs) == ("entitled", 0, 0)
+    place.time_passes()
+    assert came_once(place)
+
+
+def test_a_database_that_is_busy_while_a_run_is_started_is_no_attempt(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = bring(place, "entitled")
+
+    def busy(*_given: object) -> NoReturn:
+        raise OperationalError("unable to open database file")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "performer_of", busy)
+        for _ in range(MORE_THAN_TRIES):
+            time.sleep(0.05)
+            Workitem.objects.update(due_at=timezone.now(), lease_until=None)
+            tasks.dispatch(item.version_id)
+    item = place.workitem
+    assert (item.state, item.attempts) == ("entitled", 0)
+    place.time_passes()
+    assert came_once(place)
+
+
+def test_a_result_that_cannot_be_read_now_is_not_given_up(place: Place) -> None:
+    """As one is that could not be sent eight times for a reason that stays."""
+    bring(place, "writing_back")
+    worker.lose_everything()
+    delivery = Delivery.objects.get(kind="dicom")
+    for _ in range(2 * outbox.MOST_REFUSALS):
+        Delivery.objects.update(due_at=timezone.now())
+        Breaker.objects.update(open_until=None)
+        with no_more_files():
+            outbox.deliver(place.rows.pacs)
+    delivery.refresh_from_db()
+    assert delivery.state == "pending"
+    assert delivery.attempts > outbox.MOST_REFUSALS
+    place.time_passes()
+    assert came_once(place)
 
 
 # -- the container engine ------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -39,6 +40,7 @@ NO_RUN, DISMISSED = 204, frozenset({401, 404, 410})
 ASK_SECONDS, BEAT_SECONDS, LOOK_SECONDS = 1.0, 5.0, 0.02
 _ANSWER_SECONDS = 30.0
 _LARGEST_ANSWER = 64 * 1024
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 _LONGEST_WHY = 500
 _LONGEST_PAUSE = 10.0
 Json = dict[str, Any]
@@ -231,8 +233,9 @@ def read_answer(path: str) -> bytes | None:
         found = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    except OSError:
-        return b""
+    except OSError as fault:
+        # What the system lacks for a moment is no word of the algorithm's.
+        return None if fault.errno in _SCARCE else b""
     with open(found, "rb") as file:
         return file.read(_LARGEST_ANSWER)
 

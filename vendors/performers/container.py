@@ -40,6 +40,11 @@ ENGINE_VARIABLES = (
 )
 NO_IMAGE = re.compile(r"image not known|no such image|unable to find image|manifest unknown", re.I)
 NO_CONTAINER = re.compile(r"no such (container|object)|no container with name", re.I)
+# by an engine that is there, and of which it says nothing of image or container
+SCARCE = re.compile(
+    r"too many open files|cannot allocate memory|resource temporarily unavailable|no space left",
+    re.I,
+)
 NOT_STARTED = {"created", "configured", "initialized"}
 GOING_ON = {"running", "paused", "stopping", "restarting", "removing"}
 
@@ -114,6 +119,9 @@ class ContainerPerformer:
         state = self._inspect(run)
         if state is None or state["State"]["Status"] in NOT_STARTED:
             self.cancel(run)
+        if SCARCE.search(done.stderr):
+            reason = f"the container engine cannot start one now: {_last_line(done.stderr)}"
+            raise SubmitFailed(reason, is_away=True)
         if NO_IMAGE.search(done.stderr):
             reason = f"the image {run.spec.image} is not on this host"
             raise SubmitFailed(reason, is_permanent=True)

@@ -17,7 +17,10 @@ LEAST_BYTES = 4096
 
 
 def bytes_below(folder: Path) -> int:
-    """Bytes on disk of all that is below ``folder``; what cannot be read counts nothing."""
+    """Bytes on disk of all that is below ``folder``; what is shut or gone counts nothing.
+
+    Raises OSError where the system lets nobody look, as the two below.
+    """
     return sum(_size(entry) for entry in _entries(folder))
 
 
@@ -95,8 +98,8 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             entries = list(found)
-    except OSError:  # gone, or the algorithm has shut it: what is in it cannot be counted
-        return
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # gone, or the algorithm has shut it: what is in it cannot be counted
     for entry in entries:
         yield entry
         if entry.is_dir(follow_symlinks=False):

@@ -6,6 +6,7 @@ It has limits but no walls: it runs as the hub's own user and may read what the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
@@ -32,6 +33,7 @@ from vendors.performers.base import (
 from vendors.performers.files import read_json, tail_of_files, why_stop, why_too_much
 
 SHIM = Path(__file__).with_name("shim.py")
+NOT_NOW = 75  # of the shim: the system gives no process
 CANCEL_SECONDS = 5.0
 STEP_SECONDS = 0.01
 THREAD_VARIABLES = (
@@ -58,6 +60,11 @@ class ProcessPerformer:
                     self._start(run, control, lock)
         except OSError as error:
             raise SubmitFailed(f"the process could not be started: {error.strerror}") from error
+        except subprocess.CalledProcessError as error:
+            why = f"what stands over the process ended with exit code {error.returncode}"
+            if error.returncode == NOT_NOW:
+                raise SubmitFailed(why) from BlockingIOError(errno.EAGAIN, why)
+            raise SubmitFailed(why) from error
 
     def poll(self, run: Run) -> Progress:
         """How the run stands; a shim that is gone and left no word is told as lost."""
@@ -84,7 +91,16 @@ class ProcessPerformer:
         )
 
     def cancel(self, run: Run) -> None:
-        """Stop the run and remove what it kept; one that is not there is no error."""
+        """Stop the run and remove what it kept; one that is not there is no error.
+
+        Raises SubmitFailed where the system does not let it be looked for.
+        """
+        try:
+            self._cancel(run)
+        except OSError as error:
+            raise SubmitFailed(f"the process could not be stopped: {error.strerror}") from error
+
+    def _cancel(self, run: Run) -> None:
         control = _control(run)
         if not control.exists() or ((control / "job.json").exists() and not _is_of(run, control)):
             # The folder is of a later run, or gone: this one may all the same be at work.
@@ -109,9 +125,15 @@ class ProcessPerformer:
         part.rename(control / "job.json")
         command = [sys.executable, "-I", "-S", str(SHIM), str(control), str(lock)]
         quiet = subprocess.DEVNULL
-        subprocess.run(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, env={}, pass_fds=(lock,), check=True
-        )
+        try:
+            subprocess.run(
+                command, stdin=quiet, stdout=quiet, stderr=quiet, env={}, pass_fds=(lock,),
+                check=True,
+            )  # fmt: skip
+        except BaseException:
+            # Otherwise whoever looks takes it for a run that was started, and was lost.
+            (control / "job.json").unlink()
+            raise
 
     def _job(self, run: Run, home: Path) -> dict[str, Any]:
         resources = run.spec.resources
@@ -279,7 +301,8 @@ def _kill(pid: int, number: signal.Signals) -> None:
 def _kill_all_of(run: Run) -> None:
     """Kill every process that carries the run's mark, where the system lists environments."""
     mark = f"HUB_RUN={_mark(run)}".encode()
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in entry.read_bytes().split(b"\0"):
-                _kill(int(entry.parent.name), signal.SIGKILL)
+    for number in filter(str.isdecimal, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        # Ended meanwhile, or another's. That none may be opened now is no sign that none is there.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if mark in Path(f"/proc/{number}/environ").read_bytes().split(b"\0"):
+                _kill(int(number), signal.SIGKILL)

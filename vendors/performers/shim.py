@@ -10,11 +10,16 @@ from __future__ import annotations
 import os
 import sys
 
-if __name__ == "__main__" and os.fork():
-    os._exit(0)  # at once, so that the worker has no child left to wait for
+if __name__ == "__main__":
+    try:
+        if os.fork():
+            os._exit(0)  # at once, so that the worker has no child left to wait for
+    except OSError:
+        os._exit(75)  # NOT_NOW
 
 import contextlib
 import ctypes
+import errno
 import json
 import resource
 import select
@@ -24,6 +29,9 @@ from typing import Any
 
 WATCH_SECONDS = 0.1
 NOT_STARTED = 127
+# sysexits.h, EX_TEMPFAIL: the system lacks something for a moment
+NOT_NOW = 75
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETXTBSY})
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2), Linux
 SLACK_BYTES = 2 * 1024**3  # address space that a runtime reserves and never touches
 
@@ -138,6 +146,8 @@ def become(job: dict[str, Any], output: int) -> None:
         os.execvpe(job["command"][0], job["command"], job["env"])  # nosec B606
     except (OSError, ValueError) as error:
         os.write(2, f"cannot start {job['command'][0]}: {error}\n".encode())
+        if isinstance(error, OSError) and error.errno in SCARCE:
+            os._exit(NOT_NOW)
     os._exit(NOT_STARTED)
 
 

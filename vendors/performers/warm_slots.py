@@ -179,14 +179,24 @@ class Slot:
 
 def slot_of(group: Path, number: int) -> Slot:
     """The present one of a number."""
-    epochs = [int(one.name.partition(".")[2]) for one in group.glob(f"{number}.*")]
+    parts = [name.partition(".") for name in _names(group)]
+    epochs = [int(epoch) for own, dot, epoch in parts if dot and own == str(number)]
     return Slot(group / (f"{number}.{max(epochs)}" if epochs else str(number)), number)
 
 
 def passed_over(group: Path) -> list[Slot]:
     """Those that another has taken the place of."""
-    found = [Slot(one, int(one.name.partition(".")[0])) for one in sorted(group.glob("[0-9]*"))]
+    numbered = sorted(name for name in _names(group) if name[:1].isdecimal())
+    found = [Slot(group / name, int(name.partition(".")[0])) for name in numbered]
     return [one for one in found if one != slot_of(group, one.number)]
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder; raises OSError where nobody can look, unlike glob() of later Pythons."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _take(descriptor: int, *, until: float) -> None:
