@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hub.environment import pairs, text, texts
+from hub.environment import pairs, text, texts, whole
 
 
 def read() -> dict[str, Any]:
@@ -21,6 +21,11 @@ def read() -> dict[str, Any]:
             "HUB_CLUSTER_ATTENDANT_COMMAND",
             "python3 -I -S /app/vendors/performers/attendant.py",
         ),
+        "wall_command": text(
+            "HUB_CLUSTER_WALL_COMMAND", "python3 -I -S /app/vendors/performers/wall.py"
+        ),
+        "wall_seconds": whole("HUB_CLUSTER_WALL_SECONDS", 0, least=0, most=300),
+        "wall_addresses": texts("HUB_CLUSTER_WALL_ADDRESSES"),
         "ca_file": text("HUB_CLUSTER_CA_FILE", ""),
         "gpu_resource": text("HUB_CLUSTER_GPU_RESOURCE", "nvidia.com/gpu"),
         "gpu_resources": pairs("HUB_CLUSTER_GPU_RESOURCES"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from hub.cluster.pods import Wall
 
 # what a finished Job is kept for where the hub does not come to clean it up
 KEEP_SECONDS = 3600
@@ -45,6 +48,8 @@ class ClusterSetup:
     attendant_command: tuple[str, ...] = ()
     # PEM of who signed the hub's certificate
     ca: str = field(default="", repr=False)
+    # None: a network is closed when a pod begins, or nobody closes it
+    wall: Wall | None = None
 
     def gpu_resource_of(self, algorithm: str, site: str = "") -> str:
         """What the cluster calls the GPUs that an algorithm is to have, for studies of a site."""
@@ -79,11 +84,28 @@ def cluster_setup(settings: Mapping[str, Any]) -> ClusterSetup:
     given = dict(settings)
     given["carrier_command"] = tuple(shlex.split(str(settings.get("carrier_command", ""))))
     given["attendant_command"] = tuple(shlex.split(str(settings.get("attendant_command", ""))))
+    given["wall"] = _wall(given)
     given["ca"] = _certificates(str(given.pop("ca_file", "")))
     given["tolerations"] = tuple(map(_toleration, settings.get("tolerations") or ()))
     given["priority_classes"] = () if classes == ("none",) else classes
     given["pull_secrets"] = tuple(settings.get("pull_secrets") or ())
     return ClusterSetup(**given)
+
+
+def _wall(given: dict[str, Any]) -> Wall | None:
+    """What waits for the wall; takes out of ``given`` what it is made of."""
+    command = tuple(shlex.split(str(given.pop("wall_command", ""))))
+    seconds, named = int(given.pop("wall_seconds", 0)), tuple(given.pop("wall_addresses", ()))
+    for one in named:
+        host, _, port = one.rpartition(":")
+        try:
+            ipaddress.ip_address(host.strip("[]"))
+            int(port)
+        except ValueError:
+            raise SetupRefused(
+                f"HUB_CLUSTER_WALL_ADDRESSES: expected IP:PORT (pods look up no names), found {one}"
+            ) from None
+    return Wall(command, seconds, named) if seconds else None
 
 
 def _certificates(path: str) -> str:

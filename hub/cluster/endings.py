@@ -7,6 +7,7 @@ from datetime import datetime
 
 from hub.cluster import waits
 from hub.cluster.failure import Ending, Failure, Wait
+from hub.cluster.pods import WALL
 from hub.cluster.seen import ContainerSeen, PodSeen, RunSeen
 
 OUT_OF_MEMORY = "OOMKilled"
@@ -140,6 +141,9 @@ def _of_container(seen: RunSeen, pod: PodSeen, one: ContainerSeen) -> Ending:
         why = f"the input did not reach the run: {_last_line(one.message, code)}"
         # the input is given for a few minutes: who is put back later begins under a new name
         failure, is_retryable = Failure.DISRUPTION if seen.disruptions else Failure.STAGING, True
+    elif one.name == WALL:
+        why = f"its network was not seen to close: {_last_line(one.message, code)}"
+        failure, is_retryable = Failure.WALL, True
     elif one.name == "collector":
         why = f"the output did not come back: {_last_line(one.message, code)}"
         failure, is_retryable = Failure.COLLECTING, True

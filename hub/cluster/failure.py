@@ -24,6 +24,8 @@ class Failure(StrEnum):
     # taken away by the cluster: run again, and no attempt
     DISRUPTION = "disruption"
     STAGING = "staging"
+    # its network stayed open
+    WALL = "wall"
     COLLECTING = "collecting"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.cluster import labels, pods
-from hub.cluster.pods import Placement
+from hub.cluster.pods import Placement, Wall
 
 Json = dict[str, Any]
 
@@ -78,6 +78,7 @@ class JobSpec:
     keep_seconds: int
     labels: Mapping[str, str] = field(default_factory=dict)
     final_exit_codes: tuple[int, ...] = ()
+    wall: Wall | None = None
 
 
 def job_manifest(spec: JobSpec) -> Json:
@@ -148,7 +149,8 @@ def _pod(spec: JobSpec) -> Json:
     return pods.base(spec.placement, spec.carrier.addresses) | {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": _pod_seconds(spec),
-        "initContainers": [_stage(spec), _algorithm(spec)],
+        "initContainers": [
+            _stage(spec), *pods.wall(spec.wall, spec.carrier.image), _algorithm(spec)],
         "containers": [_collect(spec)],
         "volumes": _volumes(spec),
     }

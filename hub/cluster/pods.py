@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 SMALLEST_VOLUME = 64 * 2**20
 TOKENS = "/var/run/hub"
+WALL, _WALL_MEMORY = "wall", "64Mi"
 TOKEN_FILE = "token"  # nosec B105: the name of a file
 _TRUSTED, _CA_FILE = "/var/run/hub-ca", "ca.crt"
 _USER = 65532
@@ -31,6 +32,18 @@ class Placement:
     pull_secrets: tuple[str, ...] = ()
     # Kueue's LocalQueue: the Job is made suspended, and Kueue alone lets it start
     queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """What must be out of reach before the algorithm begins, and how long that may take.
+
+    ``addresses`` are IP:PORT; without any it is the API server.
+    """
+
+    command: tuple[str, ...]
+    seconds: int
+    addresses: tuple[str, ...] = ()
 
 
 def base(place: Placement, addresses: Mapping[str, str]) -> Json:
@@ -89,6 +102,15 @@ def carrier(name: str, image: str, command: list[str], memory: str) -> Json:
         },
         "securityContext": walls(),
     }
+
+
+def wall(asked: Wall | None, image: str) -> list[Json]:
+    """The container that waits for the wall, where one is asked for; it mounts nothing."""
+    if asked is None:
+        return []
+    places = [word for one in asked.addresses for word in ("--address", one)]
+    command = [*asked.command, "--seconds", str(asked.seconds), *places]
+    return [carrier(WALL, image, command, _WALL_MEMORY)]
 
 
 def token_words(ca: str) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hub.cluster.check import Line
+from hub.cluster.pods import WALL
 from hub.cluster.verdicts import RunVerdict
 
 Json = dict[str, Any]
@@ -27,13 +28,24 @@ open('/input/probe', 'w').write('x')
 print('the input volume takes files: ok')
 """
 _WALLS = """
-import os, socket
+import os, socket, time
 def reach(what, host, port):
-    try:
-        socket.create_connection((host, port), 5).close()
+    began, last = time.monotonic(), None
+    while time.monotonic() - began < 15:
+        try:
+            socket.create_connection((host, port), 5).close()
+        except OSError:
+            break
+        last = time.monotonic() - began
+        time.sleep(0.5)
+    else:
         print(what + ': no: a connection to ' + host + ' was made')
-    except OSError:
+        return
+    if last is None:
         print(what + ': ok')
+        return
+    print(what + ': no: in the first %.0f s a connection to ' % (last + 0.5) + host + ' was made; '
+          'with HUB_CLUSTER_WALL_SECONDS algorithms begin after them')
 host = os.environ.get('KUBERNETES_SERVICE_HOST')
 if host:
     port = int(os.environ.get('KUBERNETES_SERVICE_PORT', 443))
@@ -64,7 +76,9 @@ def probe_of(manifest: Json, *, image: str, program: str, hub_url: str) -> Json:
     probe = copy.deepcopy(manifest)
     pod = probe["spec"]["template"]["spec"]
     programs = (_TO_HUB.format(url=hub_url.rstrip("/")), _WALLS, _BACK)
-    for one, text in zip((*pod["initContainers"], *pod["containers"]), programs, strict=True):
+    # who waits for the wall does so here too: it is tried as it stands when an algorithm begins
+    ours = [one for one in (*pod["initContainers"], *pod["containers"]) if one["name"] != WALL]
+    for one, text in zip(ours, programs, strict=True):
         one["image"] = image
         one["command"] = [program, "-c", text]
         one.pop("args", None)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from hub.cluster import endings, labels, pods, waits
 from hub.cluster.failure import Ending, Failure, Patience
 from hub.cluster.manifests import ALGORITHM, Need, algorithm_container
-from hub.cluster.pods import Placement
+from hub.cluster.pods import Placement, Wall
 from hub.cluster.seen import ContainerSeen, PodSeen, RunSeen, moment
 
 Json = dict[str, Any]
@@ -55,6 +55,7 @@ class ServerSpec:
     attendant: Attendant
     placement: Placement
     labels: Mapping[str, str] = field(default_factory=dict)
+    wall: Wall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def fingerprint(spec: ServerSpec) -> str:
         spec.image, spec.command, dict(spec.environment), str(spec.need), str(spec.placement),
         spec.attendant.image, spec.attendant.command, dict(spec.attendant.addresses),
         spec.attendant.ca,
+        # only where there is one: servers from before there were walls stay as they are
+        *([str(spec.wall)] if spec.wall else ()),
     ]  # fmt: skip
     text = json.dumps(said, sort_keys=True)
     return f"sha256-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
@@ -205,7 +208,9 @@ def outline(seen: RunSeen) -> str:
 
 def _pod(spec: ServerSpec) -> Json:
     need, ca = spec.need, spec.attendant.ca
+    first = pods.wall(spec.wall, spec.attendant.image)
     return pods.base(spec.placement, spec.attendant.addresses) | {
+        **({"initContainers": first} if first else {}),
         "containers": [_algorithm(spec), _attendant(spec)],
         "volumes": [
             # a run's input lies in the mailbox beside what it writes

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from hub.cluster.failure import Ending, Failure, Patience, Wait
+from hub.cluster.pods import WALL
 from hub.cluster.seen import PULL_BACK_OFF, PULL_FAILED, ContainerSeen, PodSeen, RunSeen, moment
 
 _NEVER = frozenset({"ErrImageNeverPull", "InvalidImageName", "ImageInspectError"})
@@ -19,7 +20,8 @@ _PASSES = re.compile(
 )  # fmt: skip
 _MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 _WHAT_RUNS = {
-    "stage": "fetches its input", "algorithm": "runs", "collector": "brings its output",
+    "stage": "fetches its input", WALL: "waits until its network is closed",
+    "algorithm": "runs", "collector": "brings its output",
 }  # fmt: skip
 
 
@@ -107,6 +109,10 @@ def _of_container(pod: PodSeen, one: ContainerSeen) -> Wait | None:
                     is_final=True)  # fmt: skip
     if one.reason in (PULL_FAILED, PULL_BACK_OFF):
         return _no_image(pod, one)
+    if one.name == WALL and one.last_exit_code:
+        # of a warm server, whose pod tries again: a Job's has ended
+        why = "waits until its network is closed (HUB_CLUSTER_WALL_SECONDS), tried again"
+        return Wait(why, Failure.WALL)
     return None
 
 

@@ -46,6 +46,8 @@ UNFIT: list[tuple[Object, str]] = [
     ({"networkPolicy": {"dicomFrom": ["10.1.2.3"]}}, "/networkPolicy/dicomFrom/0"),
     ({"workers": {"run": {"queues": ["runs"]}}}, "/workers/run/queues/0"),
     ({"gpu": {"resourceName": "gpu"}}, "/gpu/resourceName"),
+    ({"gpu": {"wall": {"seconds": 3600}}}, "/gpu/wall/seconds"),
+    ({"gpu": {"wall": {"addresses": ["api.example.org:443"]}}}, "/gpu/wall/addresses/0"),
     ({"workerAutoscaling": {"queueLength": "guess"}}, "/workerAutoscaling/queueLength"),
 ]
 CONTRADICTIONS: list[tuple[Object, str]] = [
@@ -105,6 +107,20 @@ def test_every_variable_is_a_setting_of_the_hub(name: str) -> None:
     assert any(key.startswith("HUB_CLUSTER_") for key in given) == (name == "gpu")
     assert given - {"POD_IP", *STORE} <= set(in_code())
     assert given > SECRET
+
+
+def test_runs_wait_for_their_wall_where_that_is_said() -> None:
+    def told(**wall: Any) -> Object:
+        asked = values_of("gpu")
+        made = objects(asked | {"gpu": asked["gpu"] | {"wall": wall}})
+        (pod,) = [one for owner, one in pods(made) if owner == "avrop-worker-run"]
+        return {key: value for key, value in variables(pod).items() if "WALL" in key}
+
+    assert told()["HUB_CLUSTER_WALL_SECONDS"] == "0"
+    named_ones = ["10.96.0.1:443", "[fd00::1]:6443"]
+    asked = told(seconds=20, addresses=named_ones)
+    assert asked["HUB_CLUSTER_WALL_SECONDS"] == "20"
+    assert asked["HUB_CLUSTER_WALL_ADDRESSES"] == ",".join(named_ones)
 
 
 @pytest.mark.parametrize("name", SETS)

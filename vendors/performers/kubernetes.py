@@ -209,7 +209,7 @@ class KubernetesPerformer:
             ),
             timeout_seconds=spec.timeout_seconds, wait_seconds=setup.wait_seconds,
             keep_seconds=KEEP_SECONDS, labels={key: text for key, text in marks.items() if text},
-            final_exit_codes=tuple(sorted(FINAL_EXIT_CODES)),
+            final_exit_codes=tuple(sorted(FINAL_EXIT_CODES)), wall=setup.wall,
         )  # fmt: skip
 
 

@@ -310,7 +310,7 @@ class WarmPods:
                 setup.node_selector, setup.tolerations, setup.runtime_class,
                 setup.priority_class_of(4), setup.pull_secrets, setup.queue,
             ),
-            labels={labels.ALGORITHM: self.algorithm},
+            labels={labels.ALGORITHM: self.algorithm}, wall=setup.wall,
         )  # fmt: skip
 
 

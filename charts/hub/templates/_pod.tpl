@@ -42,6 +42,11 @@
 - {name: HUB_CLUSTER_CARRIER_IMAGE, value: {{ include "hub.image" . | quote }}}
 - {name: HUB_CLUSTER_CARRIER_COMMAND, value: "python -I -S /app/vendors/performers/carrier.py"}
 - {name: HUB_CLUSTER_ATTENDANT_COMMAND, value: "python -I -S /app/vendors/performers/attendant.py"}
+- {name: HUB_CLUSTER_WALL_COMMAND, value: "python -I -S /app/vendors/performers/wall.py"}
+- {name: HUB_CLUSTER_WALL_SECONDS, value: {{ .Values.gpu.wall.seconds | quote }}}
+{{- with .Values.gpu.wall.addresses }}
+- {name: HUB_CLUSTER_WALL_ADDRESSES, value: {{ join "," . | quote }}}
+{{- end }}
 - {name: HUB_CLUSTER_GPU_RESOURCE, value: {{ .Values.gpu.resourceName | quote }}}
 - {name: HUB_CLUSTER_TOLERATIONS, value: {{ join "," .Values.gpu.tolerations | quote }}}
 - name: HUB_CLUSTER_PRIORITY_CLASSES

@@ -30,10 +30,14 @@ _WAITS: Json = {"waiting": {"reason": "PodInitializing"}}
 
 @dataclass
 class Kubelet:
-    """One node with some GPUs; ``images`` are those that its registry has, all where it is None."""
+    """One node with some GPUs; ``images`` are those that its registry has, all where it is None.
+
+    ``api_server`` is what each container is told of where it is, host and port.
+    """
 
     gpus: int = 2
     images: set[str] | None = None
+    api_server: tuple[str, int] | None = None
     seen: list[Json] = field(default_factory=list)
     _free: threading.Semaphore = field(init=False)
 
@@ -166,6 +170,9 @@ class Pod:
         words = [_placed(word, mounts) for word in given_words]
         words[0] = sys.executable if words[0] in ("python", "python3") else words[0]
         given = {one["name"]: _placed(one["value"], mounts) for one in container.get("env") or ()}
+        if self.kubelet.api_server is not None:
+            host, port = self.kubelet.api_server
+            given |= {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)}
         self.kubelet.seen.append({"name": container["name"], "words": words, "env": given})
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
@@ -244,12 +251,25 @@ class Server(Pod):
         if absent:
             self._miss(absent[0])
             return False
-        threads = [threading.Thread(target=self._keep_up, args=(one,)) for one in self.containers]
+        for one in self.inits:
+            while self._is_wanted() and self._run(one) != 0:
+                self._back_off(one)
+        threads = [threading.Thread(target=self._keep_up, args=(one,))
+                   for one in self.spec["containers"]]  # fmt: skip
         for one in threads:
             one.start()
         for one in threads:
             one.join()
         return True
+
+    def _back_off(self, container: Json) -> None:
+        """One that failed before the others began is tried again, and they wait for it."""
+        name, before = container["name"], self.before.get(container["name"], {})
+        self.before[name] = {"restartCount": before.get("restartCount", 0) + 1,
+                             "lastState": self.states[name]}  # fmt: skip
+        if self._is_wanted():
+            self._tell(**{name: {"waiting": {"reason": "CrashLoopBackOff"}}})
+        time.sleep(0.3)
 
     def _keep_up(self, container: Json) -> None:
         name, count = container["name"], 0

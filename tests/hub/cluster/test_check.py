@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from hub.cluster.check import Demand, Wanted, check
 from hub.cluster.checks import policies, quantity, why_no_node
 from hub.cluster.manifests import job_manifest
+from hub.cluster.pods import Wall
 from hub.cluster.probe import probe_of, said_of
 from hub.cluster.pulls import pull_of, pulled
 from hub.cluster.verdicts import RunVerdict
@@ -196,6 +201,33 @@ def test_the_probe_is_walled_in_as_any_run_and_tries_from_all_three_containers()
         "'http://hub:8000' + '/health/live'" in everyone[0]["command"][2]
     )
     assert job_manifest(spec()) == whole
+
+
+def test_the_probe_waits_for_the_wall_where_runs_do() -> None:
+    wall = Wall(("python", "wall.py"), 20)
+    probe = probe_of(job_manifest(spec(wall=wall)), image="hub@x", program="python3",
+                     hub_url="http://hub:8000/")  # fmt: skip
+    begin = probe["spec"]["template"]["spec"]["initContainers"]
+    assert [one["command"][1] for one in begin] == ["-c", "wall.py", "-c"]
+
+
+def test_a_wall_that_comes_late_is_told_from_one_that_does_not_come() -> None:
+    whole = probe_of(job_manifest(spec()), image="hub@x", program="python3", hub_url="http://h")
+    walls = whole["spec"]["template"]["spec"]["initContainers"][1]["command"][2]
+    looks = walls[: walls.index("host = os.environ")]
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as door:
+        port = door.getsockname()[1]
+        closing = threading.Timer(1.2, door.close)
+        closing.start()
+        tried = f"{looks}\nreach('the API server is out of reach', '127.0.0.1', {port})\n"
+        told = subprocess.run([sys.executable, "-c", tried * 2], capture_output=True, text=True,
+                              check=True, timeout=60).stdout  # fmt: skip
+        closing.join()
+    (late, closed, _end) = said_of(RunVerdict("succeeded"), [told])
+    assert late.state == "fails"
+    assert late.says.startswith("in the first 2 s a connection to 127.0.0.1 was made")
+    assert "HUB_CLUSTER_WALL_SECONDS" in late.says
+    assert closed.state == "ok"
 
 
 def test_to_pull_an_image_a_pod_stands_behind_the_same_walls_and_starts_nothing() -> None:

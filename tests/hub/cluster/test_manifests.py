@@ -9,6 +9,7 @@ import pytest
 
 from hub.cluster import labels
 from hub.cluster.manifests import Placement, job_manifest
+from hub.cluster.pods import Wall
 from tests.fakes.cluster_api.admission import pod_security
 from tests.hub.cluster.specs import spec
 
@@ -34,6 +35,18 @@ def mounts(name):
 def test_the_order_is_kept_by_the_kubelet() -> None:
     assert [one["name"] for one in pod()["initContainers"]] == ["stage", "algorithm"]
     assert [one["name"] for one in pod()["containers"]] == ["collector"]
+
+
+def test_where_policies_come_late_it_waits_for_the_wall_before_the_algorithm_begins() -> None:
+    wall = Wall(("python", "wall.py"), 20, ("10.0.0.1:443", "10.0.0.9:22"))
+    names = [one["name"] for one in pod(wall=wall)["initContainers"]]
+    assert names == ["stage", "wall", "algorithm"]
+    waits = container("wall", wall=wall)
+    assert waits["command"] == ["python", "wall.py", "--seconds", "20", "--address",
+                                "10.0.0.1:443", "--address", "10.0.0.9:22"]  # fmt: skip
+    assert waits["image"] == container("stage")["image"]
+    assert "volumeMounts" not in waits
+    assert pod_security(made(wall=wall)["spec"]["template"]) == ""
 
 
 def test_the_restricted_standard_has_nothing_against_it() -> None:

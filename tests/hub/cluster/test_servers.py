@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.cluster.failure import Failure
+from hub.cluster.pods import Wall
 from hub.cluster.seen import ContainerSeen, PodSeen, RunSeen
 from hub.cluster.servers import (
     Attendant,
@@ -93,6 +94,16 @@ def test_another_image_or_carrier_is_another_server_and_another_token_is_not() -
     assert fingerprint(spec(attendant=newer)) != mine
 
 
+def test_where_policies_come_late_no_container_begins_before_the_wall_stands() -> None:
+    wall = Wall(("python", "wall.py"), 20)
+    template = deployment_manifest(spec(wall=wall))["spec"]["template"]
+    (waits,) = template["spec"]["initContainers"]
+    assert waits["command"] == ["python", "wall.py", "--seconds", "20"]
+    assert pod_security(template) == ""
+    assert fingerprint(spec(wall=wall)) != fingerprint(spec())
+    assert "initContainers" not in deployment_manifest(spec())["spec"]["template"]["spec"]
+
+
 def pod(name: str = "p", *boxes: ContainerSeen, **said: Any) -> PodSeen:
     return PodSeen(f"uid-{name}", name, containers=boxes, **said)
 
@@ -107,6 +118,9 @@ STANDS: dict[str, tuple[tuple[PodSeen, ...], str, str, str, Failure | None]] = {
                 "Insufficient nvidia.com/gpu", Failure.NO_PLACE),
     "no image": ((pod("p", NO_IMAGE, pull_error="x: y: not found"),), "", "lost",
                  "no such image", Failure.IMAGE),
+    "its network open": ((pod("p", ContainerSeen("wall", "waiting", "CrashLoopBackOff", restarts=2,
+                                                 last_exit_code=75)),), "", "coming",
+                         "until its network is closed", Failure.WALL),
     "runs": ((pod("p", RUNS),), "", "up", "", None),
     "runs with a run": ((pod("p", RUNS),), "p", "up", "", None),
     "not told of yet": ((), "p", "up", "", None),

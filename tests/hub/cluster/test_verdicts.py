@@ -85,6 +85,17 @@ def test_output_that_does_not_come_back_is_told_from_the_algorithms_failure() ->
     assert end.why == "the output did not come back: carrier: the hub is away"
 
 
+def test_a_network_that_stays_open_ends_a_run_before_its_algorithm_and_says_so() -> None:
+    waits = replace(POD, containers=(ended("stage", 0), ContainerSeen("wall", "running")))
+    assert said(seen(waits)).why == "waits until its network is closed"
+    line = "wall: 10.96.0.1 port 443 is still reached after 20 s\n"
+    whole = (ended("stage", 0), ended("wall", 75, message=line), ContainerSeen("algorithm"))
+    end = said(seen(replace(POD, containers=whole), **failed("BackoffLimitExceeded")))
+    assert (end.failure, end.is_retryable, end.is_disruption) == (Failure.WALL, True, False)
+    assert end.why == ("its network was not seen to close: wall: 10.96.0.1 port 443 is still "
+                       "reached after 20 s")  # fmt: skip
+
+
 def test_input_that_is_given_no_more_after_a_disruption_is_no_attempt() -> None:
     taken = replace(POD, uid="0", disruption="PreemptionByScheduler", is_gone=True)
     again = replace(POD, containers=(ended("stage", 77),))
