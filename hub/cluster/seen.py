@@ -262,7 +262,7 @@ def _pod(pod: Json, before: PodSeen | None, *, is_gone: bool) -> PodSeen:
     is_disrupted = disrupted.get("status") == "True"
     was = before or PodSeen("", "")
     containers = _containers_now(status, was, is_deleting="deletionTimestamp" in meta)
-    pulls = (one.message for one in containers if one.reason == PULL_FAILED)
+    pulls = filter(None, map(_pull_error, containers))
     is_silent = (
         status.get("phase") == "Running" and ready.get("status") == "False"
         and not ready.get("reason") and any(one.state == "running" for one in containers)
@@ -292,6 +292,13 @@ def _containers_now(
         is_reset = is_deleting and now.state == "waiting" and now.reason in _USUAL_WAITS
         found.append(before if is_reset and before is not None else now)
     return tuple(found) or was.containers
+
+
+def _pull_error(container: ContainerSeen) -> str:
+    """Why its image was not pulled the last time; newer kubelets say so in the back-off as well."""
+    if container.reason == PULL_BACK_OFF:
+        return container.message.partition(f": {PULL_FAILED}: ")[2]
+    return container.message if container.reason == PULL_FAILED else ""
 
 
 def _container(status: Json) -> ContainerSeen:

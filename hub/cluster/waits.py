@@ -19,6 +19,7 @@ _PASSES = re.compile(
     r"|internal error", re.I,
 )  # fmt: skip
 _MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+_QUEUED = "waits in the queue of the cluster, which has not let it start yet"
 _WHAT_RUNS = {
     "stage": "fetches its input", WALL: "waits until its network is closed",
     "algorithm": "runs", "collector": "brings its output",
@@ -74,8 +75,7 @@ def _present(seen: RunSeen) -> PodSeen | None:
 def _without_pod(seen: RunSeen) -> Wait:
     assert seen.job is not None
     if seen.job.is_suspended:
-        return Wait("waits in the queue of the cluster, which has not let it start yet",
-                    Failure.NO_PLACE)  # fmt: skip
+        return Wait(_QUEUED, Failure.NO_PLACE)
     for event in reversed(seen.events):
         if event.reason == "FailedCreate":
             return not_created(event.message)
@@ -98,6 +98,9 @@ def _no_place(message: str) -> Wait:
     said = message.split(" preemption:")[0].split(" no new claims to ")[0].strip().rstrip(".,")
     if "persistentvolumeclaim" in said and "not found" in said:
         return Wait(f"a volume is missing: {said}", Failure.CONFIGURATION, is_final=True)
+    if "scheduling gates" in said:
+        # a warm server's pod, which Kueue lets go as it does a Job
+        return Wait(_QUEUED, Failure.NO_PLACE)
     return Wait(f"waits for room in the cluster: {said}", Failure.NO_PLACE)
 
 

@@ -47,9 +47,27 @@ or the store that is asked for beside it. */}}
     cidr: {{ . }}
     {{- if eq . "0.0.0.0/0" }}
     except: [169.254.169.254/32]
+    {{- else if eq . "::/0" }}
+    except: ["fd00:ec2::254/128"]
     {{- end }}
 {{- end }}
 {{- end }}
+{{/* The ports of a rule: of one number, or of several. */}}
+{{- define "hub.ports" -}}
+{{- range ternary . (list .) (kindIs "slice" .) }}
+- {protocol: TCP, port: {{ . }}}
+{{- end }}
+{{- end }}
+
+{{/* Servers outside by address, and as pods by their namespaces: "cidrs", "namespaces". */}}
+{{- define "hub.servers" -}}
+{{- include "hub.cidrs" .cidrs }}
+{{- range .namespaces }}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ . }}}
+{{- end }}
+{{- end }}
+
 {{- define "hub.policyHead" -}}
 metadata:
   name: {{ include "hub.fullname" .root }}-{{ .name }}

@@ -116,6 +116,8 @@ STANDS: dict[str, tuple[tuple[PodSeen, ...], str, str, str, Failure | None]] = {
     "nothing yet": ((), "", "coming", "is started", None),
     "no room": ((pod(no_place="0/1 nodes: 1 Insufficient nvidia.com/gpu."),), "", "coming",
                 "Insufficient nvidia.com/gpu", Failure.NO_PLACE),
+    "in a queue": ((pod(no_place="Scheduling is blocked due to non-empty scheduling gates"),), "",
+                   "coming", "waits in the queue of the cluster", Failure.NO_PLACE),
     "no image": ((pod("p", NO_IMAGE, pull_error="x: y: not found"),), "", "lost",
                  "no such image", Failure.IMAGE),
     "its network open": ((pod("p", ContainerSeen("wall", "waiting", "CrashLoopBackOff", restarts=2,

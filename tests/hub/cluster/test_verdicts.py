@@ -124,6 +124,28 @@ def test_a_webhook_that_does_not_answer_is_waited_for_and_one_that_refuses_is_no
     assert "not signed" in end.why
 
 
+def test_a_registry_that_came_back_and_has_no_such_image_is_heard_in_the_back_off() -> None:
+    """Kubernetes 1.36: the moment between two back-offs is seen by few."""
+    image = "localhost/algo@sha256:00"
+    refused = f'failed to resolve reference "{image}": dial tcp 127.0.0.1:80: connection refused'
+    missing = f'failed to resolve reference "{image}": {image}: not found'
+
+    def now(reason: str, message: str) -> dict:
+        waiting = {"waiting": {"reason": reason, "message": message}}
+        return {"metadata": {"uid": "p", "name": "hub-x-abc"}, "status": {
+            "phase": "Pending", "initContainerStatuses": [{"name": "algorithm", "state": waiting}],
+        }}  # fmt: skip
+
+    first = seen().with_pod(now("ErrImagePull", refused))
+    assert "connection refused" in said(first).why
+    old = first.with_pod(now("ImagePullBackOff", f'Back-off pulling image "{image}"'))
+    assert said(old).state == "waiting"
+    text = f'Back-off pulling image "{image}": ErrImagePull: rpc error: code = NotFound: {missing}'
+    end = said(first.with_pod(now("ImagePullBackOff", text)))
+    assert (end.state, end.failure, end.is_retryable) == ("failed", Failure.IMAGE, False)
+    assert "the registry has no such image" in end.why
+
+
 def test_what_newer_servers_say_beside_is_passed_over() -> None:
     met = {"type": "SuccessCriteriaMet", "status": "True", "reason": "CompletionsReached"}
     assert said(seen(conditions=[met], terminating=1)).state == "running"
