@@ -1,6 +1,6 @@
 """Prices as people type them on a page, and the entry of a price book that they mean.
 
-    24.00                       one price
+    24.00                       one price; 24,00 where the language writes it so
     10000: 24.00; 18.00         tiers by their upper bounds, the last without one; or a line each
     10000: 24.00 + 500.00; 18   a tier with a flat fee
     3: 100%; 3: 50%             phases of an introduction: months and discount
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from hub.configuration.document import Entries, Listing, Node, Scalar, parse
 from hub.configuration.problems import Report
+from hub.typed_numbers import plain_number, shown_number
 
 _WHOLE = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 
@@ -31,29 +32,30 @@ def price_in(text: str, *, model: str) -> dict[str, Any]:
     if not parts:
         return {}
     if model == "flat" and len(parts) == 1 and not set(parts[0]) & set(":+"):
-        return {"unit_price": parts[0]}
+        return {"unit_price": plain_number(parts[0])}
     return {"tiers": [_tier(part) for part in parts]}
 
 
 def _tier(part: str) -> dict[str, Any]:
     bound, found, price = part.rpartition(":")
     unit, plus, fee = price.partition("+")
-    tier: dict[str, Any] = {"up_to": _number(bound.strip())} if found else {}
+    tier: dict[str, Any] = {"up_to": _number(plain_number(bound))} if found else {}
     if unit.strip():
-        tier["unit_price"] = unit.strip()
-    return tier | ({"flat_fee": fee.strip()} if plus else {})
+        tier["unit_price"] = plain_number(unit)
+    return tier | ({"flat_fee": plain_number(fee)} if plus else {})
 
 
 def text_of_price(terms: Mapping[str, Any]) -> str:
     """What price_in() reads again."""
     if terms.get("unit_price"):
-        return str(terms["unit_price"])
+        return shown_number(str(terms["unit_price"]))
     return "; ".join(map(_text_of_tier, terms.get("tiers") or ()))
 
 
 def _text_of_tier(tier: Mapping[str, Any]) -> str:
-    fee = f"+ {tier['flat_fee']}" if tier.get("flat_fee") else ""
-    price = " ".join(filter(None, (str(tier.get("unit_price") or ""), fee)))
+    fee = f"+ {shown_number(str(tier['flat_fee']))}" if tier.get("flat_fee") else ""
+    unit = shown_number(str(tier.get("unit_price") or ""))
+    price = " ".join(filter(None, (unit, fee)))
     return f"{tier['up_to']}: {price}" if tier.get("up_to") else price
 
 
@@ -63,16 +65,21 @@ def phases_in(text: str) -> list[dict[str, Any]]:
     for part in filter(str.strip, text.split(";")):
         months, _colon, what = part.partition(":")
         name = "discount" if "%" in what else "unit_price"
-        phases.append({"months": _number(months.strip()), name: what.strip()})
+        said = plain_number(what.replace("%", "")) + ("%" if "%" in what else "")
+        phases.append({"months": _number(months.strip()), name: said})
     return phases
 
 
 def text_of_phases(terms: Mapping[str, Any]) -> str:
     """What phases_in() reads again."""
     return "; ".join(
-        f"{one['months']}: {one.get('discount') or one.get('unit_price')}"
+        f"{one['months']}: {_shown(str(one.get('discount') or one.get('unit_price')))}"
         for one in terms.get("introduction") or ()
     )
+
+
+def _shown(text: str) -> str:
+    return shown_number(text.removesuffix("%")) + ("%" if text.endswith("%") else "")
 
 
 def terms_in(text: str) -> dict[str, Any]:

@@ -55,12 +55,18 @@ def replan(procedure: Procedure, *, by: Any, **fields: Any) -> Procedure:
     return procedure
 
 
+def changeable(procedure: Procedure) -> frozenset[str]:
+    """What of the plan may still be changed."""
+    if procedure.state == State.PLANNING:
+        return frozenset(PLANNED)
+    return _LATER.get(procedure.state, frozenset())
+
+
 def demand_change(procedure: Procedure, fields: dict[str, Any]) -> None:
     """Refuse what the state does not allow to change any more."""
     if procedure.state == State.PLANNING:
         return
-    may = _LATER.get(procedure.state, frozenset())
-    for name in sorted(set(fields) - may):
+    for name in sorted(set(fields) - changeable(procedure)):
         raise refuse_move(_("%(field)s: cannot be changed after the notice."), field=name)
     for name in ("requests_due_at", "tenders_due_at"):
         _must_be_put_off(procedure, name, fields)

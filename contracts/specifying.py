@@ -30,6 +30,18 @@ def plain_requirements(spec: RequirementSpec) -> list[dict[str, Any]]:
     return [specification.plain(one) for one in spec.requirements.order_by("code")]
 
 
+def _must_be_time(spec: RequirementSpec) -> None:
+    """Not where tenders on an earlier version could not be made anew: they would all be lost."""
+    procedure = Procedure.objects.get(pk=spec.procedure_id)
+    if procedure.state not in _OPEN[Stage(spec.stage)]:
+        raise refuse_move(
+            _('Requirements are not changed at "%(now)s".'), now=State(procedure.state).label
+        )
+    due = procedure.tenders_due_at
+    if procedure.state == State.FINAL_TENDER and due is not None and due <= timezone.now():
+        raise refuse_move(_("The deadline for tenders is over: their requirements stand."))
+
+
 @transaction.atomic
 def draft(procedure: Procedure, *, stage: str, by: Any) -> RequirementSpec:
     """The draft of a stage; made as a copy of the newest version where there is none."""
@@ -110,6 +122,7 @@ def remove_requirement(spec: RequirementSpec, code: str, *, by: Any) -> None:
 def freeze(spec: RequirementSpec, *, by: Any) -> RequirementSpec:
     """Fix a version for ever; tenders on an earlier one become invalid and must be made anew."""
     _must_be_draft(spec)
+    _must_be_time(spec)
     requirements = plain_requirements(spec)
     if not requirements:
         raise refuse_move(_("A version without requirements cannot be frozen."))

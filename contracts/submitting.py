@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +24,7 @@ from contracts.models import (
 )
 from contracts.priced_scenario import evaluated_price
 from contracts.pricing import PriceTermsError
-from contracts.tenders import State, advance, refuse_move
+from contracts.tenders import ProcedureMoveRefused, State, advance, refuse_move
 from hub import audit
 from vendors.models import Vendor
 
@@ -87,13 +89,54 @@ def submit(
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a participant is to hand in now, to which requirements; or ``why_not``."""
+
+    kind: str
+    spec: RequirementSpec
+    due: datetime | None
+    why_not: str
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return str(Kind(self.kind).label)
+
+
+def asked_of(participant: Participant) -> Asked | None:
+    """What the participant is asked for where the procedure stands; None where it is nothing."""
+    procedure = participant.procedure
+    for kind, (stage, states) in _TAKEN.items():
+        spec = specifying.newest_frozen(procedure, stage) if procedure.state in states else None
+        if spec is not None:
+            why_not = ""
+            try:
+                _must_be_time(procedure, participant, kind, states)
+            except ProcedureMoveRefused as refused:
+                why_not = str(refused)
+            return Asked(kind, spec, _due(procedure, kind), why_not)
+    return None
+
+
+def may_be_taken_back(submission: Submission) -> bool:
+    """Until its deadline; an answer in the dialogue while its round is open. What was judged stays.
+    """
+    procedure = submission.participant.procedure
+    if submission.state not in TAKEN_BACK or procedure.state not in _TAKEN[submission.kind][1]:
+        return False
+    if submission.kind == Kind.DIALOGUE:
+        return submission.round is not None and submission.round.closed_at is None
+    due = _due(procedure, submission.kind)
+    return due is None or due > timezone.now()
+
+
 @transaction.atomic
 def withdraw(submission: Submission, *, by: Any) -> Submission:
-    """Take back what was handed in; a sealed one until the deadline."""
-    due = submission.participant.procedure.tenders_due_at
-    is_late = submission.kind == Kind.FINAL and due is not None and due <= timezone.now()
+    """Take back what was handed in, while it may be."""
     rows = Submission.objects.filter(pk=submission.pk, state__in=TAKEN_BACK)
-    if is_late or not rows.update(state=Submission.State.WITHDRAWN, sealed=""):
+    may = may_be_taken_back(submission)
+    if not may or not rows.update(state=Submission.State.WITHDRAWN, sealed=""):
         raise refuse_move(_("It can be taken back no longer."))
     submission.refresh_from_db()
     audit.record(
@@ -143,11 +186,13 @@ def decide(submission: Submission, *, to: str, why: str, by: Any) -> Submission:
     if submission.participant.procedure.state != State.EVALUATION:
         raise refuse_move(_("The evaluation is over."))
     missing = unmet(submission)
-    if not why.strip() and (to == Submission.Decision.REJECTED or missing):
+    if not why.strip() and missing:
         raise refuse_move(
             _("why: say why; requirements that must be met and are not: %(codes)s."),
-            codes=", ".join(missing) or "–",
+            codes=", ".join(missing),
         )
+    if not why.strip() and to == Submission.Decision.REJECTED:
+        raise refuse_move(_("why: say why."))
     submission.decision, submission.decision_reason = to, why
     submission.decided_by = str(getattr(by, "username", by))
     submission.save(update_fields=["decision", "decision_reason", "decided_by"])
@@ -175,13 +220,16 @@ def _must_be_time(
     wanted = (taking.CANDIDATE,) if kind == Kind.REQUEST else (taking.INVITED,)
     if participant.state not in wanted:
         raise refuse_move(_("The participant takes part no longer."))
-    due = {Kind.REQUEST: procedure.requests_due_at, Kind.FINAL: procedure.tenders_due_at}.get(
-        Kind(kind)
-    )
+    due = _due(procedure, kind)
     if due is not None and due <= timezone.now():
         raise refuse_move(_("The deadline is over."))
     if kind == Kind.DIALOGUE and not procedure.rounds.filter(closed_at=None).exists():
         raise refuse_move(_("No round of dialogue is open."))
+
+
+def _due(procedure: Procedure, kind: str) -> datetime | None:
+    moments = {Kind.REQUEST: procedure.requests_due_at, Kind.FINAL: procedure.tenders_due_at}
+    return moments.get(Kind(kind))
 
 
 def _must_answer(

@@ -156,7 +156,7 @@ def _tenders_can_be_made(procedure: Procedure) -> Iterator[Phrase]:
     yield from _must(
         _frozen(procedure, stage)
         and not procedure.specs.filter(stage=stage, frozen_at=None).exists(),
-        _("specification: freeze its newest version first."),
+        _("specification: freeze the newest version of the requirements first."),
     )
     due = procedure.tenders_due_at
     yield from _must(
@@ -221,11 +221,14 @@ def _keeps_to_the_framework(procedure: Procedure) -> Iterator[Phrase]:
 
 def _may_be_opened(procedure: Procedure) -> Iterator[Phrase]:
     due = procedure.tenders_due_at
-    yield from _must(due and due <= timezone.now(), _("The deadline for tenders is not over."))
+    is_over = due is not None and due <= timezone.now()
+    yield from _must(is_over, _("The deadline for tenders is not over."))
     yield from _must(
         hasattr(procedure, "frozen_evaluation"),
         _("evaluation_model: freeze it before tenders are opened."),
     )
+    if not is_over:  # until then the buyer is not told whether there is one
+        return
     kept = Submission.objects.filter(
         participant__procedure=procedure,
         kind=Submission.Kind.FINAL,
@@ -251,7 +254,10 @@ def _is_decided(procedure: Procedure) -> Iterator[Phrase]:
 
 def _standstill_is_over(procedure: Procedure) -> Iterator[Phrase]:
     until = procedure.standstill_until
-    yield from _must(until and until < _today(), _("The standstill is not over."))
+    days = legal.limit(f"{procedure.kind}.standstill_days", on=_today())
+    yield from _must(
+        until and (until < _today() or not days), _("The standstill is not over.")
+    )
     yield from _must(
         procedure.contract_reference, _("contract_reference: say which contract was signed.")
     )

@@ -256,6 +256,11 @@ class MarketContactSerializer(RowSerializer[MarketContact]):
         model = MarketContact
         fields = ("on", "with_whom", "summary", "by")
 
+    def to_representation(self, instance: MarketContact) -> dict[str, Any]:
+        """With whom it was is the buyer's to know: it may be one who takes part."""
+        said: dict[str, Any] = super().to_representation(instance)
+        return said | {"with_whom": ""} if self.context.get("participant") else said
+
 
 def _today() -> date:
     return timezone.localdate(timezone=CONTRACT_ZONE)

@@ -120,8 +120,11 @@ class MarketContactsView(TenderDoor):
     @extend_schema(operation_id="market_contacts_list",
                    responses={200: MarketContactSerializer(many=True), **PROBLEMS})  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
-        row, _participant = tender_access.either(request.user, code)
-        return Response(MarketContactSerializer(row.market_contacts.all(), many=True).data)
+        row, participant = tender_access.either(request.user, code)
+        told = MarketContactSerializer(
+            row.market_contacts.all(), many=True, context={"participant": participant}
+        )
+        return Response(told.data)
 
     @extend_schema(
         request=MarketContactSerializer, responses={201: MarketContactSerializer, **REFUSALS}

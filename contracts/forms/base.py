@@ -23,6 +23,7 @@ from hub.forms import (
     whole,
     words,
 )
+from hub.typed_numbers import plain_number
 
 __all__ = [
     "WHY", "Form", "choice", "code", "day", "flag", "moment", "money", "revision", "row", "rows",
@@ -30,9 +31,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+class _Amount(forms.DecimalField):
+    """Takes thousands apart too, as amounts are shown."""
+
+    def to_python(self, value: Any) -> Any:
+        """The amount; refused is what is none."""
+        return super().to_python(plain_number(value) if isinstance(value, str) else value)
+
+
 def money(label: Any, *, needed: bool = False, says: Any = "") -> forms.DecimalField:
     """An amount without VAT, written as people of the language write it."""
-    return forms.DecimalField(
+    return _Amount(
         label=label, max_digits=14, decimal_places=2, min_value=0, required=needed, localize=True,
         help_text=says, widget=forms.TextInput(attrs={"inputmode": "decimal"}),
     )  # fmt: skip

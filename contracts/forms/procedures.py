@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from contracts.forms import base
 from contracts.forms.base import set_choices, set_rows
@@ -18,6 +19,7 @@ from contracts.models import (
     RequirementSpec,
 )
 from contracts.naming import MAY_CALL_OFF
+from contracts.templatetags.value_words import end_reason
 from hub.models import Site
 from vendors.models import Vendor
 
@@ -73,7 +75,7 @@ class PlanForm(base.Form):
 class NewProcedureForm(PlanForm):
     """A new procedure."""
 
-    code = base.code(_("Number"))
+    code = base.code(pgettext_lazy("of a document", "Number"))
     organisation = base.row(_("Organisation"))
     kind = base.choice(_("Kind"), Procedure.Kind.choices)
     field_order = ("code", "organisation", "kind", "title")
@@ -115,7 +117,7 @@ class MoveForm(base.Form):
             del self.fields[name]
         self.fields["to"].widget = self.fields["to"].hidden_widget()
         if "end_reason" in self.fields:
-            set_choices(self, "end_reason", [(one, one) for one in reasons])
+            set_choices(self, "end_reason", [(one, end_reason(one)) for one in reasons])
         if "winner" in self.fields:
             named = [(str(one.number), f"{one.number} {one.vendor.name}") for one in participants]
             set_choices(self, "winner", named)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from contracts.models.procedures import DialogueRound, Participant, Procedure
 
@@ -181,7 +182,7 @@ class RequirementResponse(models.Model):
     class Compliance(models.TextChoices):
         FULL = "full", _("Full")
         PARTIAL = "partial", _("Partial")
-        NONE = "none", _("None")
+        NONE = "none", pgettext_lazy("compliance", "None")
         NOT_APPLICABLE = "na", _("Not applicable")
 
     class Comment(models.TextChoices):

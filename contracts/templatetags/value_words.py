@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contracts.models import Requirement
 from contracts.templatetags.money import plain
+from hub.typed_numbers import shown_number
 from marketplace.value import ROI_DEFINITION
 
 register = template.Library()
@@ -86,7 +87,7 @@ def requirement_word(value: Any) -> str:
         for some in (Requirement.Kind, Requirement.Group, Requirement.Answer)
         for word, label in some.choices
     }
-    return str(known.get(str(value), value))
+    return str(known.get(str(value)) or shown_number(str(value)))
 
 
 @register.filter
@@ -154,6 +155,38 @@ def _clauses(terms: dict[str, Any]) -> list[str]:
 def tier_price(value: Any) -> str:
     """A price as it was agreed, with two decimals or more."""
     return plain(value, least=2)
+
+
+END_REASONS = {
+    "all-rej": _("All tenders and requests were withdrawn or are inadmissible"),
+    "chan-need": _("The needs changed"),
+    "ins-fund": _("The money does not suffice"),
+    "no-rece": _("No tender and no request came in"),
+    "no-signed": _("Who stood first did not sign"),
+    "one-admis": _("Only one was admissible"),
+    "other": _("Another reason"),
+    "rev-body": _("A review body or a court decided it"),
+    "rev-buyer": _("The buyer decided it after a complaint"),
+    "tch-err": _("Technical or procedural errors"),
+}  # fmt: skip
+
+
+@register.filter
+def end_reason(code: str) -> str:
+    """A reason of eForms BT-144 in words, with its code."""
+    return f"{END_REASONS[code]} ({code})" if code in END_REASONS else code
+
+
+@register.filter
+def named(names: dict[str, str], code: str) -> str:
+    """What a code is called; the code itself where nobody calls it anything."""
+    return names.get(code, code)
+
+
+@register.filter
+def held(rows: dict[str, Any], key: str) -> Any:
+    """What is there for a key, or nothing."""
+    return rows.get(key)
 
 
 @register.filter

@@ -169,8 +169,18 @@ def _prices(found: CallOff) -> dict[str, Any]:
             for one in said.get("fixed", ())
         ],
         "are_offered": bool(said) and not own and not amounts,
-        "above": [spoken(one, DraftForm) for one in offered.above_the_agreement(found)],
+        "above": [
+            _with_name(spoken(one, DraftForm), rows)
+            for one in offered.above_the_agreement(found)
+        ],
     }  # fmt: skip
+
+
+def _with_name(sentence: str, rows: dict[str, Algorithm]) -> str:
+    """A sentence that begins with the code of an algorithm, with its name instead."""
+    about, colon, rule = sentence.partition(": ")
+    found = rows.get(about.lower())
+    return f"{found.name}{colon}{rule}" if found and rule else sentence
 
 
 def _competition(request: HttpRequest, found: CallOff) -> dict[str, Any] | None:

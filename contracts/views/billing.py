@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from contracts import reading as agreements
@@ -102,7 +103,10 @@ def issue(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(refused))
     else:
         messages.success(
-            request, _("Issued: %(count)s documents.") % {"count": len(outcome.invoices)}
+            request, ngettext(
+                "%(count)s document was issued.", "%(count)s documents were issued.",
+                len(outcome.invoices),
+            ) % {"count": len(outcome.invoices)}
         )
     return redirect("billing")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -10,14 +10,23 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from rest_framework.exceptions import ValidationError
 
+from contracts.forms.base import told
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from hub.pages import way_back
+from hub.spelling import spelt
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution
+
+# the fields of the small forms on these pages
+_CALLED = {
+    "points": gettext_lazy("Points"), "justification": gettext_lazy("Justification"),
+    "why": gettext_lazy("Why"), "criterion": gettext_lazy("What is scored"),
+}  # fmt: skip
 
 
 def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
@@ -29,14 +38,21 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
         try:
             messages.success(request, act(request, **kwargs))
         except ValidationError as refused:
-            for line in lines(refused.detail):
-                messages.error(request, line)
+            _tell(request, lines(refused.detail))
         except (ProcedureMoveRefused, ContentRefused, NothingToChooseFrom,
                 NoSuchDistribution) as refused:  # fmt: skip
-            messages.error(request, str(refused))
+            _tell(request, told(refused))
         return redirect(way_back(request, otherwise="procedures"))
 
     return press
+
+
+def _tell(request: HttpRequest, sentences: Iterable[Any]) -> None:
+    """Each sentence, with the label of the field that it begins with in place of its name."""
+    for sentence in map(str, sentences):
+        name, colon, rule = sentence.partition(": ")
+        label = _CALLED.get(name)
+        messages.error(request, spelt(f"{label}{colon}{rule}" if label and rule else sentence))
 
 
 def page(

@@ -62,6 +62,9 @@ def edit(request: HttpRequest, code: str) -> HttpResponse:
     form.fields["revision"] = base.revision()
     if row.kind != Procedure.Kind.MINI_COMPETITION:
         del form.fields["sites"]
+    # what is sent from a page that was opened earlier is refused by its name
+    for name in set(form.fields) - {"revision", *request.POST} - procedures.changeable(row):
+        del form.fields[name]
     if form.is_bound and form.is_valid():
         of = form.cleaned_data.pop("revision") or "*"
         said = {name: value for name, value in form.cleaned_data.items() if value != held[name]}

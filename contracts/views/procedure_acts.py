@@ -27,6 +27,7 @@ from contracts.models import Participant, Procedure
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from contracts.views.procedure_page import Shown, show
+from hub.forms import spoken
 from hub.pages import way_back
 
 # (what the form is made from, its row) -> form; (row, form, who) -> what to say when it is done
@@ -41,7 +42,12 @@ def _pressed(
         try:
             done = act()
         except (ProcedureMoveRefused, ContentRefused) as refused:
-            form.refuse(base.told(refused))
+            told = base.told(refused)
+            form.refuse(
+                one if str(one).partition(": ")[0] in form.fields
+                else spoken(str(one), forms.PlanForm)
+                for one in told
+            )
         else:
             messages.success(request, done)
             if "next" in request.POST:

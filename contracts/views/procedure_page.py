@@ -13,6 +13,7 @@ from contracts import (
     competed,
     documents,
     participating,
+    procedures,
     reading,
     result_notices,
     tender_access,
@@ -21,16 +22,18 @@ from contracts import (
 from contracts.forms import base
 from contracts.forms import procedures as forms
 from contracts.forms.documents import BuyersDocumentForm, DocumentForm
-from contracts.models import Participant, Procedure, SuggestedRequirement
-from contracts.submitting import TAKEN_BACK
+from contracts.models import Participant, Procedure, Submission, SuggestedRequirement
+from contracts.submitting import asked_of, may_be_taken_back
 from contracts.views.buttons import page
 from contracts.zone import CONTRACT_ZONE
 from hub.access import holds_role
 from hub.forms import spoken
 from vendors import legal
+from vendors.belonging import may_keep_vendors
 
 State = Procedure.State
 THRESHOLDS = ("threshold.state", "threshold.other")
+AWARDED = (State.AWARD_NOTIFIED, State.CONCLUDED)
 _WAY = [one for one in State if one not in ("cancelled", "no_award")]
 
 
@@ -39,10 +42,18 @@ def show(request: HttpRequest, code: str, *, bound: base.Form | None = None) -> 
     row, participant = tender_access.either(request.user, code)
     said = Shown(row, bound, user=request.user)
     context = _context(row, participant)
-    context |= said.for_participant() if participant else said.for_buyer()
+    context |= said.for_participant(participant) if participant else said.for_buyer()
     context["suggestions"] = said.suggestions(tender_access.suggestions(row, participant))
     context["questions"] = said.questions(tender_access.questions(row, participant))
+    if bound is not None and not said.is_bound_shown:
+        context["refused"] = _sentences(bound)
     return page(request, "procedure", context, status=400 if bound else 200)
+
+
+def _sentences(bound: base.Form) -> list[str]:
+    """Why a form was refused that has no place on the page any more: somebody was faster."""
+    found = bound.errors.get_json_data()
+    return [one["message"] for errors in found.values() for one in errors]
 
 
 def _context(row: Procedure, participant: Participant | None) -> dict[str, Any]:
@@ -54,7 +65,7 @@ def _context(row: Procedure, participant: Participant | None) -> dict[str, Any]:
         "open_round": row.rounds.filter(closed_at=None).first(),
         "notes": tender_access.notes(row, participant),
         "submissions": [
-            {"row": one, "may_be_taken_back": not is_buyer and one.state in TAKEN_BACK}
+            {"row": one, "may_be_taken_back": not is_buyer and may_be_taken_back(one)}
             for one in tender_access.submissions(row, participant)
         ],
         "contacts": row.market_contacts.all(),
@@ -68,16 +79,27 @@ class Shown:
 
     def __init__(self, row: Procedure, bound: base.Form | None, *, user: Any = None) -> None:
         self.row, self.bound, self.user = row, bound, user
+        self.is_bound_shown = False
         self.is_mini = row.kind == Procedure.Kind.MINI_COMPETITION
         self.on: date = timezone.localdate(timezone=CONTRACT_ZONE)
 
     def pick(self, form: base.Form) -> base.Form:
         """The form, or that of its key which was refused."""
-        return self.bound if self.bound is not None and self.bound.key == form.key else form
+        if self.bound is None or self.bound.key != form.key:
+            return form
+        self.is_bound_shown = True
+        return self.bound
 
-    def for_participant(self) -> dict[str, Any]:
-        """What one who takes part may do."""
+    def for_participant(self, participant: Participant) -> dict[str, Any]:
+        """What one who takes part is asked for, may do, and is told of the end."""
+        model = self.row.evaluation_model
         return {
+            "asked": asked_of(participant),
+            "has_invalid": participant.submissions.filter(state=Submission.State.INVALID).exists()
+            and not participant.submissions.filter(state=Submission.State.SEALED).exists(),
+            "award": self.row if self.row.winner and self.row.state in AWARDED else None,
+            "criteria": model.criteria.order_by("pk")
+            if model and self.row.state != State.PLANNING else [],
             "document": self.pick(DocumentForm(key="document")),
             "ask": self.pick(forms.QuestionForm(key="ask")),
             "suggest": self.pick(forms.SuggestionForm(key="suggest"))
@@ -101,16 +123,28 @@ class Shown:
             "add": self.pick(forms.ParticipantForm(procedure=row, key="participant"))
             if state in joining else None,
             "round": self.pick(forms.RoundForm(key="round")) if state == State.DIALOGUE else None,
-            "close": self.pick(forms.CloseRoundForm(key="close")),
-            "note": self.pick(forms.NoteForm(procedure=row, key="note")),
-            "stage": self.pick(forms.StageForm(key="stage")),
+            **self._of_round(),
+            "stage": self.pick(forms.StageForm(key="stage"))
+            if state not in tenders.ENDED else None,
             "document": self.pick(BuyersDocumentForm(key="document")),
-            "result": self.pick(forms.ResultNoticeForm(key="result")),
-            "may_plan": state not in tenders.ENDED,
+            "result": None if row.result_notice
+            else self.pick(forms.ResultNoticeForm(key="result")),
+            "may_invite": may_keep_vendors(self.user),
+            "is_ended": state in tenders.ENDED,
+            "may_plan": bool(procedures.changeable(row)),
             "call_offs": reading.following_from(row, self.user) if self.is_mini else [],
             "may_call_off": self.is_mini and state == State.CONCLUDED
             and row.framework is not None and holds_role(self.user, roles=acting.OFFICER),
         }  # fmt: skip
+
+    def _of_round(self) -> dict[str, Any]:
+        """What is done in a round, while one is open."""
+        if not self.row.rounds.filter(closed_at=None).exists():
+            return {}
+        return {
+            "close": self.pick(forms.CloseRoundForm(key="close")),
+            "note": self.pick(forms.NoteForm(procedure=self.row, key="note")),
+        }
 
     def suggestions(self, rows: Any) -> list[dict[str, Any]]:
         """Each suggestion, with a form to reject the pending ones."""
@@ -118,7 +152,8 @@ class Shown:
         return [
             {
                 "row": one, "is_pending": one.disposition == pending,
-                "reject": self.pick(forms.RejectForm(key=f"reject-{one.pk}")),
+                "reject": self.pick(forms.RejectForm(key=f"reject-{one.pk}"))
+                if one.disposition == pending else None,
             }
             for one in rows
         ]  # fmt: skip
@@ -126,9 +161,13 @@ class Shown:
     def questions(self, rows: Any) -> list[dict[str, Any]]:
         """Each question, with a form to answer it."""
         return [
-            {"row": one, "form": self.pick(forms.AnswerForm(key=f"answer-{one.pk}"))}
+            {
+                "row": one,
+                "form": None if one.answered_at
+                else self.pick(forms.AnswerForm(key=f"answer-{one.pk}")),
+            }
             for one in rows
-        ]
+        ]  # fmt: skip
 
     def move_form(self, to: str, data: Any = None) -> forms.MoveForm:
         """The form of a move."""

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from contracts import (
     competed,
+    documents,
     evaluating,
     offers,
     protocols,
@@ -25,7 +26,14 @@ from contracts import (
 from contracts.api.evaluations import ScoreSerializer
 from contracts.api.submissions import NewSubmissionSerializer, plain
 from contracts.forms.base import told
-from contracts.models import Participant, Procedure, RequirementResponse, RequirementSpec
+from contracts.models import (
+    Document,
+    Participant,
+    Procedure,
+    RequirementResponse,
+    RequirementSpec,
+    Submission,
+)
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from contracts.views import evaluation_page
@@ -33,6 +41,7 @@ from contracts.views.buttons import button, lines, page
 from contracts.views.procedure_page import show
 from contracts.zone import CONTRACT_ZONE
 from hub import csp
+from hub.typed_numbers import plain_number
 from marketplace.models import Algorithm
 from vendors.belonging import own_vendor
 
@@ -73,19 +82,30 @@ def specification(request: HttpRequest, code: str, stage: str, version: int) -> 
 
 
 def _shown(
-    request: HttpRequest, code: str, found: RequirementSpec, *, refused: list[str] | None = None
+    request: HttpRequest, code: str, found: RequirementSpec, *,
+    refused: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     row, participant = tender_access.either(request.user, code)
+    asked = submitting.asked_of(participant) if participant else None
+    is_asked = asked is not None and asked.spec == found
     since = row.specs.filter(stage=found.stage, version=found.version - 1).first()
     context = {
         "procedure": row, "participant": participant, "spec": found, "since": since,
         "differences": specifying.differences(found, since=since) if since else [],
         "requirements": [
-            {"row": one, "said": offers.typed(one.code, request.POST)}
+            {
+                "row": one, "said": offers.typed(one.code, request.POST),
+                "wrong": [text for about, text in refused or () if about == one.code],
+            }
             for one in found.requirements.all()
         ],
+        "freezing_voids": participant is None and found.frozen_at is None
+        and row.state == Procedure.State.FINAL_TENDER,
         "may_write": participant is None and found.frozen_at is None,
-        "kind": _kind_to_hand_in(row, found) if participant else "",
+        "kind": asked.kind if asked and is_asked and not asked.why_not else "",
+        "why_not": asked.why_not if asked and is_asked else "",
+        "own_documents": [(str(one.pk), one.name) for one in _own_documents(participant)],
+        "criteria": _criteria_of(row),
         "offerable": _offerable(row, participant),
         "items": [
             {
@@ -98,7 +118,8 @@ def _shown(
             })
         ],
         "fixed": {per: request.POST.get(f"fixed-{per}", "") for per in ("once", "year")},
-        "refused": refused or [], "comment_kinds": RequirementResponse.Comment.choices,
+        "refused": [text for _about, text in refused or ()],
+        "comment_kinds": RequirementResponse.Comment.choices,
     }  # fmt: skip
     return page(request, "specification", context, status=400 if refused else 200)
 
@@ -117,15 +138,17 @@ def submit(request: HttpRequest, code: str, stage: str, version: int) -> HttpRes
     """Hand in the answers of the form; what is refused stands there again, with the reasons."""
     participant = tender_access.participant_of(request.user, code)
     found = _spec(participant.procedure, stage, version, is_buyer=False)
-    kind = _kind_to_hand_in(participant.procedure, found)
+    said_now = submitting.asked_of(participant)
+    kind = said_now.kind if said_now and said_now.spec == found else ""
+    sent = offers.from_form(found, request.POST, documents=_own_documents(participant))
     try:
-        asked = NewSubmissionSerializer(data=offers.from_form(found, request.POST) | {"kind": kind})
+        asked = NewSubmissionSerializer(data=sent | {"kind": kind})
         asked.is_valid(raise_exception=True)
         said = plain(asked.validated_data)
         made = submitting.submit(participant, kind=said.pop("kind"), content=said, by=request.user)
     except (ValidationError, ProcedureMoveRefused, ContentRefused) as refused:
         reasons = lines(refused.detail) if isinstance(refused, ValidationError) else told(refused)
-        return _shown(request, code, found, refused=[str(one) for one in reasons])
+        return _shown(request, code, found, refused=offers.refusals(map(str, reasons), sent))
     messages.success(
         request, _("Received. The receipt is %(sha256)s.") % {"sha256": made.sha256}
     )
@@ -143,7 +166,10 @@ def submission(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     context = {
         "procedure": row, "submission": found, "is_buyer": participant is None,
         "responses": found.responses.select_related("requirement"),
+        "kept": {one.sha256: one.pk for one in _own_documents(found.participant)},
         "prices": (found.offer or {}).get("lines", []),
+        "algorithms": dict(Algorithm.objects.values_list("code", "name")),
+        "unanswered": _unanswered(found),
     }  # fmt: skip
     return page(request, "submission", context)
 
@@ -175,7 +201,7 @@ def score(request: HttpRequest, code: str) -> str:
         said["criterion"], _colon, said["requirement"] = said.pop("of").partition(":")
         said = {name: value for name, value in said.items() if value}
     if "points" in said:
-        said["points"] = said["points"].replace(",", ".")
+        said["points"] = plain_number(said["points"])
     asked = ScoreSerializer(data=said | {"is_moderated": "is_moderated" in request.POST})
     asked.is_valid(raise_exception=True)
     wanted = asked.validated_data
@@ -241,13 +267,24 @@ def _spec(row: Procedure, stage: str, version: int, *, is_buyer: bool) -> Requir
     return found
 
 
-def _kind_to_hand_in(row: Procedure, spec: RequirementSpec) -> str:
-    """What may be handed in to this version now, or nothing."""
-    newest = specifying.newest_frozen(row, spec.stage)
-    state = Procedure.State
-    kinds: dict[tuple[str, str], str] = {
-        (RequirementSpec.Stage.ESPD, state.PUBLISHED): "request",
-        (RequirementSpec.Stage.SPECIFICATION, state.DIALOGUE): "dialogue",
-        (RequirementSpec.Stage.SPECIFICATION, state.FINAL_TENDER): "final",
-    }
-    return kinds.get((spec.stage, row.state), "") if newest == spec else ""
+def _unanswered(found: Submission) -> list[str]:
+    """Codes of the requirements that an answer leaves out; of a sealed one nothing is said."""
+    if found.state == Submission.State.SEALED:
+        return []
+    asked = found.spec.requirements.exclude(kind="info")
+    given = found.responses.values("requirement")
+    return list(asked.exclude(pk__in=given).order_by("code").values_list("code", flat=True))
+
+
+def _own_documents(participant: Participant | None) -> list[Document]:
+    """What the participant keeps in the procedure, to stand behind its answers."""
+    if participant is None:
+        return []
+    found = documents.of_procedure(participant.procedure, participant)
+    return [one for one in found if one.participant_id == participant.pk]
+
+
+def _criteria_of(row: Procedure) -> dict[str, str]:
+    """The award criteria by their codes."""
+    model = row.evaluation_model
+    return dict(model.criteria.values_list("code", "name")) if model else {}

@@ -29,11 +29,16 @@ from hub import conditional
 from hub.access import CONTRACT_ROLES, organisations_of
 from hub.conditional import NotAsSeen
 from hub.models import Organisation
+from hub.typed_numbers import plain_number, shown_number
 from vendors.belonging import own_vendor
 
 # columns of decimals, in whose tables people see what they typed
 _NUMBERS = frozenset((
-    "break_point", "gain", "max_points", "value", "weight", "weight_competence", "weight_gain",
+    "break_point", "gain", "high", "low", "max_points", "value", "weight", "weight_competence",
+    "weight_gain",
+))  # fmt: skip
+_COUNTS = frozenset((
+    "at_least", "at_most_each", "competence", "monthly", "months", "pick", "volume", "years",
 ))  # fmt: skip
 
 
@@ -183,7 +188,8 @@ class _Page:
             if name in self.table.spoken and isinstance(value, str):
                 heard |= {name: self.table.spoken[name][0](value)} if value else {}
             elif name not in ("organisation", "revision") and value not in (None, ""):
-                heard[name] = value
+                is_number = name in _NUMBERS | _COUNTS and isinstance(value, str)
+                heard[name] = plain_number(value) if is_number else value
         return heard
 
     def _spoken(self, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,6 +247,7 @@ def _put(form: Any, errors: Any) -> None:
 
 
 def _short(name: str, value: Any) -> Any:
-    """A number without the zeros that its column adds at the end."""
-    is_long = name in _NUMBERS and isinstance(value, str) and "." in value
-    return value.rstrip("0").rstrip(".") if is_long else value
+    """A number as people write it, without the zeros that its column adds at the end."""
+    if name not in _NUMBERS or not isinstance(value, str):
+        return value
+    return shown_number(value.rstrip("0").rstrip(".") if "." in value else value)

@@ -222,7 +222,7 @@ def test_a_company_chooses_among_its_own_algorithms_on_the_page() -> None:
             "answer-F-2": "yes", "price-triage": "10.00"}  # fmt: skip
     refused = as_("southern.sales").post(f"{where}submit/", sent)
     assert (refused.status_code, Submission.objects.count()) == (400, 0)
-    assert "expected the algorithm that meets triage" in refused.content.decode()
+    assert "triage, met with: choose the algorithm that meets it" in refused.content.decode()
     done = as_("southern.sales").post(f"{where}submit/", sent | {"algorithm-triage": "bleed"})
     assert (done.status_code, Submission.objects.get().state) == (302, "sealed")
     assert made.procedure.state == "final_tender"

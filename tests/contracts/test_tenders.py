@@ -126,7 +126,9 @@ def test_final_tenders_wait_for_answers_rounds_and_a_frozen_version(trust: Organ
     dialogue.accept_suggestion(wanted, requirement=requirement("F-3"), reply="Yes", by="test")
     dialogue.close_round(procedure, number=1, decision="All go on", by="test")
     procedure.tenders_due_at = timezone.now() + timedelta(days=9)
-    assert missing(procedure, "final_tender") == "specification: freeze its newest version first."
+    assert missing(procedure, "final_tender") == (
+        "specification: freeze the newest version of the requirements first."
+    )
     specifying.freeze(specifying.draft(procedure, stage="specification", by="test"), by="test")
     assert missing(procedure, "final_tender") == ""
 
