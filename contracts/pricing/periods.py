@@ -43,6 +43,10 @@ class Period:
         """Its last day."""
         return self.end - DAY
 
+    def within(self, other: Period) -> Period:
+        """What lies in both; they have a day in common."""
+        return Period(max(self.start, other.start), min(self.end, other.end))
+
 
 def months_after(start: date, months: int) -> date:
     """The same day of the month ``months`` later, or the last day of a month that is too short."""

@@ -13,6 +13,7 @@ from contracts.pricing import (
     Availability,
     Kind,
     Measured,
+    Price,
     Usages,
     Version,
     price_of,
@@ -232,6 +233,35 @@ def test_a_minimum_is_topped_up_when_the_last_call_off_ends() -> None:
     (top_up,) = rated(agreement(ending, terms=terms), as_of=date(2026, 6, 30))
 
     assert (top_up.month, str(top_up.amount)) == (date(2026, 6, 1), "1000.00")
+
+
+NO_LEAST = price_of("flat", {"unit_price": "10.00"})
+LEAST = price_of("flat", {"unit_price": "10.00", "minimum": "36500.00"})
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "top_ups"),
+    [
+        # 181 of 365 days: 18,100.00, of which 1,000.00 came by use; due with its last day
+        (LEAST, NO_LEAST, [("2026-06", "17100.00")]),
+        # 184 of 365 days, and what was used before it does not count
+        (NO_LEAST, LEAST, [("2026-12", "17900.00")]),
+        (LEAST, LEAST, [("2026-12", "35000.00")]),
+        (NO_LEAST, NO_LEAST, []),
+    ],
+)
+def test_a_minimum_is_owed_for_the_days_that_the_price_has_it(
+    first: Price, then: Price, top_ups: list[tuple[str, str]]
+) -> None:
+    versions = (Version(date(2026, 1, 1), first), Version(date(2026, 7, 1), then))
+    of = replace(agreement(VV, terms=TARIFF), prices={"bleed": versions})
+    usage = (used(VV, "2026-03", 100), used(VV, "2026-08", 50))
+
+    found = [one for one in rated(of, *usage) if one.kind is Kind.MINIMUM]
+
+    assert [(f"{one.month:%Y-%m}", str(one.amount)) for one in found] == top_ups
+    early = rated(of, used(VV, "2026-03", 100), as_of=date(2026, 5, 31))
+    assert amounts(early, kind=Kind.MINIMUM) == []
 
 
 BANDS = [{"above": "1%", "credit": "2%"}, {"above": "10%", "credit": "5%"}]
