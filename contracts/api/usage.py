@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from urllib.parse import unquote
 
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -18,6 +19,8 @@ from rest_framework.response import Response
 from contracts import taking_usage, usage
 from hub.access import CONTRACT_ROLES, holds_role
 from hub.api import Door, OneOf, ProblemSerializer, ShapeSerializer
+
+_HEADER = "ce-"
 
 
 class CloudEventsParser(JSONParser):
@@ -124,8 +127,9 @@ class UsageEventsView(Door):
     def post(self, request: Request) -> Response:
         """An envelope is answered 200 and event by event; one event alone that conflicts, 409."""
         _demand_officer(request)
-        is_alone = isinstance(request.data, dict)
-        events = [request.data] if is_alone else request.data
+        said = _bound(request)
+        is_alone = isinstance(said, dict)
+        events = [said] if is_alone else said
         if not isinstance(events, list) or not 1 <= len(events) <= taking_usage.MOST_EVENTS:
             found = len(events) if isinstance(events, list) else type(events).__name__
             raise ValidationError(
@@ -161,6 +165,19 @@ class UsageView(Door):
         _demand_officer(request)
         rows = usage.usage(request.user, _question(request))
         return Response(UsageSerializer({"results": rows}).data)
+
+
+def _bound(request: Request) -> Any:
+    """What was sent; in binary mode (CloudEvents HTTP binding 3.1) the event that headers and body
+    are together. A content type of CloudEvents says that all of it is in the body.
+    """
+    context = {
+        name.lower().removeprefix(_HEADER): unquote(value)
+        for name, value in request.headers.items()
+        if name.lower().startswith(_HEADER)
+    }
+    is_whole = str(request.content_type).startswith("application/cloudevents")
+    return request.data if is_whole or not context else context | {"data": request.data}
 
 
 def _question(request: Request) -> usage.Question:

@@ -330,3 +330,22 @@ def test_reports_and_deliveries_at_once_are_all_counted() -> None:
 
     at_once(work)
     assert counted() == {date(2026, 1, 1): THREADS}
+
+
+@pytest.mark.django_db
+def test_one_event_may_have_its_context_in_headers() -> None:
+    """Binary mode (CloudEvents HTTP binding 3.1): the same event as a whole one in the body."""
+    here, event = first_site(), completed(1)
+    data = event.pop("data")
+    headers = {f"ce-{name}": str(value).replace(":", "%3A") for name, value in event.items()}
+
+    def sent(**further: str) -> Any:
+        return as_(here.officer).post(
+            EVENTS, data, content_type="application/json", headers=headers | further
+        ).json()["results"][0]
+
+    assert sent()["status"] == "accepted"
+    assert statuses(here.officer, [completed(1)]) == ["duplicate"]
+    refused = sent(**{"ce-colour": "red"})
+    assert refused["status"] == "rejected"
+    assert "colour" in refused["reason"]
