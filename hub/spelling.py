@@ -2,7 +2,7 @@
 
 Refusals and warnings say values as a set-up file has them, so that one sentence serves file, API
 and page. This is where a person is about to read it. English has them as files do; what stands in
-quotes is what somebody sent, and stays.
+quotes is what somebody sent or is to send, and stays: so every translation quotes its examples.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _AS_IN_FILES = ("", "en")
 _BETWEEN = {"da": "."}
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _PARTS = re.compile(
+    # what was sent, and an example of what is to be sent, stays as it is sent
     r'(?P<quoted>"[^"]*")'
-    # an example of what is to be sent stays as it is sent
-    r"|(?<!som )(?<!such as )(?<![\w.,:/-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?![\w-])"
+    r"|(?<![\w.,:/-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?![\w-])"
     # a version may be 1.10: an amount has more before its point, or a currency or % behind it
-    r"|(?<!skrives )(?<![\w.,:/])(?P<amount>-?(?:[0-9][0-9\u00a0]+\.[0-9]{2,4}(?![\w.]*[0-9])"
+    r"|(?<![\w.,:/])(?P<amount>-?(?:[0-9][0-9\u00a0]+\.[0-9]{2,4}(?![\w.]*[0-9])"
     r"|[0-9]\.[0-9]{2,4}(?=[ \u00a0]?(?:%|[A-Z]{3}\b))))"
 )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gettext
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import translation
 
+import hub
 from hub.spelling import spelt
 from tests.builders import parties
 from tests.builders.parties import FirstSite
@@ -26,9 +29,10 @@ THERE = 'forventet minst 500000.00 NOK fra 2032-12-31, fant "500000.00"'
         ("nb", "9.75 NOK, 99.50 %, -12.50", "9,75 NOK, 99,50 %, -12,50"),
         ("nb", "2032-13-45, F-2032-12-31, 2032-12-31T10", "2032-13-45, F-2032-12-31, "
                                                         "2032-12-31T10"),
-        ("nb", "en dag som 2026-01-31", "en dag som 2026-01-31"),
+        ("nb", 'en dag som "2026-01-31"', 'en dag som "2026-01-31"'),
+        ("nb", "samme dag som 2026-01-31", "samme dag som 31.01.2026"),
         ("nb", "127.0.0.1:104", "127.0.0.1:104"),
-        ("da", "et beløb skrives 123.45", "et beløb skrives 123.45"),
+        ("da", 'et beløb skrives "123.45"', 'et beløb skrives "123.45"'),
     ],
 )  # fmt: skip
 def test_amounts_and_days_are_written_as_people_write_them(
@@ -36,6 +40,17 @@ def test_amounts_and_days_are_written_as_people_write_them(
 ) -> None:
     with translation.override(language):
         assert spelt(sentence) == expected
+
+
+@pytest.mark.parametrize("language", ["nb", "da"])
+def test_every_translation_quotes_its_examples(language: str) -> None:
+    """What is not in quotes would be written as people write it, and be no example any more."""
+    path = Path(hub.__file__).parent / "locale" / language / "LC_MESSAGES" / "django.mo"
+    with path.open("rb") as file:
+        held = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    told = [text for key, text in held.items() if key]  # the first says how it is written
+    with translation.override(language):
+        assert [text for text in told if spelt(text) != text] == []
 
 
 @pytest.mark.django_db
