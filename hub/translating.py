@@ -5,6 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 from django.utils import translation
+from django.utils.translation import gettext_noop
+
+# What libraries say, where our catalogue says it better than theirs.
+OF_OTHERS = (
+    gettext_noop("A valid number is required."),
+    gettext_noop("A valid integer is required."),
+    gettext_noop("Ensure this value is greater than or equal to {min_value}."),
+    gettext_noop("Ensure this value is less than or equal to {max_value}."),
+)
 
 
 def gettext(text: str) -> str:

@@ -133,6 +133,8 @@ class Shown:
             "is_ended": state in tenders.ENDED,
             "may_plan": bool(procedures.changeable(row)),
             "call_offs": reading.following_from(row, self.user) if self.is_mini else [],
+            "may_agree": not self.is_mini and state == State.CONCLUDED
+            and holds_role(self.user, roles=acting.OFFICER),
             "may_call_off": self.is_mini and state == State.CONCLUDED
             and row.framework is not None and holds_role(self.user, roles=acting.OFFICER),
         }  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -107,16 +110,7 @@ def _shown(
         "own_documents": [(str(one.pk), one.name) for one in _own_documents(participant)],
         "criteria": _criteria_of(row),
         "offerable": _offerable(row, participant),
-        "items": [
-            {
-                "name": one, "said": request.POST.get(f"price-{one}", ""),
-                "met_with": request.POST.get(f"algorithm-{one}", one),
-            }
-            for one in sorted({
-                one["item"]
-                for one in (row.evaluation_model.scenario if row.evaluation_model else [])
-            })
-        ],
+        "items": _items(row, request.POST),
         "fixed": {per: request.POST.get(f"fixed-{per}", "") for per in ("once", "year")},
         "refused": [text for _about, text in refused or ()],
         "comment_kinds": RequirementResponse.Comment.choices,
@@ -274,6 +268,22 @@ def _unanswered(found: Submission) -> list[str]:
     asked = found.spec.requirements.exclude(kind="info")
     given = found.responses.values("requirement")
     return list(asked.exclude(pk__in=given).order_by("code").values_list("code", flat=True))
+
+
+def _items(row: Procedure, form: Any) -> list[dict[str, Any]]:
+    """What is priced, with the volumes that tenders are compared on, and what was typed for it."""
+    volumes: dict[str, list[Any]] = {}
+    for one in row.evaluation_model.scenario if row.evaluation_model else ():
+        volumes.setdefault(one["item"], []).append(
+            one | {"start": date.fromisoformat(one["start"])}
+        )
+    return [
+        {
+            "name": name, "said": form.get(f"price-{name}", ""), "volumes": volumes[name],
+            "met_with": form.get(f"algorithm-{name}", name),
+        }
+        for name in sorted(volumes)
+    ]
 
 
 def _own_documents(participant: Participant | None) -> list[Document]:

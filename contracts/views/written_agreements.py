@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from contracts import acting, written
+from contracts import acting, tender_access, written
 from contracts.forms import base
 from contracts.forms.written import AgreementForm, PartyForm, PartySet, PriceForm
-from contracts.models import FrameworkAgreement
+from contracts.models import FrameworkAgreement, Procedure
 from hub.access import organisations_of
 from hub.configuration import entries
 from hub.configuration.entries import EntryChanged, EntryRefused
@@ -37,7 +37,7 @@ def new(request: HttpRequest) -> HttpResponse:
     acting.demand_officer(request.user)
     form = AgreementForm(
         sent(request), key="agreement", holders=_holders(request.user),
-        initial={"currency": "NOK", "vat": "standard"},
+        initial={"currency": "NOK", "vat": "standard"} | _won_in(request),
     )  # fmt: skip
     parties = PartySet(sent(request), prefix="parties")
     if form.is_bound and form.is_valid() and parties.is_valid():
@@ -49,6 +49,21 @@ def new(request: HttpRequest) -> HttpResponse:
         "heading": _("New agreement"), "back": reverse("frameworks"),
         "back_label": _("Agreements"), "sets": [(_("Named organisations"), parties, "parties")],
     })  # fmt: skip
+
+
+def _won_in(request: HttpRequest) -> dict[str, Any]:
+    """What a dialogue that the user led to its end says of the agreement that comes of it."""
+    row = tender_access.buyers_procedures(request.user).filter(
+        code=request.GET.get("procedure", ""), state=Procedure.State.CONCLUDED,
+        winner__isnull=False,
+    ).first()  # fmt: skip
+    if row is None or row.winner is None:
+        return {}
+    return {
+        "code": row.contract_reference[:40] or row.code, "title": row.title,
+        "holder": row.organisation.code, "supplier": row.winner.vendor.code,
+        "estimated_value": row.estimated_value, "maximum_value": row.maximum_value,
+    }  # fmt: skip
 
 
 @login_required

@@ -276,3 +276,34 @@ def test_where_the_law_demands_no_standstill_nobody_waits_for_one(trust: Organis
         row = Procedure(organisation=trust, kind=kind, state="award_notified",
                         standstill_until=today, contract_reference="C-1")  # fmt: skip
         assert list(map(str, tenders.guards(row, "concluded"))) == missing
+
+
+def test_who_is_asked_for_a_price_reads_the_volumes_it_is_compared_on(trust: Organisation) -> None:
+    made = building.in_final_tender(trust)
+    assert "1\u202f000 a month from 2027-01-01, for 24 months" in (
+        client_of(made.first_user).get(SPEC).content.decode()
+    )
+
+
+def test_a_dialogue_that_was_won_becomes_an_agreement(trust: Organisation) -> None:
+    made = building.opened(trust)
+    _awarded(made)
+    Procedure.objects.update(state="concluded", contract_reference="RA-2027")
+    buyer = client_of(made.buyer)
+    where = "/frameworks/new/?procedure=2026-100"
+    assert f'href="{where}"' in buyer.get(PAGE).content.decode()
+    shown = buyer.get(where).context["form"]
+    assert shown["code"].value() == "RA-2027"
+    assert shown["supplier"].value() == "northern"
+    assert shown["estimated_value"].value() == Decimal(33_000_000)
+    other = parties.organisation("ahus", name="Ahus")
+    stranger = client_of(parties.member("x", role="procurement_officer", organisation=other))
+    assert stranger.get(where).context["form"]["supplier"].value() is None
+
+
+def test_a_number_that_is_none_is_refused_in_plain_norwegian(trust: Organisation) -> None:
+    made = building.in_final_tender(trust)
+    theirs = client_of(made.first_user)
+    theirs.cookies["django_language"] = "nb"
+    told = theirs.post(f"{SPEC}submit/", ANSWERS | {"price-triage": "10", "fixed-year": "mye"})
+    assert "I året: Oppgi et tall." in told.content.decode()
