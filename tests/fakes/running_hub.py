@@ -78,12 +78,12 @@ class RunningHub:
         }
         return kept | own | self.settings | changes
 
-    def manage(self, *words: object, is_fine: bool = True) -> str:
+    def manage(self, *words: object, is_fine: bool = True, seconds: float = 600) -> str:
         """What a management command prints; it must succeed, unless told otherwise."""
         done = subprocess.run(
             [sys.executable, "manage.py", *map(str, words)],
-            cwd=self.code, env=self.environment(), capture_output=True, text=True, timeout=600,
-            check=False,
+            cwd=self.code, env=self.environment(), capture_output=True, text=True,
+            timeout=seconds, check=False,
         )  # fmt: skip
         assert not is_fine or done.returncode == 0, done.stderr
         return done.stdout if is_fine else done.stdout + done.stderr

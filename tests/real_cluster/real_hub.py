@@ -202,6 +202,7 @@ def carrier() -> dict[str, str]:
     """The hub's own image, or its two programs handed to the Python of the algorithms' image."""
     if image := os.environ.get("HUB_TEST_CARRIER_IMAGE"):
         return {"HUB_CLUSTER_CARRIER_IMAGE": image}
+    waits = (PERFORMERS / "wall.py").read_text()
     carries = (PERFORMERS / "carrier.py").read_text()
     attends = (
         "import sys, types\n"
@@ -214,6 +215,7 @@ def carrier() -> dict[str, str]:
         "HUB_CLUSTER_CARRIER_IMAGE": IMAGE,
         "HUB_CLUSTER_CARRIER_COMMAND": shlex.join([*python, carries]),
         "HUB_CLUSTER_ATTENDANT_COMMAND": shlex.join([*python, attends]),
+        "HUB_CLUSTER_WALL_COMMAND": shlex.join([*python, waits]),
     }
 
 
@@ -231,6 +233,7 @@ def real_hub(folder: Path, **more: str) -> Iterator[Real]:
         "HUB_ALLOWED_HOSTS": f"127.0.0.1,{hub_host()}",
         "HUB_CLUSTER_HUB_URL": f"http://{hub_host()}:{port}",
         "HUB_CLUSTER_NAMESPACE": NAMESPACE, "HUB_CLUSTER_KUBECONFIG": kubeconfig(),
+        "HUB_CLUSTER_WALL_SECONDS": os.environ.get("HUB_TEST_WALL_SECONDS", "0"),
     } | more  # fmt: skip
     setup = set_up(setup_of([hospital], folder / "switches"))
     with (

@@ -33,6 +33,7 @@ def test_the_example_algorithm_reads_a_head_and_the_pacs_gets_its_report(real: R
 
 
 def test_the_walls_stand_where_an_algorithm_tries_them(real: Real) -> None:
+    """And with HUB_TEST_WALL_SECONDS that it waited until they stood."""
     item = real.ended(real.send("finds"))
     assert item["state"] == "written_back", item["why"]
 
@@ -84,7 +85,8 @@ def test_nothing_is_left_of_what_is_over(real: Real) -> None:
 
 
 def test_cluster_check_with_its_probe_says_what_is_so(real: Real) -> None:
-    said = real.hub.manage("cluster", "check", "--probe", is_fine=False)
+    # a registry that does not answer the nodes is waited for as long as the probe waits for one
+    said = real.hub.manage("cluster", "check", "--probe", is_fine=False, seconds=1500)
     for line in ("right to jobs", "right to deployments", "a Job of the hub", "Pod Security",
                  "PriorityClass hub-stat", "network: default deny", "probe: the hub is reached",
                  "probe: the root is read-only", "probe: it has no account",

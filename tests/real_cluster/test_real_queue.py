@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from hub.cluster import jobs
+from hub.cluster.client import ClusterRefused
 from tests.fakes.waiting import until
 from tests.real_cluster.furnishing import NAMESPACE
 from tests.real_cluster.real_hub import Real, real_hub
@@ -60,6 +63,88 @@ def test_a_job_that_is_suspended_again_lost_nothing_but_time(queued: Real) -> No
     assert queued.region.study(scan)["workitems"][0]["state"] == "dispatched"
     jobs.suspend(queued.cluster, name, is_suspended=False)
     queued.assert_written_back_once(scan)
+
+
+POLICIES = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies"
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
+GATE = "kueue.x-k8s.io/admission"
+
+
+@contextmanager
+def gated(queued: Real) -> Iterator[bool]:
+    """Each pod of the queue is made with Kueue's gate; False where this cluster knows no way."""
+    def make(path: str, kind: str, spec: dict[str, Any]) -> None:
+        body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+                "metadata": {"name": QUEUE}, "spec": spec}  # fmt: skip
+        queued.cluster.ask("POST", path, body=body)
+
+    gates = f"[Object.spec.schedulingGates{{name: '{GATE}'}}]"
+    put = f"Object{{spec: Object.spec{{schedulingGates: {gates}}}}}"
+    policy = {
+        "failurePolicy": "Fail", "reinvocationPolicy": "Never",
+        "matchConstraints": {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
+            "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
+                               "operations": ["CREATE"]}]},
+        "matchConditions": [{"name": "queued", "expression": (
+            "has(object.metadata.labels) && 'kueue.x-k8s.io/queue-name' in object.metadata.labels"
+        )}],
+        "mutations": [{"patchType": "ApplyConfiguration",
+                       "applyConfiguration": {"expression": put}}],
+    }  # fmt: skip
+    try:
+        make(POLICIES, "MutatingAdmissionPolicy", policy)
+    except ClusterRefused as refused:
+        if refused.status != 404:
+            raise
+        yield False
+        return
+    try:
+        make(BINDINGS, "MutatingAdmissionPolicyBinding", {"policyName": QUEUE})
+        # it is in force some time after it was made
+        time.sleep(5)
+        yield True
+    finally:
+        for path in (BINDINGS, POLICIES):
+            queued.cluster.ask("DELETE", f"{path}/{QUEUE}")
+
+
+def let_go(queued: Real, pod: Any) -> None:
+    """As Kueue lets a pod go, once there is quota for it."""
+    path = jobs.pods_path(NAMESPACE, pod["metadata"]["name"])
+    kind = "application/merge-patch+json"
+    queued.cluster.ask("PATCH", path, body={"spec": {"schedulingGates": None}}, content_type=kind)
+
+
+@pytest.mark.needs("HUB_TEST_ADMIT")
+def test_a_warm_server_waits_for_its_queue_and_a_run_that_is_stopped_there_runs_again(
+    queued: Real, leave_out: Callable[[str], None]
+) -> None:
+    def waiting(*gone: str) -> Any:
+        return next((one for one in queued.pods("stays") if one["spec"].get("schedulingGates")
+                     and one["metadata"]["uid"] not in gone), None)  # fmt: skip
+
+    with gated(queued) as is_so:
+        if not is_so:
+            leave_out("this cluster has no MutatingAdmissionPolicy to make gates with")
+            return
+        scan = queued.send("stays")
+        pod = until(waiting, "its pod is made with a gate", seconds=120)
+
+        def why() -> bool:
+            (item,) = queued.region.study(scan)["workitems"] or [{"why": ""}]
+            return "waits in the queue of the cluster" in item["why"]
+
+        until(why, "it says what it waits for", seconds=60)
+        let_go(queued, pod)
+        queued.assert_written_back_once(scan)
+        second = queued.send("stays")
+        at_work = "SELECT 1 FROM vendors_warmserver WHERE run <> ''"
+        until(lambda: queued.hub.rows(at_work), "it has a run", seconds=60)
+        queued.cluster.ask("DELETE", jobs.pods_path(NAMESPACE, pod["metadata"]["name"]))
+        another = until(lambda: waiting(pod["metadata"]["uid"]), "there is another", seconds=120)
+        let_go(queued, another)
+        queued.assert_written_back_once(second)
 
 
 def preempted(queued: Real) -> list[str]:
