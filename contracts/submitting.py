@@ -179,8 +179,16 @@ def open_tenders(procedure: Procedure, *, by: Any, why: str) -> Procedure:
 
 
 @transaction.atomic
-def decide(submission: Submission, *, to: str, why: str, by: Any) -> Submission:
-    """Admit or reject an opened tender: a person decides, also on requirements that are not met."""
+def decide(
+    submission: Submission, *, to: str, why: str, by: Any, seen: str | None = None
+) -> Submission:
+    """Admit or reject an opened tender: a person decides, also on requirements that are not met.
+
+    ``seen`` is what was decided when the person looked: another may have decided since.
+    """
+    submission = Submission.objects.select_for_update(of=("self",)).get(pk=submission.pk)
+    if seen is not None and submission.decision != seen:
+        raise refuse_move(_("Somebody else was faster: look at it again."))
     if submission.state != Submission.State.OPENED:
         raise refuse_move(_("Only a tender that was opened is admitted or rejected."))
     if submission.participant.procedure.state != State.EVALUATION:

@@ -135,7 +135,9 @@ class MarketContactForm(base.Form):
 
     on = base.day(_("Day"), needed=True)
     with_whom = base.words(_("With whom"))
-    summary = base.text(_("What was said"))
+    summary = base.text(
+        _("What was said"), says=_("All who take part read it; with whom, they do not.")
+    )
 
 
 class ParticipantForm(base.Form):

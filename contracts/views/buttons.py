@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -22,6 +22,9 @@ from hub.spelling import spelt
 from marketplace.needs import NothingToChooseFrom
 from marketplace.uncertainty import NoSuchDistribution
 
+REFUSED = (
+    ValidationError, ProcedureMoveRefused, ContentRefused, NothingToChooseFrom, NoSuchDistribution,
+)
 # the fields of the small forms on these pages
 _CALLED = {
     "points": gettext_lazy("Points"), "justification": gettext_lazy("Justification"),
@@ -37,22 +40,24 @@ def button(act: Callable[..., str]) -> Callable[..., HttpResponse]:
     def press(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
             messages.success(request, act(request, **kwargs))
-        except ValidationError as refused:
-            _tell(request, lines(refused.detail))
-        except (ProcedureMoveRefused, ContentRefused, NothingToChooseFrom,
-                NoSuchDistribution) as refused:  # fmt: skip
-            _tell(request, told(refused))
+        except REFUSED as refused:
+            for sentence in sentences(refused):
+                messages.error(request, sentence)
         return redirect(way_back(request, otherwise="procedures"))
 
     return press
 
 
-def _tell(request: HttpRequest, sentences: Iterable[Any]) -> None:
-    """Each sentence, with the label of the field that it begins with in place of its name."""
-    for sentence in map(str, sentences):
-        name, colon, rule = sentence.partition(": ")
-        label = _CALLED.get(name)
-        messages.error(request, spelt(f"{label}{colon}{rule}" if label and rule else sentence))
+def sentences(refused: Exception) -> list[str]:
+    """What was refused, each with the label of the field that it begins with, not its name."""
+    found = lines(refused.detail) if isinstance(refused, ValidationError) else told(refused)
+    return [_labelled(str(one)) for one in found]
+
+
+def _labelled(sentence: str) -> str:
+    name, colon, rule = sentence.partition(": ")
+    label = _CALLED.get(name)
+    return spelt(f"{label}{colon}{rule}" if label and rule else sentence)
 
 
 def page(

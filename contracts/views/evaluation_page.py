@@ -16,8 +16,8 @@ State = Procedure.State
 LOWEST_FIRST = (EvaluationModel.Formula.PRICED_QUALITY, EvaluationModel.Formula.MARK_UP)
 
 
-def show(request: HttpRequest, code: str) -> HttpResponse:
-    """For the buyer alone."""
+def show(request: HttpRequest, code: str, *, refused: list[str] | None = None) -> HttpResponse:
+    """For the buyer alone; ``refused`` says what is wrong with the points that were sent."""
     row = tender_access.procedure_for_buyer(request.user, code)
     found = told(row)
     names = {str(one.number): one.vendor.name for one in row.participants.select_related("vendor")}
@@ -34,11 +34,20 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
         "reversals": [
             (_named(one.without, names), _named(one.instead, names)) for one in found["reversals"]
         ],
-        "tenders": [_tender(one, qualities) for one in _opened(row)],
+        "tenders": [
+            _tender(one, qualities) | _typed(request, one, refused) for one in _opened(row)
+        ],
         "may_score": row.state == State.EVALUATION,
         "protocol": row.protocols.last(),
     }  # fmt: skip
-    return page(request, "evaluation", context)
+    return page(request, "evaluation", context, status=400 if refused else 200)
+
+
+def _typed(request: HttpRequest, one: Submission, refused: list[str] | None) -> dict[str, Any]:
+    """What was typed for a tender and refused, to stand in its form again."""
+    if refused is None or request.POST.get("submission") != str(one.pk):
+        return {}
+    return {"typed": request.POST, "refused": refused}
 
 
 def _opened(row: Procedure) -> Any:

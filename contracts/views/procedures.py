@@ -40,7 +40,7 @@ from contracts.models import (
 from contracts.submitting import ContentRefused
 from contracts.tenders import ProcedureMoveRefused
 from contracts.views import evaluation_page
-from contracts.views.buttons import button, lines, page
+from contracts.views.buttons import REFUSED, button, lines, page, sentences
 from contracts.views.procedure_page import show
 from contracts.zone import CONTRACT_ZONE
 from hub import csp
@@ -184,9 +184,19 @@ def freeze_evaluation(request: HttpRequest, code: str) -> str:
     return _("Frozen with the digest %(sha256)s.") % {"sha256": frozen.sha256}
 
 
-@button
-def score(request: HttpRequest, code: str) -> str:
-    """Give points with their justification."""
+@login_required
+@require_POST
+def score(request: HttpRequest, code: str) -> HttpResponse:
+    """Give points with their justification; what is refused stands in the form again."""
+    try:
+        _score(request, code)
+    except REFUSED as refused:
+        return evaluation_page.show(request, code, refused=sentences(refused))
+    messages.success(request, _("Noted."))
+    return redirect("evaluation", code)
+
+
+def _score(request: HttpRequest, code: str) -> None:
     row = tender_access.procedure_for_buyer(request.user, code)
     said = {
         name: str(value) for name, value in request.POST.items() if value and name != "next"
@@ -211,7 +221,6 @@ def score(request: HttpRequest, code: str) -> str:
         points=wanted["points"], justification=wanted["justification"],
         is_moderated=wanted["is_moderated"], by=request.user,
     )  # fmt: skip
-    return _("Noted.")
 
 
 @button
@@ -222,7 +231,10 @@ def decide_tender(request: HttpRequest, code: str, pk: int) -> str:
     if found is None:
         raise Http404
     to = "admitted" if request.POST.get("decision") == "admitted" else "rejected"
-    submitting.decide(found, to=to, why=request.POST.get("why", ""), by=request.user)
+    submitting.decide(
+        found, to=to, why=request.POST.get("why", ""), by=request.user,
+        seen=request.POST.get("seen"),
+    )  # fmt: skip
     return _("Noted.")
 
 

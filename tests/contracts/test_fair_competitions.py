@@ -307,3 +307,35 @@ def test_a_number_that_is_none_is_refused_in_plain_norwegian(trust: Organisation
     theirs.cookies["django_language"] = "nb"
     told = theirs.post(f"{SPEC}submit/", ANSWERS | {"price-triage": "10", "fixed-year": "mye"})
     assert "I året: Oppgi et tall." in told.content.decode()
+
+
+def test_points_that_are_refused_stand_in_the_form_again(trust: Organisation) -> None:
+    made = building.opened(trust)
+    row = Submission.objects.filter(kind="final").first()
+    assert row is not None
+    sent = {"submission": row.pk, "of": "quality:F-2", "points": "99", "justification": "A text"}
+    refused = client_of(made.buyer).post(f"{PAGE}evaluation/score/", sent)
+    told = refused.content.decode()
+    assert refused.status_code == 400
+    assert "Points: expected 0 to" in told
+    assert 'value="99"' in told
+    assert ">A text</textarea>" in told
+    assert not Score.objects.exists()
+
+
+def test_of_two_who_decide_on_a_tender_the_second_is_told(trust: Organisation) -> None:
+    made = building.opened(trust)
+    row = Submission.objects.filter(kind="final").first()
+    assert row is not None
+    where, buyer = f"{PAGE}tenders/{row.pk}/decide/", client_of(made.buyer)
+    assert '<input type="hidden" name="seen" value="open">' in (
+        buyer.get(f"{PAGE}evaluation/").content.decode()
+    )
+    buyer.post(where, {"seen": "open", "decision": "admitted", "why": ""})
+    late = buyer.post(where, {"seen": "open", "decision": "rejected", "why": "No"}, follow=True)
+    assert "Somebody else was faster" in late.content.decode()
+    row.refresh_from_db()
+    assert row.decision == "admitted"
+    buyer.post(where, {"seen": "admitted", "decision": "rejected", "why": "No"})
+    row.refresh_from_db()
+    assert row.decision == "rejected"
