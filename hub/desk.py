@@ -96,10 +96,14 @@ class Desk(Generic[State]):
     def give(self, connection: socket.socket, address: str) -> None:
         """Have a hand hold a connection; it is closed here. Raises nothing."""
         try:
-            hand, line = self._hands.give(connection, address)
+            given = self._hands.give(connection, address)
         except OSError as fault:
             log.warning("desk.connection_lost", address=address, why=str(fault))
             return
+        if given is None:
+            log.warning("desk.turned_away", address=address, why="too many open files")
+            return
+        hand, line = given
         caller = _Caller(hand, Answering(line), self._meet())
         try:
             self._selector.register(caller, selectors.EVENT_READ)

@@ -6,11 +6,13 @@ bring is worked on by all processors at once, while one process alone writes, an
 what comes together.
 
 A hand is asked now and then whether it is well. One that says nothing for long is killed: those it
-holds would wait for ever.
+holds would wait for ever. One that may open no more files says so, and is given none while others
+can; what it is given all the same it takes, with files kept back for that, to say that it is busy.
 
 A hand is forked before its parent has a thread or a connection to anything. It lets signals pass,
-and ends when it is dismissed or the one in front is gone. None is replaced alone: a process with
-threads must not be forked, so one that is lost ends the one in front, which is then started again.
+and ends when it is dismissed or the one in front is gone, also where it stood still then. None is
+replaced alone: a process with threads must not be forked, so one that is lost ends the one in
+front, which is then started again.
 """
 
 from __future__ import annotations
@@ -21,19 +23,24 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from hub.supervisor import stand_apart
+from hub.passing import is_scarcity
+from hub.supervisor import at_end_of_parent, stand_apart
 
 log = structlog.get_logger(__name__)
 
 _ADDRESS_BYTES = 128
 # What is said to a hand besides addresses, and what it answers.
-_END, _ASKED, _WELL = b"\0", b"\1", b"\2"
+_END, _ASKED, _WELL, _SHORT = b"\0", b"\1", b"\2", b"\3"
+# Before the address of one that there was no line for.
+_TURN_AWAY = b"\4"
+# Files that a hand keeps back, to take connections to which it can only say that it is busy.
+_KEPT_BACK, _EACH = 16, 2
 # So often it is asked without an answer before it is passed over, and before it is killed.
 _DOUBTED, _GIVEN_UP = 2, 12
 _LOOK_SECONDS, _MOMENT = 0.02, 0.25
@@ -46,11 +53,14 @@ class HandLost(ConnectionError):  # noqa: N818 (named by what happened)
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One connection as a hand gets it: the peer's address, and the line to the one in front."""
+    """One connection as a hand gets it: the peer's address, and the line to the one in front.
+
+    Without a line there was nothing left for it to be open with: the peer is to come again.
+    """
 
     connection: socket.socket
     address: str
-    line: socket.socket
+    line: socket.socket | None
 
 
 class Taking:
@@ -59,32 +69,71 @@ class Taking:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self.grace = 0.0
+        self._kept_back: list[int] = []
+        self._keep_back()
 
     def __iter__(self) -> Iterator[Handed]:
         while True:
-            said, descriptors, _flags, _from = socket.recv_fds(self._control, _ADDRESS_BYTES, 2)
+            said, descriptors = self._receive()
             if not said or said.startswith(_END):
                 # the one in front has gone, or says how long we may take
                 self.grace = float(said[len(_END) :] or 0)
                 return
             if said == _ASKED:
-                with suppress(OSError):  # the one in front hears nothing now, or has gone
-                    self._control.send(_WELL, socket.MSG_DONTWAIT)
+                self._tell(_WELL if self._keep_back() else _SHORT)
                 continue
-            if len(descriptors) < 2:
-                log.error("hands.cannot_take", address=said.decode(), why="too many open files")
+            address = said.removeprefix(_TURN_AWAY).decode()
+            if len(descriptors) < (1 if said.startswith(_TURN_AWAY) else _EACH):
+                log.error("hands.cannot_take", address=address, why="too many open files")
                 for descriptor in descriptors:
                     os.close(descriptor)
                 continue
-            connection, line = (socket.socket(fileno=number) for number in descriptors)
-            yield Handed(connection, said.decode(), line)
+            yield self._taken(address, *(socket.socket(fileno=one) for one in descriptors))
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        """What the one in front says, and what it gives; there is room for that if for anything."""
+        self._keep_back()
+        # Given back only now: other threads would have them first.
+        self._control.recv(1, socket.MSG_PEEK)
+        for _ in range(min(_EACH, len(self._kept_back))):
+            os.close(self._kept_back.pop())
+        said, descriptors, _flags, _from = socket.recv_fds(self._control, _ADDRESS_BYTES, _EACH)
+        return said, descriptors
+
+    def _taken(
+        self, address: str, connection: socket.socket, line: socket.socket | None = None
+    ) -> Handed:
+        """A connection, without its line where there is no file left to work with."""
+        if line is not None and not self._keep_back():
+            self._tell(_SHORT)
+            line.close()
+            line = None
+        if line is None:
+            log.warning("hands.turned_away", address=address, why="too many open files")
+        return Handed(connection, address, line)
+
+    def _keep_back(self) -> bool:
+        """Keep back as many files as there should be; whether there are."""
+        try:
+            while len(self._kept_back) < _KEPT_BACK:
+                self._kept_back.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as fault:
+            if not is_scarcity(fault):
+                raise
+            return False
+        return True
+
+    def _tell(self, what: bytes) -> None:
+        with suppress(OSError):  # the one in front hears nothing now, or has gone
+            self._control.send(what, socket.MSG_DONTWAIT)
 
 
 @dataclass(eq=False, slots=True)
 class Hand:
     """One of the processes, as the one in front knows it; ``held`` is how many connections.
 
-    ``unanswered`` is how often it was asked, and said nothing.
+    ``unanswered`` is how often it was asked, and said nothing; ``is_short`` that it said it may
+    open no more files.
     """
 
     pid: int
@@ -92,6 +141,7 @@ class Hand:
     held: int = 0
     is_over: bool = False
     unanswered: int = 0
+    is_short: bool = False
 
     def fileno(self) -> int:
         """Of what becomes readable when the process ends, or says that it is well."""
@@ -115,7 +165,7 @@ class Hand:
         except OSError:
             return False
         if said:
-            self.unanswered = 0
+            self.unanswered, self.is_short = 0, said == _SHORT
         return bool(said)
 
     def has_ended(self) -> bool:
@@ -146,35 +196,45 @@ class Hands:
             ours.setblocking(False)
             self.all.append(Hand(pid, ours))
 
-    def give(self, connection: socket.socket, address: str) -> tuple[Hand, socket.socket]:
+    def give(self, connection: socket.socket, address: str) -> tuple[Hand, socket.socket] | None:
         """Give a connection away; who has it now, and the line to them. Raises OSError.
 
         A hand that takes nothing, as it is stopped, is passed over; where none does, this waits for
-        some seconds, and whoever connects waits with it.
+        some seconds, and whoever connects waits with it. None where there is no file for a line: a
+        hand then says that it is busy.
         """
-        until = time.monotonic() + _PATIENCE_SECONDS
         with connection:
-            ours, theirs = socket.socketpair()
+            try:
+                ours, theirs = socket.socketpair()
+            except OSError as fault:
+                if not is_scarcity(fault):
+                    raise
+                self.gone(self._hand_for([connection.fileno()], _TURN_AWAY + address.encode()))
+                return None
             with theirs:
                 try:
-                    while (hand := self._send(connection, theirs, address)) is None:
-                        if time.monotonic() > until:
-                            raise HandLost("no hand takes what it is given")
-                        time.sleep(_LOOK_SECONDS)
+                    given = [connection.fileno(), theirs.fileno()]
+                    return self._hand_for(given, address.encode()), ours
                 except OSError:
                     ours.close()
                     raise
-        return hand, ours
 
-    def _send(self, connection: socket.socket, line: socket.socket, address: str) -> Hand | None:
+    def _hand_for(self, given: Sequence[int], said: bytes) -> Hand:
+        """The hand that has what was given, once one takes it."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while (hand := self._send(given, said[:_ADDRESS_BYTES])) is None:
+            if time.monotonic() > until:
+                raise HandLost("no hand takes what it is given")
+            time.sleep(_LOOK_SECONDS)
+        return hand
+
+    def _send(self, given: Sequence[int], said: bytes) -> Hand | None:
         """The hand that has it, or None where all have as many waiting as the system lets them."""
-        given = [connection.fileno(), line.fileno()]
-        said = [address.encode()[:_ADDRESS_BYTES]]
         fault: OSError = HandLost("there is no hand")
         with self._lock:
-            for hand in sorted(self.all, key=lambda one: (one.unanswered > _DOUBTED, one.held)):
+            for hand in sorted(self.all, key=_reluctance):
                 try:
-                    socket.send_fds(hand.control, said, given)
+                    socket.send_fds(hand.control, [said], given)
                 except OSError as why:
                     # One that is full may soon not be; one that is gone stays so.
                     fault = fault if isinstance(fault, BlockingIOError) else why
@@ -215,6 +275,11 @@ class Hands:
             time.sleep(_LOOK_SECONDS)
 
 
+def _reluctance(hand: Hand) -> tuple[bool, bool, int]:
+    """Who comes last of those that are given a connection."""
+    return hand.unanswered > _DOUBTED, hand.is_short, hand.held
+
+
 def _work(
     parent: int, name: str, work: Callable[[Taking], None], control: socket.socket
 ) -> None:
@@ -223,6 +288,8 @@ def _work(
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+        # Who stands still as the one in front is killed would stand there for ever.
+        at_end_of_parent(signal.SIGCONT)
         stand_apart(parent, name)
         work(Taking(control))
         code = 0

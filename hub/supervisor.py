@@ -183,5 +183,10 @@ def stand_apart(parent: int, name: str) -> None:
 
 def die_with_parent() -> None:
     """Linux: end the child when the supervisor is killed, so that none is left holding a port."""
+    at_end_of_parent(signal.SIGTERM)
+
+
+def at_end_of_parent(number: signal.Signals) -> None:
+    """Linux: have this signal sent to a fork when the thread that forked it has ended."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

@@ -37,6 +37,11 @@ def work(taking: Taking) -> None:
     )
     associations = scp.Associations(ae_title=settings.HUB_AE_TITLE, limits=limits)
     for handed in taking:
+        if handed.line is None:
+            associations.begin(
+                handed.connection, handed.address, policy=_is_busy, on_store=_nothing_is_stored
+            )
+            continue
         front = Front(Line(handed.line))
         associations.begin(
             handed.connection,
@@ -46,6 +51,14 @@ def work(taking: Taking) -> None:
             at_end=front.close,
         )
     associations.shutdown(taking.grace)
+
+
+def _is_busy(_calling_ae_title: str, _address: str) -> scp.Refusal:
+    return scp.Refusal("too many open files", is_temporary=True)
+
+
+def _nothing_is_stored(_received: ReceivedInstance) -> int:
+    return scp.OUT_OF_RESOURCES
 
 
 def take(known: Known, receiver: Receiver, received: ReceivedInstance) -> int:

@@ -40,6 +40,10 @@ def work(taking: Taking) -> None:
 
 def serve(handed: Handed) -> None:
     """Go on until the connection is over."""
+    if handed.line is None:
+        with handed.connection:
+            handed.connection.sendall(b"0\n")
+        return
     line = Line(handed.line)
     with handed.connection, handed.connection.makefile("rw") as wire:
         print(os.getpid(), file=wire, flush=True)
@@ -86,15 +90,20 @@ def main(count: int) -> int:
         on_loss=on_loss, ask_seconds=ASK_SECONDS,
     )  # fmt: skip
     listener = Listener("127.0.0.1", 0, desk.give)
-    print(listener.port, *(hand.pid for hand in hands.all), flush=True)
-    wait_for_stop()
+
+    def say_port() -> bool:
+        print(listener.port, *(hand.pid for hand in hands.all), flush=True)
+        return False
+
+    # Once it has opened all that it will.
+    wait_for_stop(unless=say_port)
     listener.close()
     desk.close(0 if lost else GRACE, patience=1)
     return 1 if lost else 0
 
 
 def connect(port: int) -> tuple[socket.socket, int]:
-    """A connection, and the process that has it."""
+    """A connection, and the process that has it; 0 where it is told to come again."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=20)
     return connection, int(read_line(connection))
 

@@ -1,4 +1,4 @@
-"""A system that gives this process no more files for a while."""
+"""A system that gives this process, or another, no more files for a while."""
 
 from __future__ import annotations
 
@@ -20,3 +20,25 @@ def no_more_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def limit_of(pid: int, more: int) -> tuple[int, int] | None:
+    """Let a process open so many files more than it has; what it was allowed before."""
+    try:
+        most = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        return resource.prlimit(pid, resource.RLIMIT_NOFILE, (most + 1 + more, before[1]))
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def none_more_for(*pids: int) -> Iterator[None]:
+    """Let others open no more files than they have."""
+    before = {pid: limit_of(pid, 0) for pid in pids}
+    try:
+        yield
+    finally:
+        for pid, limit in before.items():
+            if limit is not None:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)

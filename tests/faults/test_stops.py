@@ -18,6 +18,7 @@ from pydicom.uid import generate_uid
 
 from tests.fakes.cluster import server
 from tests.fakes.modality import program, storescu
+from tests.fakes.scarcity import limit_of
 from tests.fakes.waiting import until
 from tests.faults.test_kills import Killer
 from tests.faults.test_same_uids import twin
@@ -57,16 +58,6 @@ class Stopper(Killer):
             with suppress(ProcessLookupError):
                 if limit is not None:
                     resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
-
-
-def limit_of(pid: int, more: int) -> tuple[int, int] | None:
-    """Let a process open so many files more than it has; what it was allowed before."""
-    try:
-        most = max(map(int, os.listdir(f"/proc/{pid}/fd")))
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        return resource.prlimit(pid, resource.RLIMIT_NOFILE, (most + 1 + more, before[1]))
-    except (OSError, ValueError):
-        return None
 
 
 def _signal(pid: int, number: signal.Signals) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from hub.hands import Hand, Hands, Taking
 from tests.fakes.handing import ASK_SECONDS, connect, say
+from tests.fakes.scarcity import limit_of, none_more_for
 from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +142,48 @@ def test_hands_end_when_the_one_in_front_is_killed(front: Front) -> None:
     until(lambda: all(map(is_gone, front.hands)), "no hand is left")
 
 
+def test_a_hand_that_stands_still_as_the_one_in_front_is_killed_ends_all_the_same(
+    front: Front,
+) -> None:
+    connection, pid = connect(front.port)
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: state_of(pid) == "T", "the hand stands still")
+    front.process.kill()
+    front.process.wait()
+    until(lambda: all(map(is_gone, front.hands)), "no hand is left")
+    assert say_or_nothing(connection) == ""
+
+
+def test_a_hand_that_may_open_no_more_files_is_passed_over_and_drops_nobody(front: Front) -> None:
+    with none_more_for(front.hands[0]):
+        given = [connect(front.port) for _ in range(7)]
+        # Told to come again, once: then the one in front knows.
+        assert Counter(pid for _one, pid in given) == {0: 1, front.hands[1]: 6}
+    until(lambda: connect(front.port)[1] == front.hands[0], "it is given some again")
+    assert {say(one, "ask who") for one, pid in given if pid} == {"asked who"}
+
+
+def test_where_no_hand_may_open_more_files_each_is_told_to_come_again(front: Front) -> None:
+    with none_more_for(*front.hands):
+        assert {connect(front.port)[1] for _ in range(30)} == {0}
+    until(lambda: connect(front.port)[1] in front.hands, "a hand has files again")
+
+
+def test_where_the_one_in_front_may_open_no_more_files_each_is_told_to_come_again(
+    front: Front,
+) -> None:
+    """It has one to take the connection with, and none for a line."""
+    before = limit_of(front.process.pid, 1)
+    assert before is not None
+    try:
+        # The first may have what was given back before; who is told to come again goes at once.
+        given = [connect(front.port) for _ in range(10)]
+        assert {pid for _one, pid in given[-5:]} == {0}
+    finally:
+        resource.prlimit(front.process.pid, resource.RLIMIT_NOFILE, before)
+    assert connect(front.port)[1] in front.hands
+
+
 def test_who_is_told_to_stop_lets_hands_finish_what_they_have(front: Front) -> None:
     """Also where the system tells all of them, as systemd does."""
     connection, _pid = connect(front.port)
@@ -203,7 +247,7 @@ def test_of_a_hand_that_takes_nothing_connections_go_to_the_next() -> None:
     hands = Hands(2, nothing)
     try:
         os.kill(hands.all[0].pid, signal.SIGSTOP)
-        given = Counter(hands.give(*pair())[0].pid for _ in range(1500))
+        given = Counter(give(hands)[0].pid for _ in range(1500))
         assert given.total() == 1500
         assert given[hands.all[0].pid] < given[hands.all[1].pid]
     finally:
@@ -215,14 +259,17 @@ def nothing(taking: Taking) -> None:
     """Take what is given, and close it."""
     for handed in taking:
         handed.connection.close()
-        handed.line.close()
+        if handed.line is not None:
+            handed.line.close()
 
 
-def pair() -> tuple[socket.socket, str]:
-    """A connection to give away, of which nobody keeps the other end, and its address."""
+def give(hands: Hands) -> tuple[Hand, socket.socket]:
+    """Give a connection away of which nobody keeps the other end."""
     one, other = socket.socketpair()
     other.close()
-    return one, "127.0.0.1"
+    given = hands.give(one, "127.0.0.1")
+    assert given is not None
+    return given
 
 
 def test_where_all_hands_have_much_to_take_whoever_connects_waits_and_is_not_lost() -> None:
@@ -234,7 +281,7 @@ def test_where_all_hands_have_much_to_take_whoever_connects_waits_and_is_not_los
         go_on = threading.Timer(0.3, os.kill, (goes_on, signal.SIGCONT))
         go_on.start()
         for _ in range(1500):
-            hands.give(*pair())[1].close()
+            give(hands)[1].close()
         go_on.join()
     finally:
         hands.close(0)
