@@ -112,8 +112,12 @@ def guards(procedure: Procedure, to: str) -> list[Phrase]:
     return [one for guard in GUARDS.get(to, ()) for one in guard(procedure)]
 
 
+def standstill_days(procedure: Procedure, *, on: date) -> int:
+    """How many days of standstill the law demands on a day; 0 where it demands none."""
+    return int(legal.limit(f"{procedure.kind}.standstill_days", on=on) or 0)
+
+
 def standstill_end(procedure: Procedure, *, notified_at: datetime) -> date:
     """The last day of the standstill after letters sent at a moment."""
     on = notified_at.astimezone(CONTRACT_ZONE).date()
-    days = legal.limit(f"{procedure.kind}.standstill_days", on=on) or 0
-    return on + timedelta(days=int(days))
+    return on + timedelta(days=standstill_days(procedure, on=on))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from contracts import submitting, tender_access
 from contracts.api.evaluations import told
 from contracts.models import EvaluationModel, Procedure, Requirement, Score, Submission
+from contracts.templatetags.money import plain
 from contracts.views.buttons import page
 
 State = Procedure.State
@@ -115,7 +116,7 @@ def _scored(one: Submission, qualities: list[dict[str, Any]]) -> list[tuple[str,
 
 
 def _asked(criterion: dict[str, Any], row: Requirement) -> str:
-    most = f"{row.max_points:f}".rstrip("0").rstrip(".")
+    most = plain(row.max_points)
     return _("%(criterion)s · %(requirement)s, up to %(points)s") % {
         "criterion": criterion["name"], "requirement": row.code, "points": most,
     }  # fmt: skip

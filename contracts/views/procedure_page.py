@@ -42,6 +42,7 @@ def show(request: HttpRequest, code: str, *, bound: base.Form | None = None) -> 
     row, participant = tender_access.either(request.user, code)
     said = Shown(row, bound, user=request.user)
     context = _context(row, participant)
+    context["has_standstill"] = tenders.standstill_days(row, on=said.on) > 0
     context |= said.for_participant(participant) if participant else said.for_buyer()
     context["suggestions"] = said.suggestions(tender_access.suggestions(row, participant))
     context["questions"] = said.questions(tender_access.questions(row, participant))

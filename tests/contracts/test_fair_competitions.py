@@ -339,3 +339,15 @@ def test_of_two_who_decide_on_a_tender_the_second_is_told(trust: Organisation) -
     buyer.post(where, {"seen": "admitted", "decision": "rejected", "why": "No"})
     row.refresh_from_db()
     assert row.decision == "rejected"
+
+
+def test_no_standstill_is_told_where_the_law_demands_none(trust: Organisation) -> None:
+    made = building.opened(trust)
+    _awarded(made)
+    buyer, loser = client_of(made.buyer), client_of(made.second_user)
+    assert "Standstill until" in buyer.get(PAGE).content.decode()
+    Procedure.objects.update(kind="mini-competition")
+    assert "Standstill until" not in buyer.get(PAGE).content.decode()
+    told = loser.get(PAGE).content.decode()
+    assert "The contract is awarded to Northern AS." in told
+    assert "no contract is signed" not in told
