@@ -6,7 +6,9 @@ hub's own HTTP for its runs.
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -40,15 +42,30 @@ def kept_warm(setup: str) -> str:
     return yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
 
 
+def begun(kubelet: Kubelet, name: str) -> int:
+    """How many containers of this name were started."""
+    return sum(one["name"] == name for one in kubelet.seen)
+
+
+def closed_late(kubelet: Kubelet, door: socket.socket) -> None:
+    """The API server is out of reach once the wall of the first server was tried in vain."""
+    until(lambda: begun(kubelet, "wall") >= 2, "the wall is tried again", seconds=120)
+    door.close()
+
+
 @pytest.fixture
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
     program("storescu")
     folder = tmp_path_factory.mktemp("warm")
-    api, kubelet, ris = ClusterApi(), Kubelet(gpus=1), ObstinateRis()
+    door = socket.create_server(("127.0.0.1", 0), backlog=512)
+    api, ris = ClusterApi(), ObstinateRis()
+    kubelet = Kubelet(gpus=1, api_server=door.getsockname())
     api.actor = kubelet
-    door = Door(*free_ports(1))
-    door.open()
-    hospital = Hospital("drammen", "vestre-viken", door.port, ris.port, ("finds",))
+    closing = threading.Thread(target=closed_late, args=(kubelet, door))
+    closing.start()
+    pacs = Door(*free_ports(1))
+    pacs.open()
+    hospital = Hospital("drammen", "vestre-viken", pacs.port, ris.port, ("finds",))
     python = f"{sys.executable} -I -S"
     settings = {
         "HUB_CLUSTER_NAMESPACE": NAMESPACE,
@@ -56,19 +73,22 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
         "HUB_CLUSTER_CARRIER_IMAGE": f"registry.example/avrop@{DIGEST}",
         "HUB_CLUSTER_CARRIER_COMMAND": f"{python} {carrier()}",
         "HUB_CLUSTER_ATTENDANT_COMMAND": f"{python} {carrier().with_name('attendant.py')}",
+        "HUB_CLUSTER_WALL_COMMAND": f"{python} {carrier().with_name('wall.py')}",
+        "HUB_CLUSTER_WALL_SECONDS": "1",
     }
     setup = kept_warm(setup_of([hospital], folder / "switches"))
     with running_hub(folder / "hub", setup, **settings) as hub:
         yield Clustered(
-            Region(hub, door.pacs, {"drammen": door}, {"drammen": ris}, folder), api, kubelet
+            Region(hub, pacs.pacs, {"drammen": pacs}, {"drammen": ris}, folder), api, kubelet
         )
     for one in api.store.all("deployments"):
         api.store.remove("deployments", one["metadata"]["name"])
     for pod in api.store.all("pods"):
         api.store.remove("pods", pod["metadata"]["name"])
-    door.close()
+    pacs.close()
     ris.close()
     api.stop()
+    closing.join()
 
 
 @pytest.mark.long
@@ -80,6 +100,8 @@ def test_one_server_takes_one_study_after_another_and_what_it_loses_runs_again(
         (item,) = study["workitems"]
         assert item["state"] == "written_back", item["why"]
         assert warm.region.usage(scan) == 1
+    names = [one["name"] for one in warm.kubelet.seen]
+    assert names.index("algorithm") > names.index("wall", names.index("wall") + 1)
     assert warm.api.requests["POST deployments"] == 1
     assert warm.api.requests["POST jobs"] == 0
     assert scan.uid not in str(warm.api.log)
