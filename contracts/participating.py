@@ -32,6 +32,7 @@ JOINING = {
     Kind.COMPETITIVE_DIALOGUE: (State.PUBLISHED, State.PREQUALIFICATION),
     Kind.MINI_COMPETITION: (State.PLANNING,),
 }
+_ONWARD = (Taking.QUALIFIED, Taking.INVITED)
 _QUALIFYING = (State.PUBLISHED, State.PREQUALIFICATION)
 
 
@@ -56,6 +57,20 @@ def add(procedure: Procedure, *, vendor: Vendor, by: Any) -> Participant:
     return participant
 
 
+def decisions_now(participant: Participant) -> list[str]:
+    """The states that the participant may be taken to where its procedure stands."""
+    procedure = participant.procedure
+    return sorted(
+        to for to in DECISIONS[participant.state]
+        if not (to in _ONWARD and procedure.state not in _QUALIFYING)
+        and (to != Taking.REDUCED or _reduces_now(procedure))
+    )
+
+
+def _reduces_now(procedure: Procedure) -> bool:
+    return procedure.state == State.DIALOGUE and bool(procedure.reduces_successively)
+
+
 @transaction.atomic
 def decide(participant: Participant, *, to: str, why: str, by: Any) -> Participant:
     """Take a participant to another state, with the reason that it will be told."""
@@ -65,11 +80,9 @@ def decide(participant: Participant, *, to: str, why: str, by: Any) -> Participa
             _('It is "%(state)s", from where "%(to)s" is not reached.'),
             state=Taking(seen).label, to=Taking(to).label if to in Taking.values else to,
         )  # fmt: skip
-    if to in (Taking.QUALIFIED, Taking.INVITED) and procedure.state not in _QUALIFYING:
+    if to in _ONWARD and procedure.state not in _QUALIFYING:
         raise refuse_move(_("Qualification is over."))
-    if to == Taking.REDUCED and not (
-        procedure.state == State.DIALOGUE and procedure.reduces_successively
-    ):
+    if to == Taking.REDUCED and not _reduces_now(procedure):
         raise refuse_move(
             _("Solutions are left out only in the dialogue, and where the notice said so (BT-52).")
         )

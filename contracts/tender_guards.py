@@ -246,9 +246,18 @@ def _is_decided(procedure: Procedure) -> Iterator[Phrase]:
         not open_, _("%(number)s tenders are neither admitted nor rejected."), number=open_
     )
     yield from _must(procedure.winner, _("winner: say who is awarded the contract."))
+    yield from _winner_takes_part(procedure)
     yield from _must(procedure.award_reason.strip(), _("award_reason: say why."))
     yield from _must(
         procedure.protocols.exists(), _("protocol: write the protocol before letters are sent.")
+    )
+
+
+def _winner_takes_part(procedure: Procedure) -> Iterator[Phrase]:
+    """Who was excluded or withdrew is awarded nothing; that its tender is out, a person decides."""
+    yield from _must(
+        procedure.winner is None or procedure.winner.state == Taking.INVITED,
+        _("winner: takes part no longer; reject its tender in the evaluation."),
     )
 
 
@@ -258,6 +267,7 @@ def _standstill_is_over(procedure: Procedure) -> Iterator[Phrase]:
     yield from _must(
         until and (until < _today() or not days), _("The standstill is not over.")
     )
+    yield from _winner_takes_part(procedure)
     yield from _must(
         procedure.contract_reference, _("contract_reference: say which contract was signed.")
     )

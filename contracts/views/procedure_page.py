@@ -181,7 +181,8 @@ class Shown:
 
     def judge_form(self, one: Participant, data: Any = None) -> forms.JudgeForm:
         """The form by which a participant is taken further, or not."""
-        states = sorted(participating.DECISIONS[one.state])
+        known = participating.DECISIONS[one.state]  # what is sent is refused with the reason
+        states = participating.decisions_now(one) if data is None else sorted(known)
         return forms.JudgeForm(data, states=states, key=f"judge-{one.number}")
 
     def _following(self, to: str, missing: list[Any]) -> dict[str, Any]:
@@ -193,7 +194,7 @@ class Shown:
         }  # fmt: skip
 
     def _participant(self, one: Participant) -> dict[str, Any]:
-        may = bool(participating.DECISIONS[one.state]) and self.row.state not in tenders.ENDED
+        may = bool(participating.decisions_now(one)) and self.row.state not in tenders.ENDED
         return {
             "row": one,
             "people": participating.people_of(one),

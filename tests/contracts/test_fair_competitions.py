@@ -8,7 +8,16 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from contracts import dialogue, documents, evaluating, protocols, specifying, submitting, tenders
+from contracts import (
+    dialogue,
+    documents,
+    evaluating,
+    participating,
+    protocols,
+    specifying,
+    submitting,
+    tenders,
+)
 from contracts.models import EvaluationModel, Procedure, Score, Submission
 from contracts.tenders import ProcedureMoveRefused
 from hub.models import Organisation
@@ -351,3 +360,30 @@ def test_no_standstill_is_told_where_the_law_demands_none(trust: Organisation) -
     told = loser.get(PAGE).content.decode()
     assert "The contract is awarded to Northern AS." in told
     assert "no contract is signed" not in told
+
+
+def test_who_takes_part_no_longer_is_awarded_nothing(trust: Organisation) -> None:
+    made = building.opened(trust)
+    participating.decide(made.first, to="excluded", why="A conviction", by=made.buyer)
+    with pytest.raises(ProcedureMoveRefused, match="takes part no longer"):
+        _awarded(made)
+    tender = Submission.objects.get(participant=made.first, kind="final")
+    submitting.decide(tender, to="rejected", why="Excluded", by=made.buyer)
+    procedure = Procedure.objects.get()
+    evaluating.notify_award(
+        procedure, winner=made.second, reason="The one left", by=made.buyer, why="told"
+    )
+    participating.decide(made.second, to="withdrawn", why="Bankrupt", by=made.buyer)
+    missing = tenders.guards(Procedure.objects.get(), "concluded")
+    assert any("takes part no longer" in str(one) for one in missing)
+
+
+def test_only_decisions_that_can_be_taken_are_offered(trust: Organisation) -> None:
+    made = building.in_dialogue(trust)
+    buyer = client_of(made.buyer)
+    assert '<option value="reduced">' in buyer.get(PAGE).content.decode()
+    dialogue.close_round(made.procedure, number=1, decision="Both", by=made.buyer)
+    Procedure.objects.update(state="final_tender")
+    shown = buyer.get(PAGE).content.decode()
+    assert '<option value="reduced">' not in shown
+    assert '<option value="excluded">' in shown
