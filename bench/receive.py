@@ -42,14 +42,15 @@ Start = Callable[[Path], AbstractContextManager[Door]]
 class Series:
     """Rows that differ in the number of associations alone: who takes part, and what is aimed at.
 
-    ``images`` are how many instances a turn sends, and how many where it is to be quick.
+    ``images`` are how many instances each association brings in a turn, and how many where it is
+    to be quick: as many for each, or a start of storescu would weigh four times as much with four.
     """
 
     name: str
     says: str
     takers: Mapping[str, Start]
     conditions: Mapping[str, Any]
-    images: tuple[int, int] = (400, 100)
+    images: tuple[int, int] = (250, 50)
     associations: Sequence[int] = _ASSOCIATIONS
     targets: Callable[[int], Sequence[Target]] = lambda _: ()
     has_no_delay: bool = True
@@ -59,8 +60,9 @@ class Series:
 def measure(*, is_quick: bool) -> list[Measurement]:
     """Rates of receiving in instances of 526 kB a second, and the processor's time for each."""
     with folder() as here:
-        images = make_images(here / "images", 100 if is_quick else 400)
         rows: list[Measurement] = []
+        made = [series.images[is_quick] * max(series.associations) for series in _series()]
+        images = make_images(here / "images", max(made))
         for series in _series():
             rows += _measure(series, images, here / series.name, is_quick=is_quick)
         return rows
@@ -111,14 +113,14 @@ def _factory(name: str, says: str, *, is_synced: bool) -> Series:
         {HUB: _hub() if is_synced else _unsynced_hub(),
          "Orthanc": _orthanc(is_synced=is_synced, has_no_delay=False), "storescp": storescp},
         {"synced": synced if is_synced else "nobody", "network": _FACTORY},
-        images=(96, 32), associations=(1, 4), has_no_delay=False,
+        images=(96, 16), associations=(1, 4), has_no_delay=False,
         targets=lambda count: [Target(peer, at_least=10 if count == 1 else 5)
                                for peer in ("Orthanc", "storescp")],
     )  # fmt: skip
 
 
 def _measure(series: Series, images: Images, here: Path, *, is_quick: bool) -> list[Measurement]:
-    sent = images.first(series.images[1] if is_quick else series.images[0])
+    each = series.images[is_quick]
     rows: list[Measurement] = []
     with ExitStack() as stack:
         doors: dict[str, Door] = {}
@@ -126,12 +128,13 @@ def _measure(series: Series, images: Images, here: Path, *, is_quick: bool) -> l
         for who, start in series.takers.items():
             try:
                 doors[who] = stack.enter_context(start(here / who))
-                Work(sent, is_raw=series.is_raw).warm(doors[who])
+                Work(images.first(each), is_raw=series.is_raw).warm(doors[who])
             except NotMeasured as fault:
                 failures[who] = str(fault)
                 doors.pop(who, None)
         pairs = pairs_of(is_quick=is_quick)
         for count in series.associations:
+            sent = images.first(each * count)
             rows.append(_row(series, sent, doors, dict(failures), (count, pairs)))
             if series.name == "receive_unsynced" and count == 1:
                 rows.append(_cpu_row(rows[-1], doors))
