@@ -17,6 +17,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from tests.fakes.cluster import server
+from tests.fakes.holdings import Holdings, holdings, most
 from tests.fakes.modality import program, storescu
 from tests.fakes.scarcity import limit_of
 from tests.fakes.waiting import until
@@ -27,6 +28,8 @@ from tests.faults.trusts import Sent, Trusts, meanwhile, two_trusts
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 # of a process that stands still: shorter and longer than a lease
 _STANDS = (0.2, 5.0)
+# How much more than in calm a process may hold that has seen a storm.
+_FILES, _THREADS = 8, 8
 
 
 class Stopper(Killer):
@@ -113,6 +116,7 @@ def set_aside(trusts: Trusts, sent: Sent, files: list[Path]) -> None:
 def under_stops(trusts: Trusts, seconds: float, seed: int) -> None:
     """Stop and kill for so long, and see what PACS, RIS and invoice saw."""
     brought, stop, chance = list[Sent](), Stopper(trusts, seed), random.Random(seed)
+    calm = held_in_calm(trusts, chance)
 
     def bring() -> float:
         studies, jobs = crowd(trusts, chance)
@@ -129,6 +133,42 @@ def under_stops(trusts: Trusts, seconds: float, seed: int) -> None:
     trusts.assert_once(brought, seconds=180)
     assert stop.killed["stopped"] > seconds / 20
     assert_nobody_is_left(trusts)
+    assert_as_in_calm(trusts, calm)
+
+
+def held_in_calm(trusts: Trusts, chance: random.Random) -> dict[str, Holdings]:
+    """The most that each process was seen to hold while all came without a fault, and after."""
+    studies, jobs = crowd(trusts, chance)
+    seen = []
+
+    def look() -> float:
+        seen.append(holdings(trusts.hub))
+        return 0.1
+
+    with meanwhile(look):
+        with ThreadPoolExecutor(len(jobs)) as senders:
+            list(senders.map(lambda job: job(), jobs))
+        trusts.assert_once(studies, seconds=180)
+    return most(*seen)
+
+
+def assert_as_in_calm(trusts: Trusts, calm: dict[str, Holdings]) -> None:
+    """Once it is quiet no process holds more files, threads or children than it did then."""
+
+    def is_as_then() -> bool:
+        now.clear()
+        now.update(holdings(trusts.hub))
+        return set(now) <= set(calm) and not any(
+            one.exceeds(calm[name], files=_FILES, threads=_THREADS)
+            for name, held in now.items()
+            for one in held
+        )
+
+    now: dict[str, list[Holdings]] = {}
+    try:
+        until(is_as_then, "all is given back", seconds=60)
+    finally:
+        print(f"in calm {calm}; now {now}")
 
 
 def assert_nobody_is_left(trusts: Trusts) -> None:
