@@ -8,7 +8,6 @@ single thread and no connection, so nothing here may start the one or keep the o
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import signal
 import sys
@@ -19,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
+
+from hub.preload import settle
 
 log = structlog.get_logger(__name__)
 
@@ -77,9 +78,7 @@ class Supervisor:
         its work in the caller, and ends as any program ends. ``look`` is called with each look at
         the children.
         """
-        # What stands now is never collected: a collector that wrote into it would copy it.
-        gc.collect()
-        gc.freeze()
+        settle()
         code = 0
         while not self._stopping.is_set():
             for child in self.children:

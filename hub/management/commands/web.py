@@ -1,5 +1,6 @@
 """`manage.py web`: pages, API and live events."""
 
+import importlib
 import math
 from types import FrameType
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connections
 
 from hub import draining
 from hub.doors import obstacle
+from hub.preload import settle
 
 # More requests at a time than connections wait for one, as PostgreSQL has not many of them.
 _CONNECTIONS = {"min_size": 2, "max_size": 20, "timeout": 30}
@@ -40,6 +42,9 @@ class Command(BaseCommand):
             forwarded_allow_ips=settings.HUB_TRUSTED_PROXIES,
             timeout_graceful_shutdown=math.ceil(settings.HUB_DRAIN_SECONDS),
         )
+        config.load()
+        importlib.import_module(settings.ROOT_URLCONF)
+        settle()
         server = _Server(config)
         server.run()
         if not server.started:

@@ -15,6 +15,7 @@ from django.db import connections
 
 from hub import draining, heartbeat, queues
 from hub.celery import app
+from hub.preload import settle
 
 _CONNECTION_SECONDS = 60
 
@@ -72,3 +73,4 @@ def _warm_up() -> None:
     """Import what the first result should not have to wait for."""
     for name in ("jsonschema", "hub.dicom.sr_document"):
         importlib.import_module(name)
+    settle()

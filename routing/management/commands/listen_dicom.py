@@ -13,6 +13,7 @@ from hub.desk import Desk
 from hub.dicom import scp
 from hub.doors import told, wait_for_stop
 from hub.hands import Hands
+from hub.preload import settle
 from routing import healing, receiving, uploading
 from routing.peers import Peers
 from routing.register import Register
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         """Serve until told to stop."""
         if not settings.HUB_SYNC:
             log.warning("listen_dicom.not_synced", lost_with_power="the last seconds")
+        settle()
         # Before there is a thread, or a connection to anything.
         hands = Hands(settings.HUB_LISTENERS, receiving.work)
         register = Register()

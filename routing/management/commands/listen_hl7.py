@@ -9,6 +9,7 @@ from hub import heartbeat
 from hub.doors import obstacle, told, wait_for_stop
 from hub.hl7.gathering import Gathering
 from hub.hl7.mllp import MllpServer
+from hub.preload import settle
 from routing import uploading
 from routing.intake import Intake
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             # From Python 3.13 on asyncio does not say which error it was.
             why = obstacle(*door) or told(*door, fault)
             raise CommandError(why, returncode=2) from fault
+        settle()
         heartbeat.start(server.is_turning)
         uploading.start()
         wait_for_stop()
