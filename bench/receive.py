@@ -93,14 +93,15 @@ def _series() -> list[Series]:
             "receive_postgresql", "Receive, durable, with PostgreSQL",
             {HUB: _hub_on_postgresql, "Orthanc": _orthanc()},
             {"synced": "hub: data and row before Success; Orthanc: data", "network": _BOTH_ENDS,
-             "database": "hub: PostgreSQL; Orthanc: its SQLite"}, associations=(1, 4),
+             "database": "hub: PostgreSQL; Orthanc: its SQLite"},
+            images=(100, 50), associations=(1, 4),
         ),
         Series(
             "receive_limit", "Receive, not synced, from a sender without a limit of its own",
             {HUB: _unsynced_hub(), **storescp, "tcpcopy": _tcpcopy},
             {"synced": "nobody", "network": _BOTH_ENDS,
              "tcpcopy": "the same bytes from a socket to a file, without DICOM"},
-            associations=(1, 4), is_raw=True,
+            images=(100, 50), associations=(1, 4), is_raw=True,
         ),
     ]  # fmt: skip
 
