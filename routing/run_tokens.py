@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
 from routing.models import Workitem
+from vendors.cluster_setup import longest_wait
 from vendors.manifest import PerformerSpec
 from vendors.performers.base import CARRIED, Transfer
 
@@ -78,7 +79,7 @@ def read(token: str) -> Claim:
 
 def _longest(spec: PerformerSpec) -> float:
     """Seconds until a run that is submitted now must be over: its wait for room, and its time."""
-    wait = float(settings.HUB_ENGINE_PATIENCE_SECONDS)
+    wait = longest_wait(settings.HUB_ENGINE_PATIENCE_SECONDS, settings.HUB_CLUSTER["queue"])
     return wait + spec.timeout_seconds + SLACK.total_seconds()
 
 

@@ -14,6 +14,8 @@ from hub.cluster.pods import Wall
 
 # what a finished Job is kept for where the hub does not come to clean it up
 KEEP_SECONDS = 3600
+# Kueue lets a run start when it likes: the hub counts on no more than so long
+_QUEUED_SECONDS = 7 * 24 * 3600
 # it goes into an annotation, of which all together may have 256 KiB
 _LARGEST_CA = 128 * 1024
 _TOLERATION = re.compile(
@@ -64,6 +66,11 @@ class ClusterSetup:
             return ""
         stat, routine, background = self.priority_classes
         return stat if priority == 1 else background if priority > 4 else routine
+
+
+def longest_wait(wait_seconds: float, queue: str) -> float:
+    """Seconds that a run may wait before it starts; ``queue``: Kueue's, where that decides."""
+    return wait_seconds + (_QUEUED_SECONDS if queue else 0)
 
 
 def cluster_setup(settings: Mapping[str, Any]) -> ClusterSetup:

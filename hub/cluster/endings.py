@@ -139,8 +139,10 @@ def _of_container(seen: RunSeen, pod: PodSeen, one: ContainerSeen) -> Ending:
         failure, is_retryable = Failure.CONFIGURATION, False
     elif one.name == "stage":
         why = f"the input did not reach the run: {_last_line(one.message, code)}"
-        # the input is given for a few minutes: who is put back later begins under a new name
-        failure, is_retryable = Failure.DISRUPTION if seen.disruptions else Failure.STAGING, True
+        # The input is given for a few minutes: who is put back later begins under a new name. Only
+        # what was taken away has a second pod; a Job that Kueue stops loses its first unsaid.
+        is_back = len(seen.pods) > 1
+        failure, is_retryable = Failure.DISRUPTION if is_back else Failure.STAGING, True
     elif one.name == WALL:
         why = f"its network was not seen to close: {_last_line(one.message, code)}"
         failure, is_retryable = Failure.WALL, True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
+from typing import Any
 
 import pytest
 
@@ -46,3 +48,25 @@ def test_only_what_runs_elsewhere_is_given_tokens_and_no_text_shows_them() -> No
     assert run_tokens.read(transfer.output_token).direction == "output"
     assert transfer.input_token not in repr(transfer)
     assert transfer.output_token not in repr(transfer)
+
+
+def test_who_waits_overnight_in_kueues_queue_still_fetches_its_input(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held_after(hours: float) -> bool:
+        transfer, now = run_tokens.transfer_of(ITEM, SPEC), time.time()
+        assert transfer is not None
+        with monkeypatch.context() as later:
+            later.setattr(time, "time", lambda: now + 3600 * hours)
+            try:
+                run_tokens.read(transfer.input_token)
+                run_tokens.read(transfer.output_token)
+            except TokenRefused:
+                return False
+        return True
+
+    settings.HUB_ENGINE_PATIENCE_SECONDS = 14400.0
+    settings.HUB_CLUSTER = settings.HUB_CLUSTER | {"queue": ""}
+    assert (held_after(4), held_after(12)) == (True, False)
+    settings.HUB_CLUSTER = settings.HUB_CLUSTER | {"queue": "night"}
+    assert (held_after(12), held_after(8 * 24)) == (True, False)

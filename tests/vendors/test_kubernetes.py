@@ -202,6 +202,18 @@ def test_a_cluster_that_is_away_is_waited_for_and_is_no_word_about_the_run(api, 
     assert api.store.all("jobs") == []
 
 
+def test_what_waits_overnight_in_kueues_queue_is_not_given_up_for_a_silent_cluster(
+    api, tmp_path
+) -> None:
+    performer, run = performer_for(api, tmp_path, queue="night"), run_of(tmp_path)
+    performer.submit(run)
+    api.stop()
+    ClusterRun.objects.update(submitted_at=timezone.now() - timedelta(hours=12))
+    assert performer.poll(run).state == "running"
+    ClusterRun.objects.update(submitted_at=timezone.now() - timedelta(days=8))
+    assert performer.poll(run).state == "silent"
+
+
 def test_a_hub_that_starts_again_picks_up_what_runs(api, tmp_path) -> None:
     api.actor = Player(made_up.success(scale=0.2))
     performer, run = performer_for(api, tmp_path), run_of(tmp_path)

@@ -33,7 +33,13 @@ from hub.cluster.seen import RunSeen
 from hub.cluster.verdicts import RunVerdict, verdict
 from vendors import cluster_runs
 from vendors.cluster_runs import Kept
-from vendors.cluster_setup import KEEP_SECONDS, ClusterSetup, SetupRefused, cluster_setup
+from vendors.cluster_setup import (
+    KEEP_SECONDS,
+    ClusterSetup,
+    SetupRefused,
+    cluster_setup,
+    longest_wait,
+)
 from vendors.manifest import PerformerSpec
 from vendors.packages import environment
 from vendors.performers.base import (
@@ -141,7 +147,8 @@ class KubernetesPerformer:
 
     def _without_answer(self, run: Run, kept: Kept, said: str) -> Progress:
         """What was last seen to go on goes on without us, for as long as it may take at most."""
-        longest = timedelta(seconds=self.setup.wait_seconds + run.spec.timeout_seconds) + _SLACK
+        wait = longest_wait(self.setup.wait_seconds, self.setup.queue)
+        longest = timedelta(seconds=wait + run.spec.timeout_seconds) + _SLACK
         is_late = datetime.now(UTC) - kept.submitted_at > longest
         state: State = "silent" if is_late or not kept.job_uid else "running"
         return Progress(state, said, next_look=_UNWATCHED)

@@ -105,6 +105,15 @@ def test_input_that_is_given_no_more_after_a_disruption_is_no_attempt() -> None:
     assert (alone.failure, alone.is_disruption) == (Failure.STAGING, False)
 
 
+def test_input_that_is_given_no_more_after_kueue_stopped_the_job_is_no_attempt_either() -> None:
+    """Its pod goes without a condition that would say so (recording 21)."""
+    stopped = replace(POD, uid="0", is_gone=True, is_deleting=True)
+    again = replace(POD, containers=(ended("stage", 77, message="refused: HTTP 401"),))
+    end = said(seen(stopped, again, **failed("BackoffLimitExceeded")))
+    assert (end.is_disruption, end.is_retryable) == (True, True)
+    assert end.why == "the input did not reach the run: refused: HTTP 401"
+
+
 def test_the_hubs_own_container_out_of_memory_is_named() -> None:
     whole = (ended("stage", 137, reason="OOMKilled"),)
     end = said(seen(replace(POD, containers=whole), **failed("BackoffLimitExceeded")))
