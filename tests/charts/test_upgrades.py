@@ -1,7 +1,8 @@
 """What a release finds of an earlier one in the cluster stays as that made it.
 
-Helm's own engine asks an API server for it. This one knows two kinds of objects, and refuses what
-the real one does: of a claim that is there nothing may change but its size, and that only upwards.
+Helm's own engine asks an API server for it. This one knows three kinds of objects, and refuses what
+the real one does: of a claim that is there nothing may change but its size, and that only upwards;
+of what a StatefulSet asks for its pods, nothing at all.
 """
 
 from __future__ import annotations
@@ -21,25 +22,37 @@ import yaml
 from hub.cluster.checks import quantity
 from tests.charts.rendering import CHART, NAMESPACE, Object, kind, named, values_of
 
-CLAIM = "persistentvolumeclaims/avrop-state"
-SECRET = "secrets/avrop-bundled"
-KINDS = {"persistentvolumeclaims": "PersistentVolumeClaim", "secrets": "Secret"}
-RESOURCES = {
-    "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1",
-    "resources": [{"name": name, "singularName": "", "namespaced": True, "kind": kind_,
-                   "verbs": ["get"]} for name, kind_ in KINDS.items()],
-}  # fmt: skip
+CORE, APPS = "/api/v1", "/apis/apps/v1"
+KINDS = {
+    CORE: {"persistentvolumeclaims": "PersistentVolumeClaim", "secrets": "Secret"},
+    APPS: {"statefulsets": "StatefulSet"},
+}
+KEYS = {
+    "claim": f"{CORE}/namespaces/{NAMESPACE}/persistentvolumeclaims/avrop-state",
+    "secret": f"{CORE}/namespaces/{NAMESPACE}/secrets/avrop-bundled",
+    "listener": f"{APPS}/namespaces/{NAMESPACE}/statefulsets/avrop-listen-dicom",
+    "postgresql": f"{APPS}/namespaces/{NAMESPACE}/statefulsets/avrop-postgresql",
+    "s3": f"{APPS}/namespaces/{NAMESPACE}/statefulsets/avrop-s3",
+}
+
+
+def resources(group: str) -> Object:
+    """What the API server says of a group."""
+    listed = [{"name": name, "singularName": "", "namespaced": True, "kind": kind_,
+               "verbs": ["get"]} for name, kind_ in KINDS[group].items()]  # fmt: skip
+    version = group.removeprefix("/api/").removeprefix("/apis/")
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version,
+            "resources": listed}  # fmt: skip
 
 
 @contextmanager
 def cluster(there: dict[str, Object]) -> Iterator[str]:
-    """An API server that has these objects, by ``RESOURCE/NAME``; gives its address."""
-    base = f"/api/v1/namespaces/{NAMESPACE}/"
+    """An API server that has these objects, by their paths; gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.split("?")[0]
-            found = RESOURCES if path == "/api/v1" else there.get(path.removeprefix(base))
+            found = resources(path) if path in KINDS else there.get(path)
             missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure",
                        "reason": "NotFound", "code": 404}  # fmt: skip
             body = json.dumps(found or missing).encode()
@@ -63,8 +76,8 @@ def cluster(there: dict[str, Object]) -> Iterator[str]:
         thread.join()
 
 
-def upgraded(values: Object, **there: Object) -> list[Object]:
-    """The objects of a second revision, in a cluster where the first has left ``there``."""
+def rendered(values: Object, **there: Object) -> dict[str, str]:
+    """The texts of a second revision, in a cluster where the first has left ``there``."""
     with cluster({KEYS[name]: one for name, one in there.items()}) as address:
         config = yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "x",
@@ -78,11 +91,13 @@ def upgraded(values: Object, **there: Object) -> list[Object]:
         ):
             made = helm.render(chart, values, name="avrop", namespace=NAMESPACE, revision=2,
                                is_upgrade=True)  # fmt: skip
-    texts = [text for path, text in made.items() if path.endswith(".yaml")]
+    return dict(made)
+
+
+def upgraded(values: Object, **there: Object) -> list[Object]:
+    """The objects of it."""
+    texts = [text for path, text in rendered(values, **there).items() if path.endswith(".yaml")]
     return [one for text in texts for one in yaml.safe_load_all(text) if one]
-
-
-KEYS = {"claim": CLAIM, "secret": SECRET}
 
 
 def claim(**spec: Any) -> Object:
@@ -151,3 +166,61 @@ def test_passwords_that_open_what_is_there_stay_and_those_that_are_new_are_made(
     assert kept.items() <= given.items()
     assert ":old-one@" in given["HUB_DATABASE_URL"]
     assert len(given["AWS_SECRET_ACCESS_KEY"]) == 40
+
+
+# -- what a StatefulSet asks for each of its pods --------------------------------------------------
+def stateful(name: str, size: str, **claim_: Any) -> Object:
+    """One that an earlier chart made, as the API server gives it."""
+    spec = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Filesystem",
+            "resources": {"requests": {"storage": size}}} | claim_  # fmt: skip
+    template = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "spec": spec,
+                "metadata": {"name": "data", "creationTimestamp": None},
+                "status": {"phase": "Pending"}}  # fmt: skip
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"volumeClaimTemplates": [template]}}  # fmt: skip
+
+
+def asked_for(made: list[Object], name: str) -> Object:
+    (template,) = named(made, "StatefulSet", name)["spec"]["volumeClaimTemplates"]
+    return dict(template)
+
+
+def test_the_volumes_of_listeners_take_an_upgrade_to_another_size_and_class() -> None:
+    before = stateful("avrop-listen-dicom", "50Gi", storageClassName="fast")
+    values = {"storage": {"listenerSize": "100Gi", "storageClass": "nfs"}}
+    made = upgraded(values, listener=before)
+    (was,) = before["spec"]["volumeClaimTemplates"]
+    after = asked_for(made, "avrop-listen-dicom")
+    assert after["spec"] == was["spec"]
+    assert after["metadata"] == {"name": "data"}
+    # a set that is not there yet is made as is asked for
+    new = asked_for(made, "avrop-listen-hl7")["spec"]
+    assert (new["storageClassName"], new["resources"]["requests"]["storage"]) == ("nfs", "100Gi")
+
+
+def test_so_do_those_of_what_is_bundled() -> None:
+    values = values_of("bundled-s3")
+    values["bundled"] |= {"postgresql": {"size": "99Gi"}}
+    values["bundled"]["s3"] |= {"size": "99Gi"}
+    there = {name: stateful(f"avrop-{name}", "8Gi") for name in ("postgresql", "s3")}
+    for made, size in ((upgraded(values, **there), "8Gi"), (upgraded(values), "99Gi")):
+        for name in there:
+            storage = asked_for(made, f"avrop-{name}")["spec"]["resources"]["requests"]["storage"]
+            assert storage == size, name
+
+
+def test_who_asks_for_larger_volumes_of_listeners_is_told_how_they_grow() -> None:
+    def notes(asked: str, has: str) -> str:
+        values = {"storage": {"listenerSize": asked}}
+        made = rendered(values, listener=stateful("avrop-listen-dicom", has))
+        (text,) = [one for path, one in made.items() if path.endswith(".txt")]
+        return text
+
+    told = notes("100Gi", "50Gi")
+    assert "patch pvc state-avrop-listen-dicom-0" in told
+    assert '{"storage": "100Gi"}' in told
+    assert "delete statefulset avrop-listen-dicom --cascade=orphan" in told
+    assert "avrop-listen-hl7 keep" not in told
+    for asked, has in (("50Gi", "50Gi"), ("1024Gi", "1Ti"), ("20Gi", "50Gi")):
+        assert "take no change" not in notes(asked, has)

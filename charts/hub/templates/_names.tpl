@@ -73,3 +73,24 @@ metadata:
   name: {{ include "hub.fullname" .root }}-{{ .name }}
   labels: {{- include "hub.labels" .root | nindent 4 }}
 {{- end }}
+
+{{/*
+The claims that a StatefulSet makes for each of its pods: "root", "set" (its name), "name", "size", and where they are
+asked for "labels" and "storageClass". The API server takes no change of them: of a set that is there they stay as they
+were made.
+*/}}
+{{- define "hub.claims" -}}
+{{- $there := (lookup "apps/v1" "StatefulSet" .root.Release.Namespace .set).spec | default dict }}
+{{- $meta := dict "name" .name }}{{ with .labels }}{{ $_ := set $meta "labels" . }}{{ end }}
+{{- $spec := dict "accessModes" (list "ReadWriteOnce") "resources" (dict "requests" (dict "storage" .size)) }}
+{{- with .storageClass }}{{ $_ := set $spec "storageClassName" . }}{{ end }}
+{{- range $there.volumeClaimTemplates | default (list (dict "metadata" $meta "spec" $spec)) }}
+- metadata: {{- pick .metadata "name" "labels" | toYaml | nindent 4 }}
+  spec: {{- .spec | toYaml | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{/* A size such as 50Gi in MiB. */}}
+{{- define "hub.mebibytes" -}}
+{{- mul (regexFind "^[0-9]+" .) (get (dict "Mi" 1 "Gi" 1024 "Ti" 1048576 "Pi" 1073741824) (regexFind "[A-Z]i$" .) | default 0) -}}
+{{- end }}
