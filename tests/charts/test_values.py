@@ -46,6 +46,7 @@ UNFIT: list[tuple[Object, str]] = [
     ({"networkPolicy": {"dicomFrom": ["10.1.2.3"]}}, "/networkPolicy/dicomFrom/0"),
     ({"workers": {"run": {"queues": ["runs"]}}}, "/workers/run/queues/0"),
     ({"gpu": {"resourceName": "gpu"}}, "/gpu/resourceName"),
+    ({"gpu": {"resources": {"lung": "mig"}}}, "/gpu/resources/lung"),
     ({"gpu": {"wall": {"seconds": 3600}}}, "/gpu/wall/seconds"),
     ({"gpu": {"wall": {"addresses": ["api.example.org:443"]}}}, "/gpu/wall/addresses/0"),
     ({"workerAutoscaling": {"queueLength": "guess"}}, "/workerAutoscaling/queueLength"),
@@ -64,6 +65,14 @@ CONTRADICTIONS: list[tuple[Object, str]] = [
     ({"image": {"digest": DIGEST}, "gpu": {"enabled": True, "namespace": "ai"}},
      "gpu.namespace: expected a namespace other than"),
     ({"ingress": {"enabled": True}, "gateway": {"enabled": True}}, "expected ingress or gateway"),
+    ({"gateway": {"enabled": True}}, "gateway.parentRefs: expected a Gateway"),
+    ({"gateway": {"enabled": True, "create": True}}, "gateway.className: expected the class"),
+    ({"https": False, "gateway": {"enabled": True, "create": True, "className": "cilium"}},
+     "https: expected on with gateway.create"),
+    ({"web": {"autoscaling": {"enabled": True, "minReplicas": 9}}},
+     "web.autoscaling.maxReplicas: expected at least 9, as minReplicas is, found 6"),
+    ({"listenDicom": {"autoscaling": {"enabled": True, "maxReplicas": 1}}},
+     "listenDicom.autoscaling.maxReplicas: expected at least 2, as minReplicas is, found 1"),
     ({"workerAutoscaling": {"enabled": True}, "workers": {"billing": {"minReplicas": 3}}},
      "workers.billing.maxReplicas: expected at least 3, as minReplicas is, found 2"),
     ({"workerAutoscaling": {"enabled": True, "queueLength": "keda"}},
@@ -121,6 +130,23 @@ def test_runs_wait_for_their_wall_where_that_is_said() -> None:
     asked = told(seconds=20, addresses=named_ones)
     assert asked["HUB_CLUSTER_WALL_SECONDS"] == "20"
     assert asked["HUB_CLUSTER_WALL_ADDRESSES"] == ",".join(named_ones)
+
+
+def test_every_setting_of_the_cluster_can_be_given_by_the_chart() -> None:
+    asked = values_of("gpu")
+    asked["gpu"] |= {
+        "resources": {"lung-nodule": "nvidia.com/mig-1g.5gb", "@drammen": "nvidia.com/gpu.shared"},
+        "kueueQueue": "hub", "wall": {"seconds": 20, "addresses": ["10.96.0.1:443"]},
+    }  # fmt: skip
+    (pod,) = [one for owner, one in pods(objects(asked)) if owner == "avrop-worker-run"]
+    given = variables(pod)
+    assert set(given["HUB_CLUSTER_GPU_RESOURCES"].split(",")) == {
+        "lung-nodule=nvidia.com/mig-1g.5gb", "@drammen=nvidia.com/gpu.shared"
+    }  # fmt: skip
+    # the pods are of this cluster, and its web speaks HTTP within it
+    never = {"HUB_CLUSTER_KUBECONFIG", "HUB_CLUSTER_CA_FILE"}
+    known = {name for name in in_code() if name.startswith("HUB_CLUSTER_")}
+    assert known - set(given) == never
 
 
 @pytest.mark.parametrize("name", SETS)

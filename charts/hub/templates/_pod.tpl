@@ -48,6 +48,10 @@
 - {name: HUB_CLUSTER_WALL_ADDRESSES, value: {{ join "," . | quote }}}
 {{- end }}
 - {name: HUB_CLUSTER_GPU_RESOURCE, value: {{ .Values.gpu.resourceName | quote }}}
+{{- with .Values.gpu.resources }}
+{{- $pairs := list }}{{ range $key, $value := . }}{{ $pairs = append $pairs (printf "%s=%s" $key $value) }}{{ end }}
+- {name: HUB_CLUSTER_GPU_RESOURCES, value: {{ join "," $pairs | quote }}}
+{{- end }}
 - {name: HUB_CLUSTER_TOLERATIONS, value: {{ join "," .Values.gpu.tolerations | quote }}}
 - name: HUB_CLUSTER_PRIORITY_CLASSES
   value: {{ with .Values.gpu.priorityClasses }}{{ .stat }},{{ .routine }},{{ .background }}{{ end }}
