@@ -57,6 +57,7 @@ def lines(
     wanted = Wanted(
         manifest, demands, setup.priority_classes, setup.runtime_class, setup.queue,
         is_warm=any(spec.is_warm for spec in algorithms.values()),
+        gpu_resources=tuple(setup.gpu_resources.values()),
     )
     yield from check(cluster, wanted)
     if with_probe:

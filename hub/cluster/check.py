@@ -58,6 +58,8 @@ class Wanted:
     runtime_class: str = ""
     queue: str = ""
     is_warm: bool = False
+    # what the settings call GPUs of single algorithms and sites
+    gpu_resources: tuple[str, ...] = ()
 
 
 def check(cluster: Cluster, wanted: Wanted) -> Iterator[Line]:
@@ -76,7 +78,7 @@ def check(cluster: Cluster, wanted: Wanted) -> Iterator[Line]:
     if wanted.queue:
         yield _queue(cluster, wanted.queue)
     yield from _limits(cluster, wanted.demands)
-    yield from _nodes(cluster, wanted.demands)
+    yield from _nodes(cluster, wanted.demands, wanted.gpu_resources)
 
 
 def _version(cluster: Cluster) -> Line:
@@ -237,7 +239,9 @@ def count_gpus(cluster: Cluster, resources: Collection[str]) -> int | None:
     return sum(node.count(resource) for node in nodes for resource in resources)
 
 
-def _nodes(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:
+def _nodes(
+    cluster: Cluster, demands: Sequence[Demand], named: Sequence[str]
+) -> Iterator[Line]:
     body = _seen(cluster, "/api/v1/nodes")
     if not isinstance(body, dict):
         yield Line("nodes", "unseen", f"cannot be looked at, nor their GPUs and disks: {body}")
@@ -246,7 +250,8 @@ def _nodes(cluster: Cluster, demands: Sequence[Demand]) -> Iterator[Line]:
         return
     nodes = [checks.node_of(one) for one in body["items"]]
     yield _disks(nodes)
-    for resource in dict.fromkeys(one.gpu_resource for one in demands if one.gpu):
+    asked_for = [one.gpu_resource for one in demands if one.gpu]
+    for resource in dict.fromkeys([*asked_for, *named] if asked_for else ()):
         total = sum(node.count(resource) for node in nodes)
         if not total:
             says = f"no node has any: see HUB_CLUSTER_GPU_RESOURCE; {checks.gpus_there(nodes)}"

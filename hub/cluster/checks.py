@@ -118,8 +118,21 @@ def policies(items: Iterable[Json], marks: Mapping[str, str]) -> Policies:
             continue
         is_denied = is_denied or "Egress" in (spec.get("policyTypes") or ())
         for rule in spec.get("egress") or ():
-            (ways if rule.get("to") and rule.get("ports") else is_open).append(name)
+            (is_open if _is_open(rule) else ways).append(name)
     return Policies(is_denied, tuple(dict.fromkeys(ways)), tuple(dict.fromkeys(is_open)))
+
+
+def _is_open(rule: Json) -> bool:
+    """Whether a way out names no port, or leads to everybody."""
+    return not rule.get("ports") or any(map(_is_everybody, rule.get("to") or ({},)))
+
+
+def _is_everybody(peer: Json) -> bool:
+    if block := peer.get("ipBlock"):
+        return str(block["cidr"]).endswith("/0")
+    if "namespaceSelector" not in peer:
+        return "podSelector" not in peer
+    return not peer["namespaceSelector"] and not peer.get("podSelector")
 
 
 def largest_container(items: Iterable[Json]) -> dict[str, str]:

@@ -57,6 +57,13 @@ def test_each_image_of_a_vendor_is_pulled_once_and_nothing_is_left(api, tmp_path
     assert api.store.all("jobs") == api.store.all("pods") == []
 
 
+def test_what_the_settings_call_gpus_of_a_site_is_held_against_the_nodes(api, tmp_path) -> None:
+    settings = settings_for(api, tmp_path, gpu_resources={"@drammen": "nvidia.com/mig-1g.5gb"})
+    told = {one.what: one for one in lines(settings, {"a 1.0": SPEC}, with_probe=False)}
+    assert told["GPUs (nvidia.com/gpu)"].state == "ok"
+    assert told["GPUs (nvidia.com/mig-1g.5gb)"].state == "fails"
+
+
 def test_a_probe_whose_pod_vanished_ends_as_well(api, tmp_path) -> None:
     gone = made((0.5, "job", failed()))
     api.actor = Player(gone, gone)

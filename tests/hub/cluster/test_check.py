@@ -121,6 +121,17 @@ def test_an_algorithm_that_no_node_can_ever_hold_is_told_apart_from_a_busy_clust
     }
 
 
+def test_what_gpus_are_called_for_a_site_is_looked_for_as_well(api, cluster) -> None:
+    furnish(api)
+    wanted = replace(WANTED, gpu_resources=("nvidia.com/mig-1g.5gb", "nvidia.com/gpu"))
+    lines = found(cluster, wanted)
+    assert lines["GPUs (nvidia.com/gpu)"] == ("ok", "2 in all")
+    assert lines["GPUs (nvidia.com/mig-1g.5gb)"][0] == "fails"
+    # where nothing asks for any, nothing is missed
+    quiet = replace(wanted, demands=(replace(DEMAND, gpu=0),))
+    assert not failing(cluster, quiet)
+
+
 def test_an_image_that_no_node_has_and_nodes_without_disk_are_told(api, cluster) -> None:
     furnish(api)
     node = api.store.get("nodes", "gpu1")
@@ -165,6 +176,27 @@ def test_policies_are_read_for_the_pods_of_runs_alone() -> None:
     assert of(DENY, everything).is_open == ("p1",)
     several = [{"key": "hub.avrop/kind", "operator": "In", "values": ["run"]}]
     assert of({"podSelector": {"matchExpressions": several}, "policyTypes": ["Egress"]}).is_denied
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_open"),
+    [
+        ({"ipBlock": {"cidr": "0.0.0.0/0"}}, True),
+        ({"ipBlock": {"cidr": "::/0", "except": ["fd00::1/128"]}}, True),
+        ({"namespaceSelector": {}}, True),
+        ({"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "web"}}}, False),
+        ({"podSelector": {"matchLabels": {"app": "web"}}}, False),
+        ({"ipBlock": {"cidr": "10.0.0.7/32"}}, False),
+    ],
+    ids=str,
+)
+def test_a_way_to_everybody_is_none_to_the_hub_also_where_it_names_a_port(
+    peer: dict, is_open: bool
+) -> None:
+    spec_ = {"podSelector": {}, "policyTypes": ["Egress"],
+             "egress": [{"to": [peer], "ports": [{"port": 443}]}]}  # fmt: skip
+    found_ = policies([{"metadata": {"name": "out"}, "spec": spec_}], {"hub.avrop/kind": "run"})
+    assert (found_.is_open, found_.ways) == ((("out",), ()) if is_open else ((), ("out",)))
 
 
 @needs_recordings
