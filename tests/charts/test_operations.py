@@ -258,6 +258,12 @@ def test_the_alarms_are_those_of_the_page_of_metrics() -> None:
     assert plain(rules("production")) == plain(yaml.safe_load(block.text))
 
 
+def test_a_store_that_falls_behind_is_an_alarm_before_the_disks_of_listeners_are_full() -> None:
+    (alarm,) = [one for one in rules("production") if one.get("alert") == "HubStoreFallsBehind"]
+    assert alarm["expr"] == "max(hub_storage_backlog_seconds) > 300"
+    assert alarm["labels"] == {"severity": "critical"}
+
+
 def test_every_queue_with_a_target_has_a_number() -> None:
     recorded = {one["labels"]["queue"] for one in rules("production") if "record" in one}
     scaled = kind(of("production"), "HorizontalPodAutoscaler")
