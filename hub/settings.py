@@ -349,7 +349,7 @@ CELERY_BEAT_SCHEDULE = {
     "notices": {
         "task": "contracts.tasks.watch",
         "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
+        "options": {"expires": 3600, "queue": queues.BILLING},
     },
 }
 CELERY_TIMEZONE = "UTC"

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from celery.utils.time import maybe_make_aware
 
+from hub import queues
 from hub.beating import Scheduler
 from hub.celery import app
 
@@ -32,3 +33,11 @@ def test_beat_nudges_at_once_when_the_clock_was_put_back(monkeypatch: pytest.Mon
     scheduler._heap, scheduler._ahead = None, scheduler._ahead + 3600
     scheduler.tick()
     assert sent == ["sweep"]
+
+
+def test_what_is_done_now_and_then_has_a_queue_of_its_own_and_none_holds_up_the_rules() -> None:
+    given = {name: one["options"].get("queue") for name, one in app.conf.beat_schedule.items()}
+    assert given.pop("sweep") == queues.RECEIVE
+    # what runs in a cluster is stopped by those who may speak to it
+    assert given.pop("tidy") == queues.RUN
+    assert set(given.values()) == {queues.BILLING}
