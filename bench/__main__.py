@@ -7,9 +7,9 @@
 Each area has a process of its own, and they may be measured one by one: what a folder of results
 has of the same day, from a run as long as this, stays beside what is new. A whole run goes into
 bench/results, its charts beside it, and the README's table is made of it; a quick or partial one
-into var/bench, unless --results says where. The last line printed is the ratios as one JSON object.
-Exit code 1: something could not be measured, and it is said what. A missed aim is shown, and no
-error.
+into var/bench, unless --results says where. What a run of today left out stands in the README with
+the day on which it was measured. The last line printed is the ratios as one JSON object. Exit code
+1: something could not be measured, and it is said what. A missed aim is shown, and no error.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,22 @@ _HEAD = "| measured | hub | beside it | times as good | aim |\n|---|---|---|---|
 def section(path: Path) -> str:
     """What stands between the markers for this file of results."""
     rows, run, failures = results.read(path)
+    rows = [*rows, *_of_earlier_days(path, {row.name for row in rows})]
     table = _HEAD + "".join(line for row in rows for line in table_lines(row))
     lost = _lost(rows, failures)
     return f"\n{_introduction(path, run, rows)}\n{table}{lost}{_pictures(path)}\n"
+
+
+def _of_earlier_days(path: Path, names: set[str]) -> list[Measurement]:
+    """What only earlier runs beside this one measured, the newest of each, with its day."""
+    found: dict[str, Measurement] = {}
+    for earlier in sorted(path.parent.glob("*.json"), reverse=True):
+        if earlier.stem < path.stem:
+            rows, run, _failures = results.read(earlier)
+            for row in () if run["is_quick"] else rows:
+                of_day = replace(row, says=f"{row.says} ({run['date']})")
+                found |= {} if row.name in names | found.keys() else {row.name: of_day}
+    return list(found.values())
 
 
 def _lost(rows: Sequence[Measurement], failures: Mapping[str, str]) -> str:
@@ -116,7 +130,7 @@ def _introduction(path: Path, run: Mapping[str, Any], rows: Sequence[Measurement
         f"{run['load_before']} before and {run['load_after']} after. "
         f"Of {len(verdicts)} aims: {aims}.\n"
         f"Medians, lowest and highest in brackets; conditions of every row are in "
-        f"[the results](bench/results/{path.name}).\n"
+        f"[the results](bench/results/{path.name}). A row with a day is of that day.\n"
     )
 
 

@@ -54,6 +54,20 @@ def test_a_missed_aim_and_one_that_was_not_measured_are_shown_as_such(tmp_path: 
     assert "Not measured, for `storescp is not installed`: Receive (storescp)." in text
 
 
+def test_what_was_not_measured_again_stands_with_its_day(tmp_path: Path) -> None:
+    old = replace(ROW, name="way", says="Way", targets=[Target("Orthanc", at_least=1.8)])
+    _written(tmp_path, ROW, old)
+    now = tmp_path / "2026-12-01.json"
+    new = replace(ROW, figures={HUB: [300.0], "Orthanc": [100.0]})
+    results.write(now, [new], run=RUN | {"date": "2026-12-01"}, failures={})
+    text = report.section(now)
+    assert "| Receive | 300 instances/s | Orthanc 100 instances/s | 3 |" in text
+    assert "| Way (2026-11-25) | 100 instances/s (90 to 110) |" in text
+    assert "Of 1 aims: 1 met" in text
+    assert text.count("| Receive") == 1
+    assert "2026-12-01" not in report.section(tmp_path / "2026-11-25.json")
+
+
 def test_an_aim_without_a_peer_has_a_line_of_its_own() -> None:
     aims = [Target(at_most=0.1), Target("pydicom", at_least=8)]
     figures = {HUB: [0.08], "pydicom": [1.2]}
