@@ -59,6 +59,12 @@ def versions_in_use(
     return found
 
 
+def state_now(version_id: int, *, site_id: int) -> str:
+    """How a version stands at a site at this moment; nothing where it never was in use there."""
+    rows = Deployment.objects.filter(site=site_id, version=version_id)
+    return rows.values_list("state", flat=True).first() or ""
+
+
 def never_deployed(what: str, *, site: str) -> Phrase:
     """The sentence for an algorithm, or a version, that the site has not taken into use."""
     return phrase(gettext_noop("%(what)s is not deployed at %(site)s"), what=what, site=site)

@@ -9,14 +9,14 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from hub import audit
 from hub.dicom.deidentify import CopyNotWritten, DeidentificationFailed
 from hub.phrases import Phrase, phrase
-from routing import lease, mishaps, nudges, pathway, staging, waiting, worklist
+from routing import lease, mishaps, nudges, pathway, staging, still_granted, waiting, worklist
 from routing.models import Study, Workitem
 from routing.pathway import Overtaken
 from routing.shares import ALGORITHMS, ASK_AGAIN_SECONDS
 from routing.slots import next_up
+from routing.still_granted import OutOfUse
 from vendors.manifest import Manifest
 from vendors.performers.base import PerformerRefused, SubmitFailed
 from vendors.signatures import SignatureRefused
@@ -59,7 +59,7 @@ def _start_all(version_id: int) -> None:
 def _start(workitem: Workitem) -> None:
     manifest = workitem.version.declared
     try:
-        _require_signature(workitem)
+        still_granted.require_start(workitem)
         performer = staging.performer_of(manifest)
         # A worker that died after submitting left a run behind: it is taken over, not doubled.
         progress = performer.poll(staging.run_of(workitem, manifest))
@@ -77,24 +77,14 @@ def _start(workitem: Workitem) -> None:
             performer.submit(run)
     except SubmitFailed as fault:
         _not_submitted(workitem, fault)
+    except OutOfUse as fault:
+        _not_started(workitem, phrase(_("not started: %(why)s"), why=fault.why), None)
     except (PerformerRefused, SignatureRefused) as fault:
         _not_started(workitem, phrase(_("not started: %(why)s"), why=str(fault)), None)
     except (OSError, DeidentificationFailed) as fault:
         _not_staged(workitem, fault)
     else:
         _started(workitem, manifest)
-
-
-def _require_signature(workitem: Workitem) -> None:
-    """Hold the image against its vendor's key anew: either may have changed since it was set up."""
-    try:
-        workitem.version.require_signature()
-    except SignatureRefused as refused:
-        audit.record(
-            "image.refused", actor="dispatch", site=workitem.study.site,
-            subject=str(workitem.uid), why=refused.reason,
-        )  # fmt: skip
-        raise
 
 
 def _started(workitem: Workitem, manifest: Manifest) -> None:

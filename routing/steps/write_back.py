@@ -1,7 +1,7 @@
 """Step 7: tell PACS, RIS and worklist, through one Delivery for each destination.
 
-A shadow or validation deployment writes nothing outside, ever; one that waits for acceptance
-writes nothing until a radiologist has accepted.
+A shadow or validation deployment writes nothing outside, ever, nor does one that was suspended
+while the algorithm ran; one that waits for acceptance writes nothing until a radiologist accepted.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from routing import (
     reports,
     retracting,
     settling,
+    still_granted,
     worklist,
 )
 from routing.models import Delivery, Result, Study, Workitem
+from routing.still_granted import OutOfUse
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +39,16 @@ def write_back(workitem: Workitem) -> None:
     with lease.hold(workitem, states=("collected",)) as held:
         if held is None:
             return
-        if held.purpose != Deployment.State.CLINICAL:
-            purpose = worklist.PURPOSE_WORDS[held.purpose]
-            why = phrase(_("%(purpose)s use: nothing leaves the hub"), purpose=purpose)
-            _keep(held, Workitem.State.WITHHELD, why)
+        try:
+            purpose = still_granted.purpose_of_result(held)
+        except OutOfUse as fault:
+            why = phrase(_("not released: %(why)s"), why=fault.why)
+            _keep(held, Workitem.State.FAILED, why)
+            return
+        if purpose != Deployment.State.CLINICAL:
+            words = worklist.PURPOSE_WORDS[purpose]
+            why = phrase(_("%(purpose)s use: nothing leaves the hub"), purpose=words)
+            _keep(held, Workitem.State.WITHHELD, why, purpose=purpose)
         elif held.write_back_mode == "after_acceptance" and held.review != "accepted":
             _keep(held, Workitem.State.HELD, phrase(_("waits for a radiologist to accept")))
         else:
@@ -48,9 +56,9 @@ def write_back(workitem: Workitem) -> None:
 
 
 @transaction.atomic
-def _keep(workitem: Workitem, to: str, why: Phrase) -> None:
+def _keep(workitem: Workitem, to: str, why: Phrase, **fields: str) -> None:
     Study.objects.lock(workitem.study_id)
-    pathway.advance(workitem, to, why=why, due_at=None)
+    pathway.advance(workitem, to, why=why, due_at=None, **fields)
     worklist.place(workitem.study)
 
 
