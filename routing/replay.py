@@ -27,6 +27,10 @@ def replay_workitem(workitem: Workitem, *, by: object) -> None:
         runs=workitem.runs + 1,
         log_tail="",
         due_at=timezone.now(),
+        # whoever accepted has not seen what is found now
+        review="",
+        reviewed_by=None,
+        reviewed_at=None,
     )
     workitem.findings.all().delete()
     workitem.results.all().delete()
