@@ -183,9 +183,10 @@ def _of_the_same_device(deployment: Deployment, *, udi_di: str) -> Gate | None:
     rows = Gate.objects.filter(
         deployment__site=deployment.site,
         deployment__version__algorithm=deployment.version.algorithm_id,
-        kind=Kind.LOCAL_VALIDATION, is_passed=True, udi_di=udi_di,
+        kind=Kind.LOCAL_VALIDATION, udi_di=udi_di,
     )  # fmt: skip
-    return rows.order_by("-decided_on", "-pk").first()
+    # The last word counts; of one day that against it.
+    return rows.order_by("-decided_on", "is_passed", "-pk").first()
 
 
 def _is_attested(deployment: Deployment, kind: Kind, *, udi_di: str) -> bool:

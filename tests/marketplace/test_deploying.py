@@ -224,6 +224,28 @@ def test_a_version_under_the_same_udi_di_is_the_device_that_was_validated(
         assert found[Kind.LOCAL_VALIDATION] is False
 
 
+def test_the_last_word_on_a_device_counts_also_where_it_is_against_it(
+    here: FirstSite, deployment: Deployment
+) -> None:
+    pass_all(deployment, here.officer)
+    second = deploying.begin(
+        parties.algorithm_version(version="1.0.1"), site=here.site, by=here.officer
+    )
+    decide(second, Kind.LOCAL_VALIDATION, Decision(False), by=here.officer)
+    third = deploying.begin(
+        parties.algorithm_version(version="1.0.2"), site=here.site, by=here.officer
+    )
+    (validation,) = [
+        one for one in gates.standing(third) if one.kind == Kind.LOCAL_VALIDATION
+    ]
+    assert not validation.stands
+    assert str(validation.why).startswith("decided against it on ")
+    Gate.objects.filter(deployment=second).update(decided_on=date(2026, 1, 1))
+    assert Kind.LOCAL_VALIDATION not in [
+        one.kind for one in gates.missing(third, to="clinical")
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
