@@ -47,7 +47,8 @@ from marketplace.value import STAKEHOLDERS
 CODE = Text(40, identifiers.slug)
 CLASSES = ("I", "Is", "Im", "Ir", "IIa", "IIb", "III")
 RISKS = tuple(Need.Risk.values)
-_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
+# as an export writes any number that the API takes: up to 1e12, and never with an exponent
+_NUMBER = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,400})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

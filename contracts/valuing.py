@@ -120,6 +120,8 @@ def measure(
     if quarter.day != 1 or quarter.month not in (1, 4, 7, 10):
         text = _("expected the first day of a quarter")
         raise NoSuchMeasurement(f"quarter: {text}")
+    for field, rule in parameter_problems(name, value=measured, low=None, high=None):
+        raise NoSuchMeasurement(f"{field}: {rule}")
     audit.record(
         "outcome_measured", actor=by, subject=model.code, quarter=quarter.isoformat(), name=name
     )

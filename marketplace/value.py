@@ -64,7 +64,9 @@ class Case:
     index: Sequence[float] = ()
 
     def __getitem__(self, name: str) -> Any:
-        return self.parameters.get(name, DEFAULTS[name])
+        if name in self.parameters:
+            return self.parameters[name]
+        return self["minutes_with"] if name in BY_RESULT else DEFAULTS[name]
 
     def but(self, **parameters: Any) -> Case:
         """The case with some parameters set otherwise."""
@@ -110,7 +112,7 @@ def minutes_with(case: Case) -> Any:
     """Mean reading time with the algorithm: as given, or by result of the algorithm."""
     if not any(name in case.parameters for name in BY_RESULT):
         return case["minutes_with"]
-    tp, fp, tn, fn = (case.parameters.get(name, case["minutes_with"]) for name in BY_RESULT)
+    tp, fp, tn, fn = (case[name] for name in BY_RESULT)
     sensitivity, specificity = case["sensitivity_with"], case["specificity_with"]
     ill = sensitivity * tp + (1 - sensitivity) * fn
     well = (1 - specificity) * fp + specificity * tn

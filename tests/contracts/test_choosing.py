@@ -113,3 +113,29 @@ def test_a_quarter_beside_the_plan_and_what_is_no_measurement() -> None:
     for name, day, rule in (("magic", quarter, "name: "), ("volume", date(2026, 4, 2), "quarter")):
         with pytest.raises(valuing.NoSuchMeasurement, match=rule):
             valuing.measure(made, quarter=day, name=name, measured=1, source="", by="officer")
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "rule"),
+    [("sensitivity_with", 92, "value: expected 0 to 1"),
+     ("discount_rate", -1, "value: expected 0 to 1"),
+     ("minutes_tp", -1, "value: expected 0 or more")],
+)  # fmt: skip
+def test_a_measurement_is_held_to_the_rules_of_its_parameter(
+    name: str, measured: float, rule: str
+) -> None:
+    made = model()
+    with pytest.raises(valuing.NoSuchMeasurement, match=rule):
+        valuing.measure(made, quarter=date(2026, 4, 1), name=name, measured=measured, source="x",
+                        by="officer")  # fmt: skip
+    assert valuing.against_plan(made) == []
+
+
+def test_minutes_by_result_are_measured_against_the_minutes_that_were_planned() -> None:
+    made = model()
+    valuing.measure(made, quarter=date(2026, 4, 1), name="minutes_tp", measured=3.6, source="RIS",
+                    by="officer")  # fmt: skip
+    (found,) = valuing.against_plan(made)
+    (driver,) = found["drivers"]
+    assert (driver["planned"], driver["measured"]) == (2.6, 3.6)
+    assert driver["effect"] < 0

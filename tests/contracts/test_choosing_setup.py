@@ -9,6 +9,7 @@ import pytest
 from contracts import choosing
 from contracts.models import EvaluationModel, NeedList, Procedure, ValueModel
 from hub.configuration.applying import apply
+from hub.configuration.exporting import export_text
 from hub.configuration.problems import SetUpRefused
 from tests.builders import parties
 from tests.builders import tenders as building
@@ -91,3 +92,13 @@ def test_no_file_changes_what_a_notice_announced(tmp_path: Path) -> None:
         applied(tmp_path, changed)
     assert "was announced by 2026-100" in str([str(one) for one in refused.value.problems])
     assert applied(tmp_path, SETUP.replace("formula: linear", "formula: mark_up"))
+
+
+@pytest.mark.parametrize("said", [1 / 3, 2e-5, 27.4 / 60, 1e12, 1e-300])
+def test_any_number_that_the_api_takes_comes_back_from_an_export(
+    tmp_path: Path, said: float
+) -> None:
+    applied(tmp_path, SETUP)
+    ValueModel.objects.get().parameters.update(value=said, low=None, high=None)
+    assert applied(tmp_path, export_text()) == []
+    assert ValueModel.objects.get().parameters.get().value == said
