@@ -54,8 +54,13 @@ def facts_of(version: AlgorithmVersion) -> ClearanceFacts:
     row = Clearance.objects.filter(version=version).first()
     if row is None:
         return ClearanceFacts(version=str(version), is_recorded=False)
+    return facts_in(row, version=str(version))
+
+
+def facts_in(row: Clearance, *, version: str) -> ClearanceFacts:
+    """What a clearance says, on record or not yet; ``version`` is the name of its version."""
     return ClearanceFacts(
-        version=str(version),
+        version=version,
         regime=row.regime,
         risk_class=row.risk_class,
         certificate_number=row.certificate_number,

@@ -21,11 +21,11 @@ from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Boolean, Choice, Date, InJson, Text
 from hub.phrases import render
 from marketplace import deploying, papers
-from marketplace.clearance import ClearanceFacts, judge
+from marketplace.clearance import ClearanceFacts, facts_in, judge
 from marketplace.deciding import FOLDER, day_problem, details_faults
 from marketplace.deployment import IN_USE
 from marketplace.gates import GATES_FOR, OF_ONE_DEVICE, udi_di_of
-from marketplace.models import AlgorithmVersion, Deployment, Gate, GateFile
+from marketplace.models import AlgorithmVersion, Clearance, Deployment, Gate, GateFile
 from vendors.setup_files import Files
 
 DECIDED = tuple(kind for kind in Gate.Kind.values if kind != Gate.Kind.CALL_OFF_LINE)
@@ -117,16 +117,20 @@ def _facts(clearance: Value | None, version: str) -> ClearanceFacts:
     """A clearance as the file has it, to be judged as a study will judge it."""
     if not clearance:
         return ClearanceFacts(version, is_recorded=False)
-    certificate = clearance["certificate"] or {}
-    return ClearanceFacts(
-        version,
+    certificate, legacy = clearance["certificate"] or {}, clearance["legacy"] or {}
+    row = Clearance(
         regime=clearance["regime"] or "",
         risk_class=clearance["class"] or "",
         certificate_number=certificate.get("number") or "",
         notified_body=certificate.get("notified_body") or "",
         issued=_day(certificate.get("issued")),
         expires=_day(certificate.get("expires")),
+        mdr_class=legacy.get("mdr_class") or "",
+        application_lodged=_day(legacy.get("application_lodged")),
+        agreement_signed=_day(legacy.get("agreement_signed")),
+        is_unchanged=bool(legacy.get("unchanged")),
     )
+    return facts_in(row, version=version)
 
 
 def _day(text: str | None) -> date | None:

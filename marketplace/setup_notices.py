@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +17,7 @@ from hub.configuration.records import Field, Record, Reference, Rows
 from hub.configuration.registry import Kind, Say, World
 from hub.configuration.shapes import Boolean, Choice, Date, Text
 from marketplace import safety_notices
+from marketplace.deciding import day_problem
 from marketplace.models import AlgorithmVersion, NoticeVersion, SafetyNotice
 
 
@@ -70,6 +72,10 @@ def _examine(value: Value, say: Say, world: World) -> None:
             text = _("expected an algorithm of %(vendor)s, found %(found)s")
             told = text % {"vendor": value["vendor"], "found": one["algorithm"]}
             say.error(f"versions[{index}].algorithm", told)
+    for name in ("received", "lifted"):
+        day = date.fromisoformat(value[name]) if value[name] else None
+        if problem := day_problem(day):  # lifted from then on: an open notice is open until then
+            say.error(name, problem)
     if value["lifted"] and not value["lifted_by"]:
         say.error("lifted_by", _("expected who lifted it, found nothing"))
 

@@ -156,3 +156,35 @@ def test_papers_and_evidence_of_a_version_come_back_in_the_export(folder: Path) 
     assert applied(write(folder, more)).changes == ()
     (folder / "sbom.json").write_text('{"bomFormat": "CycloneDX", "specVersion": "1.6"}')
     assert "components: expected a list" in str(refused(write(folder, more))[0])
+
+
+def test_a_legacy_certificate_that_holds_on_by_law_is_not_told_as_one_that_ended(
+    tmp_path: Path,
+) -> None:
+    before = "issued: 2025-01-15, expires: 2030-01-14}"
+    ended = SETUP.replace("regime: MDR", "regime: MDD_LEGACY").replace(
+        before, "issued: 2019-01-15, expires: 2024-01-14}"
+    )
+    kept = ended.replace(
+        "          intended_use:",
+        "          legacy: {application_lodged: 2024-05-01, agreement_signed: 2024-09-01, "
+        "unchanged: true}\n          intended_use:",
+    )
+    told = [
+        any("every study will be refused" in one.text for one in applied(path).warnings)
+        for path in (write(tmp_path, ended), write(tmp_path, kept, name="kept.yaml"))
+    ]
+    assert told == [True, False]
+
+
+@pytest.mark.parametrize("name", ["received", "lifted"])
+def test_a_notice_is_neither_received_nor_lifted_on_a_day_to_come(
+    folder: Path, name: str
+) -> None:
+    days = {"received": "2026-05-01", "lifted": "2026-05-09"} | {name: "2126-05-01"}
+    text = NOTICE.replace("received: 2026-05-01", f"received: {days['received']}").replace(
+        "    versions", f"    lifted: {days['lifted']}\n    lifted_by: Chief\n    versions"
+    )
+    (problem,) = refused(write(folder, f"version: 1\n{text}", name="notice.yaml"))
+    assert problem.text == "expected no day to come, found 2126-05-01"
+    assert not SafetyNotice.objects.exists()
