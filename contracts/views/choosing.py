@@ -20,6 +20,7 @@ from contracts.valuing import NoSuchMeasurement
 from contracts.views import tornado
 from contracts.views.buttons import button, page
 from hub.csp import HEADER
+from hub.typed_numbers import plain_number
 
 # an SVG of our own brings its styles along, and nothing else
 _SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -129,7 +130,8 @@ def measure(request: HttpRequest, code: str) -> HttpResponse:
     """Keep what a driver was in a quarter."""
     row, form = _model(request, code), MeasurementForm(request.POST, key="measure")
     if form.is_valid():
-        asked = MeasurementSerializer(data=form.cleaned_data)
+        typed = {"value": plain_number(form.cleaned_data["value"])}
+        asked = MeasurementSerializer(data=form.cleaned_data | typed)
         if asked.is_valid():
             said = asked.validated_data
             try:

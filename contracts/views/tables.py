@@ -170,16 +170,36 @@ class _Page:
 
     def _said(self) -> dict[str, Any]:
         """What the API would be sent: as it was, with what the form says instead."""
-        said = dict(self.held) | self._heard(self.head.cleaned_data)
+        said = self._merged(self.held, self.head)
         if self.row is None:
             said["organisation"] = self.head.cleaned_data["organisation"].code
         for name, (_heading, _form, key) in self.table.sets.items():
             before = {one[key]: one for one in self.held.get(name, ())}
-            rows = [self._heard(one.cleaned_data) for one in self.sets[name]]
             said[name] = [
-                dict(before.get(one.get(key), {})) | one for one in rows if _has_something(one)
+                self._merged(before.get(row.cleaned_data.get(key), {}), row)
+                for row in self.sets[name]
+                if _has_something(self._heard(row.cleaned_data))
             ]
         return said
+
+    def _merged(self, told: Mapping[str, Any], form: base.Form) -> dict[str, Any]:
+        """What was there, with what the form says instead; what it showed and was cleared is gone.
+
+        A text that is as it was shown changes nothing: it may not tell all, such as of a price.
+        """
+        shown, ways = self._spoken(told), self.table.spoken
+        changed = {
+            name: value
+            for name, value in form.cleaned_data.items()
+            if name not in ways or value != shown.get(name)
+        }
+        cleared = {
+            name
+            for name in changed
+            if form.data.get(form.add_prefix(name)) == "" and shown.get(name) not in (None, "")
+        }
+        kept = {name: value for name, value in told.items() if name not in cleared}
+        return kept | self._heard(changed)
 
     def _heard(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         """Texts as the serializer reads them; what was left empty is nothing."""

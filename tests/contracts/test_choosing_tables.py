@@ -135,3 +135,67 @@ def test_nobody_else_writes_them(trust: Organisation, buyer: Client) -> None:
     _vendor, supplier = building.company("northern")
     assert client_of(supplier).get("/needs/new/").status_code == 403
     assert NeedList.objects.count() == 1
+
+
+def test_what_is_cleared_on_a_page_is_gone(buyer: Client) -> None:
+    breadth = {"dimension": "organ", "at_most_each": "1", "every": "brain"}
+    form = HEAD | rows("needs", NEED) | rows("breadth", breadth)
+    assert buyer.post("/needs/new/", form).status_code == 302
+    bare = HEAD | rows("needs", NEED | {"best_class": ""})
+    bare |= rows("breadth", breadth | {"every": "", "at_most_each": "", "at_least": "1"})
+    assert buyer.post("/needs/wanted/edit/", bare).status_code == 302
+    row = NeedList.objects.get()
+    rule = row.breadth.get()
+    # without a certified solution a need passes no gate
+    assert row.needs.get().best_class == ""
+    assert (rule.every, rule.at_most_each, rule.at_least) == ([], None, 1)
+    untitled = buyer.post("/needs/wanted/edit/", bare | {"title": ""})
+    assert (untitled.status_code, NeedList.objects.get().title) == (400, "Wanted")
+
+
+def test_a_model_of_another_formula_lets_go_of_what_that_does_not_have(buyer: Client) -> None:
+    criteria = [
+        {"code": "price", "name": "Price", "kind": "price", "weight": "40"},
+        {"code": "quality", "name": "Quality", "kind": "quality", "weight": "60", "value": "3000"},
+    ]
+    form = {"code": "m", "organisation": "vestre-viken", "title": "M", "break_point": "1.5",
+            "formula": "priced_quality", "environment_exemption": "software"}  # fmt: skip
+    form |= rows("criteria", *criteria) | rows("scenario")
+    assert buyer.post("/evaluation-models/new/", form).status_code == 302
+    plain = form | {"formula": "linear", "break_point": "", "criteria-1-value": "",
+                    "environment_exemption": ""}  # fmt: skip
+    assert buyer.post("/evaluation-models/m/", plain).status_code == 302
+    model = EvaluationModel.objects.get()
+    assert (model.break_point, model.environment_exemption) == (None, "")
+    assert set(model.criteria.values_list("value", flat=True)) == {None}
+
+
+def test_a_price_that_the_page_cannot_tell_whole_stays_as_it_is(buyer: Client) -> None:
+    form = {"code": "v", "organisation": "vestre-viken", "title": "V", "years": "2", "price": "10"}
+    form |= rows("parameters", {"name": "volume", "value": "1000", "low": "500", "high": "2000"})
+    assert buyer.post("/value/new/", form).status_code == 302
+    tiers = {"tiers": [{"up_to": 100, "unit_price": "24.00", "flat_fee": "9.00"},
+                       {"unit_price": "18.00"}]}  # fmt: skip
+    for price, told in (
+        ({"model": "graduated"} | tiers, "100: 24.00; 18.00"),
+        ({"model": "all_units"} | tiers, ""),
+    ):
+        ValueModel.objects.update(price=price)
+        without = {"price": told, "parameters-0-low": "", "parameters-0-high": ""}
+        assert buyer.post("/value/v/edit/", form | without).status_code == 302
+        model = ValueModel.objects.get()
+        assert model.price == price
+        assert (model.parameters.get().low, model.parameters.get().high) == (None, None)
+    assert buyer.post("/value/v/edit/", form | {"price": "12"}).status_code == 302
+    assert ValueModel.objects.get().price == {"model": "flat", "unit_price": "12"}
+
+
+def test_a_measurement_is_typed_as_the_language_of_the_page_writes_it(buyer: Client) -> None:
+    form = {"code": "v", "organisation": "vestre-viken", "title": "V", "years": "2", "price": "10"}
+    buyer.post("/value/new/", form | rows("parameters", {"name": "volume", "value": "1000"}))
+    buyer.cookies["django_language"] = "nb"
+    said = {"quarter": "2026-04-01", "name": "sensitivity_with", "value": "0,92", "source": "RIS"}
+    assert buyer.post("/value/v/outcomes/", said).status_code == 302
+    assert OutcomeMeasurement.objects.get().value == 0.92
+    told = buyer.post("/value/v/outcomes/", said | {"value": "92"})
+    assert (told.status_code, OutcomeMeasurement.objects.count()) == (400, 1)
