@@ -78,7 +78,7 @@ HUB_HEARTBEAT_FILE = text("HUB_HEARTBEAT_FILE", "")
 HUB_MINIMUM_FREE_BYTES = whole("HUB_MINIMUM_FREE_BYTES", 512 * 1024 * 1024, least=0)
 HUB_WORKER_THREADS = whole("HUB_WORKER_THREADS", 12)
 HUB_WORKERS = text("HUB_WORKERS", "receive,route,run,write_back,billing")
-HUB_DEBUG = flag("HUB_DEBUG", default=False)
+HUB_DEBUG = DEBUG = flag("HUB_DEBUG", default=False)
 HUB_HTTPS = flag("HUB_HTTPS", default=False)
 HUB_ALLOWED_HOSTS = texts("HUB_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
 HUB_TRUSTED_ORIGINS = texts("HUB_TRUSTED_ORIGINS")
@@ -87,8 +87,6 @@ HUB_API_RATE_PER_MINUTE = whole("HUB_API_RATE_PER_MINUTE", 3000)
 HUB_TOKEN_DAYS = whole("HUB_TOKEN_DAYS", 365)
 HUB_LANGUAGE = LANGUAGE_CODE = language("HUB_LANGUAGE", "en")
 HUB_CALL_OFFS_BY_FILE = flag("HUB_CALL_OFFS_BY_FILE", default=True)
-
-DEBUG = HUB_DEBUG
 
 
 def _secret_key() -> str:
@@ -154,6 +152,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hub.in_one_thread.in_one_thread",
 ]
 ROOT_URLCONF = "hub.urls"
 ASGI_APPLICATION = "hub.asgi.application"

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync, async_to_sync
+from django.test import AsyncClient
 
 from tests.fakes.ports import free_ports
 
@@ -58,3 +60,20 @@ def test_what_stands_before_a_process_serves_is_never_looked_through(
     )  # fmt: skip
     kept, looked_at = map(int, done.stdout.split()[-2:])
     assert kept > 10 * looked_at
+
+
+def test_a_page_does_not_go_into_a_thread_with_each_piece_of_middleware(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    into_threads: list[object] = []
+    before = SyncToAsync.__call__
+
+    async def counted(step: SyncToAsync, *args: object, **words: object) -> object:
+        into_threads.append(step.func)
+        return await before(step, *args, **words)
+
+    monkeypatch.setattr(SyncToAsync, "__call__", counted)
+    answer = async_to_sync(AsyncClient().get)("/health/live")
+    assert answer.status_code == 200
+    # Two signals, all of the middleware, the page, and the end of the answer; 17 without
+    assert len(into_threads) <= 5
