@@ -15,12 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contracts import approving, options
-from contracts.models import CallOff, OptionState, UsageEvent, VolumeCounter
+from contracts.models import CallOff, OptionState, TermOption, UsageEvent, VolumeCounter
+from contracts.naming import TAKEN_UP
 from contracts.price_book import terms_of
 from contracts.zone import CONTRACT_ZONE
 from hub.configuration import registry
 from hub.configuration.reader import Value
 from hub.configuration.records import name_of
+
+AS_NOTED = ("agreed", "reason", "value_before", "value_after")
 
 
 def _counted_frameworks(old: Value, new: Value) -> Iterator[tuple[str, str]]:
@@ -145,24 +148,65 @@ def _bought(call_off: Value) -> list[tuple[str, str]]:
 def _moved_options(old: Value, new: Value) -> Iterator[tuple[str, str]]:
     """An option goes on only as the table has it, in a file as elsewhere."""
     held = {(one["organisation"], one["role"]): one["option"] for one in old["authorities"] or []}
-    for one in new["authorities"] or []:
-        before = held.get((one["organisation"], one["role"]))
-        path = f"authorities[{one['organisation']}/{one['role']}].option"
-        if before and one["option"]:
-            yield from _moved(before, one["option"], path)
-        elif before and before["state"] != OptionState.DECLARED:
+    said = {(one["organisation"], one["role"]): one["option"] for one in new["authorities"] or []}
+    for name, before in held.items():
+        path = f"authorities[{name_of(name)}].option"
+        if before and (after := said.get(name)):
+            yield from _moved(before, after, path)
+        elif before and _stays(before, is_named=name in said):
             yield path, _("cannot be removed: it is %(state)s") % {"state": before["state"]}
-    terms = {one["code"]: one for one in old["term_options"] or []}
-    for one in new["term_options"] or []:
-        if before := terms.get(one["code"]):
-            yield from _moved(before, one, f"term_options[{one['code']}]")
+    if new["term_options"] is None:
+        return
+    terms = {one["code"]: one for one in new["term_options"]}
+    for one in old["term_options"] or []:
+        path = f"term_options[{one['code']}]"
+        if after := terms.get(one["code"]):
+            yield from _moved(one, after, path)
+        elif _stays(one):
+            yield path, _("cannot be removed: it is %(state)s") % {"state": one["state"]}
+
+
+def _stays(option: Value, *, is_named: bool = False) -> bool:
+    """Whether an option may not be left away; a refusal only where who has it is still named."""
+    return option["state"] in TAKEN_UP or (is_named and option["state"] != OptionState.DECLARED)
 
 
 def _moved(before: Value, after: Value, path: str) -> Iterator[tuple[str, str]]:
+    """By the state as it is today: what was to be exercised earlier has lapsed by itself."""
     seen, to = before["state"], after["state"]
+    until, on = before["exercise_by"], after["exercised"] or approving.today().isoformat()
+    if seen == OptionState.DECLARED and to == OptionState.EXERCISED and until and on > until:
+        seen = OptionState.LAPSED.value
     if to is not None and to != seen and to not in options.MOVES[seen]:
         text = _("cannot go from %(state)s to %(wanted)s")
         yield f"{path}.state", text % {"state": seen, "wanted": to}
+
+
+def _extended(old: Value, new: Value) -> Iterator[tuple[str, str]]:
+    """A file of before an extension was exercised does not take it back, as if nobody had."""
+    ends = new["valid"]["to"]
+    if ends >= old["valid"]["to"]:
+        return
+    said = {one["code"] for one in new["term_options"] or [] if one["state"] is not None}
+    for one in old["term_options"] or []:
+        is_extension = one["kind"] == TermOption.Kind.EXTENSION and one["months"]
+        if is_extension and one["state"] in TAKEN_UP and one["code"] not in said:
+            text = _("expected %(last)s, to which the option %(option)s moved it, found %(found)s; "
+                     "to end it earlier, say the state of the option")  # fmt: skip
+            told = {"last": old["valid"]["to"], "option": one["code"], "found": ends}
+            yield "valid.to", text % told
+            return
+
+
+def _noted_amendments(old: Value, new: Value) -> Iterator[tuple[str, str]]:
+    """What was noted stays as it was noted; a description and a notice may come later."""
+    if new["amendments"] is None:
+        return
+    said = {one["number"]: one for one in new["amendments"]}
+    for one in old["amendments"] or []:
+        after = said.get(one["number"])
+        if after is None or any(after[name] != one[name] for name in AS_NOTED):
+            yield f"amendments[{one['number']}]", _("cannot be changed: note a further one")
 
 
 def _examinations(counted: int) -> str:
@@ -173,5 +217,7 @@ def _examinations(counted: int) -> str:
 registry.guard("framework", _counted_frameworks)
 registry.guard("call_off", _counted_call_offs)
 registry.guard("framework", _moved_options)
+registry.guard("framework", _extended)
+registry.guard("framework", _noted_amendments)
 registry.guard("call_off", _approved_call_offs)
 registry.guard("call_off", _own_prices)

@@ -36,13 +36,21 @@ def _examine_framework(value: Value, say: Say, world: World) -> None:
 def _settle(
     row: FrameworkAgreement, before: Value | None, after: Value, by: str
 ) -> Iterator[tuple[str, str]]:
-    """A maximum below what is bound already is refused."""
+    """A maximum below what is bound already is refused, of the agreement as of a lot."""
     if before is None:
         return
     held = utilisation.of_framework(row)
+    text = _("expected at least %(used)s, which call-offs have bound, found %(found)s")
     if before["maximum_value"] != after["maximum_value"] and held.headroom < 0:
-        text = _("expected at least %(used)s, which call-offs have bound, found %(found)s")
         yield "maximum_value", text % {"used": held.used, "found": after["maximum_value"]}
+    before_of = {one["code"]: one["maximum_value"] for one in before["lots"] or []}
+    for one in after["lots"] or []:
+        if one["maximum_value"] == before_of.get(one["code"]):
+            continue
+        part = utilisation.of_lot(row.lots.get(code=one["code"]))
+        if part is not None and part.headroom < 0:
+            told = {"used": part.used, "found": one["maximum_value"]}
+            yield f"lots[{one['code']}].maximum_value", text % told
 
 
 registry.register(Kind(

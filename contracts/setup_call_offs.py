@@ -67,6 +67,7 @@ def _examine(value: Value, say: Say, world: World) -> None:
         return
     _examine_end(value, framework, say)
     _examine_buyer(value, framework, say)
+    _examine_soft_cap(value, framework, say, world)
     _examine_supply(value, framework, say)
     _examine_competition(value, say, world)
     own_prices.examine(value, framework, say, world)
@@ -107,6 +108,31 @@ def _examine_buyer(value: Value, framework: Value, say: Say) -> None:
         first, second = MAY_CALL_OFF
         told = {"organisation": value["organisation"], "framework": value["framework"]}
         say.warning("organisation", text % (told | {"first": first, "second": second}))
+
+
+def _examine_soft_cap(value: Value, framework: Value, say: Say, world: World) -> None:
+    """What an organisation meant to buy at most is no limit; to pass it is told."""
+    options = [
+        one["option"] or {}
+        for one in framework.get("authorities") or []
+        if one["organisation"] == value["organisation"]
+    ]
+    caps = [Decimal(one["soft_cap"]) for one in options if one.get("soft_cap")]
+    if not caps or value["state"] == CallOff.State.CANCELLED:
+        return
+    whose = (value["framework"], value["organisation"])
+    committed = [
+        Decimal(one["committed_value"] or 0)
+        for one in (item.value for item in world.of("call_off").values())
+        if (one["framework"], one["organisation"]) == whose and one["code"] != value["code"]
+        and one["state"] in (None, *utilisation.COMMITTED)
+    ]  # fmt: skip
+    if sum(committed, Decimal(value["committed_value"] or 0)) > max(caps):
+        text = _("with it %(organisation)s commits more under %(framework)s than it meant to buy "
+                 "at most (soft_cap)")  # fmt: skip
+        say.warning("committed_value", text % {
+            "organisation": value["organisation"], "framework": value["framework"],
+        })  # fmt: skip
 
 
 def _examine_supply(value: Value, framework: Value, say: Say) -> None:

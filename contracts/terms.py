@@ -21,6 +21,7 @@ from contracts.models import (
     TermOption,
 )
 from hub.configuration import identifiers
+from hub.configuration.kept import KeptRows
 from hub.configuration.participants import check_period, period
 from hub.configuration.problems import one_of
 from hub.configuration.reader import Value
@@ -160,14 +161,15 @@ FIELDS = (
         ))), None, "option_authority: it may call off once the option is exercised. Left out: it "
               "may at once."),
     ))), [], "Only organisations named here may call off."),
-    Field("term_options", Rows(TermOption, "framework", ("code",), Record((
+    Field("term_options", KeptRows(TermOption, "framework", ("code",), Record((
         Field("code", Text(40)),
         Field("kind", Choice(tuple(TermOption.Kind.values)), "extension"),
         Field("months", Integer(1, 240), None, "extension: by how much the last day moves."),
         Field("description", LONG, None),
         *OPTION,
-    ))), [], "Further time, volume or modules that the agreement foresees."),
-    Field("amendments", Rows(Amendment, "framework", ("number",), Record((
+    ))), None, "Further time, volume or modules that the agreement foresees. Left out: as they "
+       "are."),
+    Field("amendments", KeptRows(Amendment, "framework", ("number",), Record((
         Field("number", Integer(1, 9999)),
         Field("agreed", Date()),
         Field("reason", Choice(tuple(Amendment.Reason.values)), says="eForms BT-200."),
@@ -175,6 +177,6 @@ FIELDS = (
         Field("value_after", Amount()),
         Field("description", LONG, None),
         Field("notice", Text(80), None, "Of the notice of the modification (BT-1501)."),
-    ))), []),
+    ))), None, "What was noted stays as it was noted. Left out: as they are."),
 )  # fmt: skip
 

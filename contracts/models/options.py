@@ -78,3 +78,10 @@ class TermOption(Option):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.state}"
+
+    def state_on(self, day: date) -> str:
+        """As of every option; an agreement that is over can no longer be extended."""
+        is_over = self.kind == self.Kind.EXTENSION and day > self.framework.valid_to
+        if self.state == OptionState.DECLARED and is_over:
+            return OptionState.LAPSED.value
+        return super().state_on(day)

@@ -74,3 +74,13 @@ def test_an_option_is_exercised_once(here: FirstSite) -> None:
     with pytest.raises(OptionMoveError, match="cannot go from Exercised"):
         options.move(as_seen_by_another, to="exercised", by=here.officer)
     assert FrameworkAgreement.objects.get().valid_to == date(2030, 12, 31)
+
+
+def test_an_agreement_that_is_over_is_no_longer_extended(here: FirstSite) -> None:
+    option = extension(here)
+    FrameworkAgreement.objects.update(valid_to=timezone.localdate() - timedelta(days=2))
+
+    with pytest.raises(OptionMoveError, match="2020-1968/more cannot go from Lapsed"):
+        options.move(option, to="exercised", by=here.officer)
+    FrameworkAgreement.objects.update(valid_to=timezone.localdate() + timedelta(days=2))
+    options.move(option, to="exercised", by=here.officer)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts import options
 from contracts.amendments import Change, steps
-from contracts.models import AuthorityOption, FrameworkAgreement
+from contracts.models import Amendment, AuthorityOption, FrameworkAgreement, TermOption
 from hub.configuration.exporting import export_text
-from hub.models import Organisation
+from hub.models import Organisation, User
 from tests.hub.configuration.setups import SETUP, applied, refused, write
 from vendors import legal
 from vendors.legal import Fact
@@ -74,6 +75,95 @@ def test_an_option_goes_on_in_a_file_as_the_table_has_it(tmp_path: Path) -> None
 
     assert problem.field == "authorities[ahus/option_authority].option.state"
     assert problem.text == "cannot go from declined to active"
+
+
+@pytest.mark.django_db
+def test_a_file_that_says_nothing_of_changes_and_options_leaves_them_as_they_are(
+    tmp_path: Path,
+) -> None:
+    applied(write(tmp_path, full()))
+    silent = full().replace(FULL[FULL.index("    term_options"):], "")
+
+    assert applied(write(tmp_path, silent)).lines == []
+
+    assert (Amendment.objects.count(), TermOption.objects.count()) == (1, 2)
+    applied(write(tmp_path, full().replace("notice: 1-2026", "notice: 2-2026")))
+    assert Amendment.objects.get().notice == "2-2026"
+    for changed in (
+        full().replace('value_after: "42000000.00"', 'value_after: "41000000.00"'),
+        silent.replace(TITLE, f"{TITLE}    amendments: []\n"),
+    ):
+        (problem,) = refused(write(tmp_path, changed))
+        assert (problem.field, problem.text) == (
+            "amendments[1]", "cannot be changed: note a further one",
+        )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_file_exercises_no_option_after_its_last_day(tmp_path: Path) -> None:
+    late = full().replace("exercise_by: 2027-12-31", "exercise_by: 2020-01-31")
+    applied(write(tmp_path, late))
+
+    for said in ("state: exercised", "state: exercised, exercised: 2020-02-01"):
+        (problem,) = refused(write(tmp_path, late.replace("option: {", f"option: {{{said}, ")))
+        assert problem.field == "authorities[ahus/option_authority].option.state"
+        assert problem.text == "cannot go from lapsed to exercised"
+    noted_later = late.replace("option: {", "option: {state: exercised, exercised: 2020-01-31, ")
+    applied(write(tmp_path, noted_later))
+    assert AuthorityOption.objects.get().state == "exercised"
+
+
+@pytest.mark.django_db
+def test_an_older_file_takes_no_extension_back(tmp_path: Path) -> None:
+    applied(write(tmp_path, full()))
+    by = User.objects.get(username="admin")
+    options.move(TermOption.objects.get(code="year-5"), to="exercised", by=by)
+
+    (problem,) = refused(write(tmp_path, full()))
+
+    assert problem.field == "valid.to"
+    assert problem.text.startswith("expected 2030-12-31, to which the option year-5 moved it")
+    extended = full().replace("to: 2029-12-31}", "to: 2030-12-31}")
+    assert applied(write(tmp_path, extended)).lines == []
+    year_5 = "      - {code: year-5, months: 12, exercise_by: 2029-10-01}\n"
+    (problem,) = refused(write(tmp_path, extended.replace(year_5, "")))
+    assert (problem.field, problem.text) == (
+        "term_options[year-5]", "cannot be removed: it is exercised",
+    )  # fmt: skip
+    ended = full().replace("months: 12, ", "months: 12, state: exercised, ")
+    applied(write(tmp_path, ended))
+    assert FrameworkAgreement.objects.get().valid_to == date(2029, 12, 31)
+
+
+@pytest.mark.django_db
+def test_the_maximum_of_a_lot_never_falls_below_what_is_bound(tmp_path: Path) -> None:
+    lot = "    lot: chest\n"
+    bound = full().replace(lot, f"{lot}    committed_value: \"5000000.00\"\n")
+    applied(write(tmp_path, bound))
+
+    (problem,) = refused(write(tmp_path, bound.replace('"9000000.00"', '"4999999.99"')))
+
+    assert problem.field == "lots[chest].maximum_value"
+    assert "expected at least 5000000.00, which call-offs have bound" in problem.text
+    applied(write(tmp_path, bound.replace('"9000000.00"', '"5000000.00"')))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("committed", "told"), [("4000000.00", 0), ("4000000.01", 1)])
+def test_it_is_told_when_more_is_committed_than_an_organisation_meant_to_buy(
+    tmp_path: Path, committed: str, told: int
+) -> None:
+    further = f"""\
+  - {{code: CO-2, framework: 2020-1968, organisation: ahus, lot: chest, valid: {{from: 2026-03-01}},
+     committed_value: "1000000.00"}}
+  - {{code: CO-3, framework: 2020-1968, organisation: ahus, lot: chest, valid: {{from: 2026-03-01}},
+     committed_value: "{Decimal(committed) - 1_000_000}"}}
+deployments:
+"""
+    warnings = applied(write(tmp_path, full().replace("deployments:\n", further))).warnings
+
+    found = [(one.code, one.field) for one in warnings if "soft_cap" in one.text]
+    assert found == [("CO-2", "committed_value"), ("CO-3", "committed_value")][: 2 * told]
 
 
 @pytest.mark.django_db
