@@ -51,3 +51,13 @@ def named(authority: Authority, *, on: date) -> Named:
         authority.valid_to,
         option.state_on(on) if option else "",
     )
+
+
+def could_call_off(authority: Authority, *, on: date) -> bool:
+    """Whether it let its organisation call off on a day that is over.
+
+    An option that was exercised and has lapsed since tells of no day: it counts for what was.
+    """
+    one, option = named(authority, on=on), getattr(authority, "option", None)
+    was_taken_up = option is not None and option.exercised is not None
+    return one.may_call_off(on) or (one.is_buyer and one.holds(on) and was_taken_up)

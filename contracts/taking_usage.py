@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contracts import headroom, metering
+from contracts import headroom, metering, naming
 from contracts.agreements import CONTRACT_ZONE
 from contracts.cloud_events import Correction, EventNotUnderstoodError, Use, read
 from contracts.headroom import Headroom, NoRoomError
-from contracts.models import CallOff, CallOffLine, UsageAdjustment, UsageEvent
+from contracts.models import Authority, CallOff, CallOffLine, UsageAdjustment, UsageEvent
 from contracts.priced import line_key
 from contracts.pricing import Usage
 from hub import audit
@@ -96,6 +96,8 @@ class _Counting:
     lines: dict[tuple[str, str, str], CallOffLine] = field(default_factory=dict)
     call_offs: dict[str, CallOff] = field(default_factory=dict)
     versions: dict[tuple[str, str], AlgorithmVersion] = field(default_factory=dict)
+    # by agreement and organisation, how it is named there as one that buys
+    buyers: dict[tuple[int, int], list[Authority]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._find_lines()
@@ -108,7 +110,9 @@ class _Counting:
         codes = {one.envelope.call_off for one in self.events}
         theirs = site_clause(self.by, path="site", roles=CONTRACT_ROLES)
         lines = CallOffLine.objects.filter(theirs, call_off__code__in=codes)
-        for line in lines.select_related("call_off__framework", "site", "algorithm"):
+        for line in lines.select_related(
+            "call_off__framework", "call_off__organisation", "site", "algorithm"
+        ):
             self.lines[line.call_off.code, line.algorithm.code, line.site.code] = line
             self.call_offs[line.call_off.code] = line.call_off
         uses = [one for one in self.events if isinstance(one, Use)]
@@ -117,6 +121,13 @@ class _Counting:
             version__in={one.version for one in uses},
         )
         self.versions = {(one.algorithm.code, one.version): one for one in versions}
+        named = Authority.objects.filter(
+            framework__in={one.framework_id for one in self.call_offs.values()},
+            organisation__in={one.organisation_id for one in self.call_offs.values()},
+            role__in=naming.MAY_CALL_OFF,
+        ).select_related("option")
+        for row in named:
+            self.buyers.setdefault((row.framework_id, row.organisation_id), []).append(row)
 
     def _expected(self, framework_id: int) -> Iterator[Usage]:
         """What is reported of an agreement, as if all of it were accepted."""
@@ -213,21 +224,28 @@ class _Counting:
             raise RefusedError(_("data: the call-off has no line for this algorithm and site"))
         day = one.envelope.at.astimezone(CONTRACT_ZONE).date()
         for first, last, what in _spans(line):
-            if day < first or (last is not None and day > last):
+            if day < first or (last is not None and _asked_on(one) > last):
                 raise RefusedError(
                     _("data.completed_at: %(what)s was not in force on %(day)s")
                     % {"what": what, "day": day}
                 )
         if line.call_off.state not in _USED_STATES:
             raise RefusedError(_("subject: the call-off is not active"))
+        self._demand_party(line.call_off, on=_asked_on(one))
         closed_at = line.call_off.closed_at
-        # by the request, where it is told: what was asked for before the end is paid for
-        asked_at = one.envelope.at - timedelta(milliseconds=one.latency_ms or 0)
-        if closed_at is not None and asked_at > closed_at:
+        if closed_at is not None and _asked_at(one) > closed_at:
             text = _("data.completed_at: %(call_off)s was closed at %(moment)s")
             moment = closed_at.astimezone(CONTRACT_ZONE).isoformat(timespec="seconds")
             raise RefusedError(text % {"call_off": line.call_off.code, "moment": moment})
         return line
+
+    def _demand_party(self, call_off: CallOff, *, on: date) -> None:
+        """Who has an option that it did not exercise, or is named no more, buys nothing."""
+        rows = self.buyers.get((call_off.framework_id, call_off.organisation_id), ())
+        if rows and not any(naming.could_call_off(row, on=on) for row in rows):
+            text = _("subject: %(organisation)s may not call off under %(framework)s on %(day)s")
+            names = {"organisation": call_off.organisation, "framework": call_off.framework.code}
+            raise RefusedError(text % (names | {"day": on}))
 
     def _version(self, one: Use) -> AlgorithmVersion:
         version = self.versions.get((one.algorithm, one.version))
@@ -248,6 +266,15 @@ class _Counting:
                 "usage.adjusted", actor=self.by, subject=row.corrects.event_id,
                 delta_units=row.delta_units, reason=row.reason,
             )  # fmt: skip
+
+
+def _asked_at(one: Use) -> datetime:
+    """By the request, where it is told: what was asked for before the end is paid for."""
+    return one.envelope.at - timedelta(milliseconds=one.latency_ms or 0)
+
+
+def _asked_on(one: Use) -> date:
+    return _asked_at(one).astimezone(CONTRACT_ZONE).date()
 
 
 def _spans(line: CallOffLine) -> Iterator[tuple[Any, Any, str]]:

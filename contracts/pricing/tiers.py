@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from contracts.pricing.agreement import Line, grouped
@@ -79,6 +79,9 @@ def _charge(basis: Basis, ledger: Ledger, pool: _Pool, *, slot: Period, price: P
     has_moved = any(any(count.phases.values()) for count in used.values())
     if not has_moved and (pool.is_open or not active_days(pool.lines, slot)):
         return
+    if pool.period.start > max(one.ends for one in pool.lines):
+        # asked for in time and delivered after: no fee of a period in which nothing is in use
+        price = replace(price, is_prorated=True)
     part, before = active_part(pool.lines, pool.period), pool.units.total()
     for key, count in used.items():
         pool.units[key] += count.units

@@ -111,6 +111,21 @@ def test_stairs_and_packages_are_charged_as_they_are_reached() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("model", "unit_price", "expected"),
+    [("stair_step", {}, ["1000.00", "0.00", "0.00"]),
+     ("flat", {"unit_price": "2.00"}, ["1000.00", "2.00", "2.00"])],
+)  # fmt: skip
+def test_a_result_that_comes_after_the_last_day_opens_no_further_year(
+    model: str, unit_price: dict[str, str], expected: list[str]
+) -> None:
+    ending = line(ends=date(2026, 12, 31))
+    of = agreement(ending, model=model, terms={"tiers": [unit_price | {"flat_fee": "1000.00"}]})
+    usage = [used(ending, "2026-12-31", 1), used(ending, "2027-01-01", 1)]
+
+    assert amounts(rated(of, *usage, as_of=date(2027, 1, 31))) == expected
+
+
 def test_a_percentage_is_taken_of_what_the_others_cost_at_the_site() -> None:
     support = line(algorithm="support")
     price = price_of("percentage", {"percentage": {"share": "5%"}})

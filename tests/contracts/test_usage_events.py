@@ -15,7 +15,15 @@ from django.test import Client
 
 from contracts.agreements import value_used
 from contracts.metering import record
-from contracts.models import CallOff, FrameworkAgreement, UsageAdjustment, UsageEvent, VolumeCounter
+from contracts.models import (
+    Authority,
+    AuthorityOption,
+    CallOff,
+    FrameworkAgreement,
+    UsageAdjustment,
+    UsageEvent,
+    VolumeCounter,
+)
 from contracts.taking_usage import take
 from hub.models import AuditEvent, User
 from tests.builders import parties
@@ -79,8 +87,48 @@ def test_a_call_off_that_says_until_when_may_outlive_its_agreement() -> None:
     assert statuses(here.officer, [completed(1, time="2026-07-01T08:00:00Z")]) == ["rejected"]
     CallOff.objects.update(valid_to=date(2026, 7, 1))
 
-    days = [completed(2, time="2026-07-01T21:59:59Z"), completed(3, time="2026-07-01T22:00:00Z")]
+    days = [completed(2, time="2026-07-01T21:59:59Z"), completed(3, time="2026-07-01T22:02:00Z")]
     assert statuses(here.officer, days) == ["accepted", "rejected"]
+
+
+@pytest.mark.django_db
+def test_what_was_asked_for_on_the_last_day_is_paid_for_though_it_comes_after_midnight() -> None:
+    here = first_site()
+    FrameworkAgreement.objects.update(valid_to=date(2026, 7, 1))
+    begun = completed(1, time="2026-07-01T22:00:30Z", latency_s=31)
+    after = completed(2, time="2026-07-01T22:00:30Z", latency_s=29.5)
+    unknown = completed(3, time="2026-07-01T22:00:00Z", latency_s=None)
+
+    assert statuses(here.officer, [begun, after, unknown]) == ["accepted", "rejected", "rejected"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("named", "option", "status"),
+    [
+        ({}, {"state": "exercised"}, "accepted"),
+        ({}, {"state": "declared"}, "rejected"),
+        ({}, {"state": "declined"}, "rejected"),
+        ({}, {"state": "lapsed"}, "rejected"),
+        ({}, {"state": "lapsed", "exercised": date(2026, 3, 1)}, "accepted"),
+        ({"valid_to": date(2026, 6, 30)}, {"state": "exercised"}, "rejected"),
+        ({"valid_to": date(2026, 7, 1)}, {"state": "exercised"}, "accepted"),
+    ],
+)
+def test_usage_follows_options_and_the_days_of_a_naming(
+    named: dict[str, Any], option: dict[str, Any], status: str
+) -> None:
+    here = first_site()
+    Authority.objects.update(role="option_authority", **named)
+    AuthorityOption.objects.create(authority=Authority.objects.get(), **option)
+
+    (answer,) = post(here.officer, [completed(1)]).json()["results"]
+
+    assert answer["status"] == status
+    if status == "rejected":
+        assert answer["reason"] == (
+            "subject: Vestre Viken HF may not call off under 2020-1968 on 2026-07-01"
+        )
 
 
 @pytest.mark.django_db
