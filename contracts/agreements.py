@@ -41,10 +41,13 @@ def value_used(framework: FrameworkAgreement, *, algorithm: Algorithm, at: datet
 
     At the tiers' prices: introductory discounts are not taken off, so that the hard stop comes
     too early rather than too late. Raises PriceTermsError where the price book cannot be read and
-    AlgorithmHasNoPriceError where it does not name the algorithm.
+    AlgorithmHasNoPriceError where it does not name the algorithm, or only from a later day on.
     """
     entries = list(framework.price_book.all())
-    if algorithm.pk not in {entry.algorithm_id for entry in entries}:
+    day = at.astimezone(CONTRACT_ZONE).date()
+    own = [entry for entry in entries if entry.algorithm_id == algorithm.pk]
+    has_begun = any(entry.valid_from is None or entry.valid_from <= day for entry in own)
+    if not own or not (has_begun or has_own_prices(framework)):
         text = _("%(agreement)s has no price for %(algorithm)s")
         told = {"agreement": framework.code, "algorithm": algorithm.code}
         raise AlgorithmHasNoPriceError(text % told)

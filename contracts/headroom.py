@@ -52,14 +52,18 @@ def of(framework_id: int) -> Headroom:
     is_told = not has_versions and are_told_by_volume(prices.values())
     if not is_told or has_own_prices(framework):
         return _Rated(framework)
-    return _Counted(framework, prices)
+    begins = {entry.algorithm_id: entry.valid_from for entry in entries}
+    return _Counted(framework, prices, begins)
 
 
 class _Counted:
     """Told by the volume of each contract year, as most prices are."""
 
-    def __init__(self, framework: FrameworkAgreement, prices: dict[int, pricing.Price]) -> None:
-        self.framework, self._prices = framework, prices
+    def __init__(
+        self, framework: FrameworkAgreement, prices: dict[int, pricing.Price],
+        begins: dict[int, date | None],
+    ) -> None:  # fmt: skip
+        self.framework, self._prices, self._begins = framework, prices, begins
         rows = VolumeCounter.objects.filter(framework=framework).select_for_update()
         keys = ("algorithm_id", "contract_year")
         counters = rows.order_by("algorithm_id", "contract_year")  # as metering moves them
@@ -76,7 +80,9 @@ class _Counted:
         """By what the volume costs with it."""
         if not units:
             return
-        if line.algorithm_id not in self._prices:
+        begins = self._begins.get(line.algorithm_id)
+        is_early = begins is not None and at.astimezone(CONTRACT_ZONE).date() < begins
+        if line.algorithm_id not in self._prices or (is_early and units > 0):
             raise _has_no_price(self.framework)
         key = (line.algorithm_id, contract_year(self.framework, at=at))
         before = self._cost(key) if key in self._volumes else Decimal(0)
@@ -131,8 +137,11 @@ class _Rated:
 
     def _fit_all(self) -> bool:
         if self._has_room_for_all is None:
-            value = self._value(*self._expected)
-            self._has_room_for_all = value <= self.framework.maximum_value
+            try:
+                value = self._value(*self._expected)
+                self._has_room_for_all = value <= self.framework.maximum_value
+            except NoRoomError:  # one that cannot be rated keeps no other out
+                self._has_room_for_all = False
         return self._has_room_for_all
 
     def _value(self, *more: Usage) -> Decimal:
