@@ -174,17 +174,29 @@ def _counted(run: BillingRun, late: Iterable[Threshold]) -> list[_Count]:
     is_late = Q(pk__in=[])
     for threshold in late:
         is_late |= threshold.clause()
+    void, paid = _overturned(run)
     events = UsageEvent.objects.filter(booking__run=run).order_by()
     rows = events.values_list(
         "line", TruncDate("at", tzinfo=CONTRACT_ZONE), "version"
     ).annotate(
         units_=Sum("units"),
         failures_=Count("pk", filter=Q(fault=UsageEvent.Fault.SUPPLIER)),
-        late_=Count("pk", filter=Q(units__gt=0) & is_late),
-        rejected_=Count("study_ref", filter=REJECTED, distinct=True),
+        late_=Count("pk", filter=Q(units__gt=0) & is_late & ~Q(pk__in=void)),
+        rejected_=Count("study_ref", filter=REJECTED & ~Q(pk__in=paid), distinct=True),
         most_=Max("units"),
     )  # fmt: skip
     return [_Count(*row) for row in rows]
+
+
+def _overturned(run: BillingRun) -> tuple[list[int], list[int]]:
+    """Events of a run that its corrections took back whole, and those that these made billable."""
+    corrected = UsageAdjustment.objects.filter(booking__run=run, corrects__booking__run=run)
+    rows = corrected.order_by().values_list("corrects", "corrects__units").annotate(
+        more_=Sum("delta_units")
+    )
+    found = [(pk, units, units + more) for pk, units, more in rows]
+    void = [pk for pk, before, after in found if before > 0 >= after]
+    return void, [pk for pk, before, after in found if before == 0 < after]
 
 
 def _readings(run: BillingRun, counted: Iterable[_Count]) -> Iterator[MeterReading]:
