@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from contracts import metering
 from contracts.billing import kept, parts
@@ -34,10 +34,18 @@ from marketplace.models import Algorithm, AlgorithmVersion
 from vendors.models import Vendor
 
 LINE = ("line__call_off", "line__algorithm", "line__site")
+
+
 def _own_framework(value: Value, owner: registry.Owner) -> Value | None:
-    """An agreement that names it; of the options of others only what the notice says."""
+    """An agreement that names it, or that it called off under; of the options of others only what
+    the notice says.
+    """
     named = {one["organisation"] for one in value["authorities"] or []} | {value["holder"]}
-    return parts.for_one(value, owner.organisation) if owner.organisation in named else None
+    if owner.organisation not in named and not CallOff.objects.filter(
+        framework__code=value["code"], organisation__code=owner.organisation
+    ).exists():
+        return None
+    return parts.for_one(value, owner.organisation)
 
 
 def _own_call_off(value: Value, owner: registry.Owner) -> Value | None:
@@ -99,6 +107,14 @@ def _count_adjustments(rows: list[UsageAdjustment]) -> None:
     metering.move_counters((row.corrects, row.delta_units) for row in rows)
 
 
+def _count_invoiced(rows: list[InvoiceLine]) -> None:
+    """A call-off that came before has what it was invoiced since; a new one brings the sum along.
+    """
+    for pk in {row.invoice.call_off_id for row in rows}:
+        net = Invoice.objects.filter(call_off=pk).aggregate(sum_=Sum("net"))["sum_"]
+        CallOff.objects.filter(pk=pk, invoiced_to_date__lt=net).update(invoiced_to_date=net)
+
+
 registry.share("framework", _own_framework)
 registry.share("call_off", _own_call_off)
 registry.share("legal_limit", lambda value, owner: value)
@@ -146,6 +162,6 @@ for _table in (
     Table("invoice-lines", InvoiceLine,
           "their lines; key leads to the charge in the document of the invoice",
           _under("invoice__call_off", InvoiceLine, "invoice", *LINE), ("invoice", "position"),
-          without=("snapshot",)),
+          _count_invoiced, without=("snapshot",)),
 ):  # fmt: skip
     belongings.register(_table)

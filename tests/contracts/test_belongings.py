@@ -155,6 +155,15 @@ def test_nothing_of_another_trust_is_in_it(here: FirstSite, tmp_path: Path) -> N
     assert "CO-0001" not in "".join(path.read_text(errors="replace") for path in files)
 
 
+def test_who_is_named_no_more_learns_nothing_of_the_options_of_others(
+    here: FirstSite, tmp_path: Path
+) -> None:
+    Authority.objects.filter(organisation=here.organisation).delete()
+    written = (exported(tmp_path / "out") / "setup.yaml").read_text()
+    assert "2020-1968" in written
+    assert "soft_cap" not in written
+
+
 def test_a_supplier_leaves_whole_without_its_people_though_it_sent_an_invoice(
     here: FirstSite, tmp_path: Path
 ) -> None:
@@ -250,6 +259,22 @@ def test_to_import_twice_adds_nothing(here: FirstSite, tmp_path: Path) -> None:
     assert set(taken.added.values()) == {0}
     assert (taken.there["usage"], taken.there["invoice-lines"]) == (2, 1)
     assert VolumeCounter.objects.get().quantity == 2
+
+
+def test_a_later_export_brings_what_was_invoiced_since(here: FirstSite, tmp_path: Path) -> None:
+    """Whoever moves tries it out first: what is left of the maximum is right after both."""
+    rehearsal = exported(tmp_path / "rehearsal")
+    metering.record(
+        study_ref_of=(here.site.code, "2.27.1"), line=here.line, version=here.version,
+        source="hub", event_id="later", at=AT.replace(month=8), details={},
+    )  # fmt: skip
+    run(date(2026, 8, 1), by="tester", is_dry=False)
+    final = exported(tmp_path / "final")
+    empty_database()
+
+    for folder, invoiced in ((rehearsal, "12.00"), (final, "24.00"), (final, "24.00")):
+        import_organisation(folder, by="tester")
+        assert CallOff.objects.get(code="CO-0001").invoiced_to_date == Decimal(invoiced)
 
 
 def test_a_row_that_is_there_with_other_content_is_refused_and_nothing_taken(
