@@ -17,8 +17,8 @@ from contracts.models import UsageEvent
 from hub.dicom.deidentify import NoMeansForCopy
 from hub.dicom.durable import SpoolFull
 from hub.phrases import render
-from routing import mishaps, outbox, staging, sweeping, tasks
-from routing.models import Breaker, Delivery, Study, Workitem
+from routing import mishaps, staging, sweeping, tasks
+from routing.models import Study, Workitem
 from routing.places import spool, work_folder
 from routing.steps import dispatch
 from tests.builders import worker
@@ -202,23 +202,6 @@ def test_a_database_that_is_busy_while_a_run_is_started_is_no_attempt(
             tasks.dispatch(item.version_id)
     item = place.workitem
     assert (item.state, item.attempts) == ("entitled", 0)
-    place.time_passes()
-    assert came_once(place)
-
-
-def test_a_result_that_cannot_be_read_now_is_not_given_up(place: Place) -> None:
-    """As one is that could not be sent eight times for a reason that stays."""
-    bring(place, "writing_back")
-    worker.lose_everything()
-    delivery = Delivery.objects.get(kind="dicom")
-    for _ in range(2 * outbox.MOST_REFUSALS):
-        Delivery.objects.update(due_at=timezone.now())
-        Breaker.objects.update(open_until=None)
-        with no_more_files():
-            outbox.deliver(place.rows.pacs)
-    delivery.refresh_from_db()
-    assert delivery.state == "pending"
-    assert delivery.attempts > outbox.MOST_REFUSALS
     place.time_passes()
     assert came_once(place)
 
