@@ -16,9 +16,10 @@ from hub.phrases import render
 from routing import lease, outbox, replay
 from routing.models import Breaker, Delivery, Result, Workitem
 from routing.places import spool
-from routing.senders import sender_for
+from routing.senders import DicomSender, sender_for
 from tests.builders import worker
 from tests.builders.studies import head_ct
+from tests.fakes.scarcity import NO_MORE_FILES
 from tests.routing.conftest import Place
 
 
@@ -203,6 +204,28 @@ def test_a_pacs_that_always_refuses_is_given_up_and_can_be_replayed(place: Place
     replay.replay_delivery(to(place, "dicom"), by="admin")
     place.work()
     assert to(place, "dicom").state == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [(NO_MORE_FILES, "pending"), (ValueError("stays so"), "dead")]
+)
+def test_only_what_stays_so_is_given_up_and_nothing_is_sent_meanwhile(
+    place: Place, monkeypatch: pytest.MonkeyPatch, fault: Exception, state: str
+) -> None:
+    def breaks(*_words: object) -> str:
+        raise fault
+
+    ready(place)
+    with monkeypatch.context() as patched:
+        patched.setattr(DicomSender, "send", breaks)
+        for _ in range(outbox.MOST_REFUSALS):
+            Delivery.objects.update(due_at=None)
+            outbox.deliver(place.rows.pacs)
+    waiting = to(place, "dicom")
+    assert (waiting.state, waiting.attempts) == (state, outbox.MOST_REFUSALS)
+    assert (place.objects(), UsageEvent.objects.count()) == ([], 0)
+    place.time_passes()
+    assert len(place.objects()) == (state == "pending")
 
 
 def test_a_destination_that_is_away_over_a_weekend_still_gets_its_results(place: Place) -> None:
