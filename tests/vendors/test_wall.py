@@ -53,9 +53,9 @@ def test_a_door_that_is_shut_for_a_moment_is_no_wall(door: socket.socket) -> Non
 
     def slam() -> None:
         nonlocal door
-        while not stop.wait(0.2):
+        while not stop.wait(0.3):
             door.close()
-            time.sleep(0.2)
+            time.sleep(0.1)
             door = socket.create_server(address, backlog=64)
 
     slamming = threading.Thread(target=slam)
