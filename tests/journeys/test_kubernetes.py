@@ -68,18 +68,27 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
     door.open()
     hospital = Hospital("drammen", "vestre-viken", door.port, ris.port, ALGORITHMS)
     setup = in_the_cluster(setup_of([hospital], folder / "switches"))
-    settings = {
-        "HUB_CLUSTER_NAMESPACE": NAMESPACE,
-        "HUB_CLUSTER_KUBECONFIG": str(api.kubeconfig(folder)),
-        "HUB_CLUSTER_CARRIER_IMAGE": f"registry.example/avrop@{DIGEST}",
-        "HUB_CLUSTER_CARRIER_COMMAND": f"{sys.executable} -I -S {carrier()}",
-    }
-    with running_hub(folder / "hub", setup, **settings) as hub:
+    with running_hub(folder / "hub", setup, **settings_of(api, folder)) as hub:
         region = Region(hub, door.pacs, {"drammen": door}, {"drammen": ris}, folder)
         yield Clustered(replace(region), api, kubelet)
     door.close()
     ris.close()
     api.stop()
+
+
+def settings_of(api: ClusterApi, folder: Path, **more: str) -> dict[str, str]:
+    """The variables of a hub whose algorithms run there, by the programs of this checkout."""
+    programs = ("carrier", "attendant", "wall")
+    commands = {
+        f"HUB_CLUSTER_{name.upper()}_COMMAND":
+            f"{sys.executable} -I -S {carrier().with_name(f'{name}.py')}"
+        for name in programs
+    }  # fmt: skip
+    return commands | more | {
+        "HUB_CLUSTER_NAMESPACE": NAMESPACE,
+        "HUB_CLUSTER_KUBECONFIG": str(api.kubeconfig(folder)),
+        "HUB_CLUSTER_CARRIER_IMAGE": f"registry.example/avrop@{DIGEST}",
+    }  # fmt: skip
 
 
 def carrier() -> Path:

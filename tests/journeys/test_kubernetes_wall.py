@@ -6,7 +6,6 @@ What its pods can reach is a door on loopback that stands for the API server's.
 from __future__ import annotations
 
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,16 +13,15 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.cluster_api.kubelet import Kubelet
-from tests.fakes.cluster_api.server import NAMESPACE, ClusterApi
+from tests.fakes.cluster_api.server import ClusterApi
 from tests.fakes.modality import program
 from tests.fakes.obstinate import Door, ObstinateRis
 from tests.fakes.ports import free_ports
 from tests.fakes.running_hub import running_hub
 from tests.fakes.waiting import until
-from tests.hub.cluster.specs import DIGEST
 from tests.journeys.hospitals import Hospital, setup_of
 from tests.journeys.region import Region
-from tests.journeys.test_kubernetes import Clustered, carrier, in_the_cluster
+from tests.journeys.test_kubernetes import Clustered, in_the_cluster, settings_of
 
 
 @dataclass
@@ -47,15 +45,7 @@ def wide_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     pacs = Door(*free_ports(1))
     pacs.open()
     hospital = Hospital("drammen", "vestre-viken", pacs.port, ris.port, ("finds",))
-    python = f"{sys.executable} -I -S"
-    settings = {
-        "HUB_CLUSTER_NAMESPACE": NAMESPACE,
-        "HUB_CLUSTER_KUBECONFIG": str(api.kubeconfig(folder)),
-        "HUB_CLUSTER_CARRIER_IMAGE": f"registry.example/avrop@{DIGEST}",
-        "HUB_CLUSTER_CARRIER_COMMAND": f"{python} {carrier()}",
-        "HUB_CLUSTER_WALL_COMMAND": f"{python} {carrier().with_name('wall.py')}",
-        "HUB_CLUSTER_WALL_SECONDS": "3",
-    }
+    settings = settings_of(api, folder, HUB_CLUSTER_WALL_SECONDS="3")
     setup = in_the_cluster(setup_of([hospital], folder / "switches"))
     with running_hub(folder / "hub", setup, **settings) as hub:
         region = Region(hub, pacs.pacs, {"drammen": pacs}, {"drammen": ris}, folder)

@@ -7,7 +7,6 @@ hub's own HTTP for its runs.
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -15,16 +14,15 @@ import pytest
 import yaml
 
 from tests.fakes.cluster_api.kubelet import Kubelet
-from tests.fakes.cluster_api.server import NAMESPACE, ClusterApi
+from tests.fakes.cluster_api.server import ClusterApi
 from tests.fakes.modality import program
 from tests.fakes.obstinate import Door, ObstinateRis
 from tests.fakes.ports import free_ports
 from tests.fakes.running_hub import running_hub
 from tests.fakes.waiting import until
-from tests.hub.cluster.specs import DIGEST
 from tests.journeys.hospitals import Hospital, setup_of
 from tests.journeys.region import Region
-from tests.journeys.test_kubernetes import IMAGE, Clustered, carrier
+from tests.journeys.test_kubernetes import IMAGE, Clustered, settings_of
 
 SECONDS = 1.0
 
@@ -66,16 +64,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
     pacs = Door(*free_ports(1))
     pacs.open()
     hospital = Hospital("drammen", "vestre-viken", pacs.port, ris.port, ("finds",))
-    python = f"{sys.executable} -I -S"
-    settings = {
-        "HUB_CLUSTER_NAMESPACE": NAMESPACE,
-        "HUB_CLUSTER_KUBECONFIG": str(api.kubeconfig(folder)),
-        "HUB_CLUSTER_CARRIER_IMAGE": f"registry.example/avrop@{DIGEST}",
-        "HUB_CLUSTER_CARRIER_COMMAND": f"{python} {carrier()}",
-        "HUB_CLUSTER_ATTENDANT_COMMAND": f"{python} {carrier().with_name('attendant.py')}",
-        "HUB_CLUSTER_WALL_COMMAND": f"{python} {carrier().with_name('wall.py')}",
-        "HUB_CLUSTER_WALL_SECONDS": "1",
-    }
+    settings = settings_of(api, folder, HUB_CLUSTER_WALL_SECONDS="1")
     setup = kept_warm(setup_of([hospital], folder / "switches"))
     with running_hub(folder / "hub", setup, **settings) as hub:
         yield Clustered(
