@@ -43,7 +43,7 @@ class Peers:
         try:
             node = self.node_for(calling_ae_title, address)
         except NotLookedUp as fault:
-            return Refusal(f"the name {fault} cannot be looked up now", is_temporary=True)
+            return Refusal(f"no address of {fault} is known for now", is_temporary=True)
         if node is not None:
             if self._limits.is_too_often(calling_ae_title, address):
                 return Refusal("associates too often", is_temporary=True)

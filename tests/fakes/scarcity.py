@@ -6,20 +6,26 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 NO_MORE_FILES = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @contextmanager
 def no_more_files() -> Iterator[None]:
-    """What is open may be used, and nothing else be opened."""
+    """What is open may be used, and nothing else be opened.
+
+    All that may be open is open: poll() refuses a process that has more than it may.
+    """
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
-    try:
+    most = max(map(int, os.listdir("/proc/self/fd")))
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most + 1, before[1]))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        with suppress(OSError):
+            while True:
+                stack.enter_context(open(os.devnull, "rb"))
         yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def limit_of(pid: int, more: int) -> tuple[int, int] | None:

@@ -1,7 +1,6 @@
 """A run as a process: started once, outlives its worker, held to its limits, stopped whole."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.scarcity import no_more_files
 from tests.vendors.runs import make_run, wait_for, wait_until
 from vendors.manifest import Resources
 from vendors.performers.base import Limits, PerformerRefused, Run, known_kinds, performer_for
@@ -273,13 +273,9 @@ def test_only_a_way_of_running_is_a_performer(kind):
 
 def test_a_process_that_can_open_no_more_files_knows_the_ways_of_running_all_the_same():
     before = known_kinds()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
-    try:
+    with no_more_files():
         assert known_kinds() == before
         assert performer_for("process", {"process": {"is_allowed": True}})
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_run_cannot_be_named_as_an_option_or_a_path(tmp_path):
