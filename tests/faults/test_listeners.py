@@ -136,7 +136,9 @@ class Crowd:
     all: list[socket.socket] = field(default_factory=list)
     opened_at: dict[socket.socket, float] = field(default_factory=dict)
     lasted: list[float] = field(default_factory=list)
-    is_dripping: bool = False
+    # What they have yet to say, a byte each second: a request, for after what is none of it
+    # ARTIM begins anew (PS3.8 9.2.3, AA-1)
+    rest: bytes = b""
 
     def open(self, number: int, *, first: bytes) -> None:
         """One more, each from another address of this host or all from one."""
@@ -150,10 +152,11 @@ class Crowd:
 
     def drip(self) -> float:
         """Let each of them say a byte more, and see which were ended."""
+        said, self.rest = self.rest[:1], self.rest[1:]
         for one in [one for one in self.all if one in self.opened_at]:
             try:
-                if self.is_dripping:
-                    one.send(b"\0")
+                if said:
+                    one.send(said)
                 is_over = one.recv(1) == b""
             except BlockingIOError:
                 is_over = False
@@ -167,12 +170,12 @@ class Crowd:
 @contextmanager
 def crowd(door: Door, how: str, *, addresses: int) -> Iterator[Crowd]:
     """Two hundred of them."""
-    found = Crowd(door.port, is_dripping=how == "a byte each second")
     request = _request()
-    first = {"nothing": b"", "a byte each second": b"\1", "half of a request": request[:50]}[how]
+    said = {"nothing": 0, "a byte each second": 1, "half of a request": 50}[how]
+    found = Crowd(door.port, rest=request[1:] if said == 1 else b"")
     with ExitStack() as stack:
         for number in range(_SILENT):
-            found.open(2 + number % addresses, first=first)
+            found.open(2 + number % addresses, first=request[:said])
             stack.callback(found.all[-1].close)
         with meanwhile(found.drip):
             yield found
